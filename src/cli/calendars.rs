@@ -42,7 +42,7 @@ impl App {
         let is_it = |at: &&crate::config::CalendarAt| at.part == part && &at.rotation == rotation;
         let Some(at) = self.config.calendars.iter().find(is_it) else { return Ok(None) };
         let source: Arc<dyn CalendarSource> = match &at.place {
-            CalendarPlace::File(path) => Arc::new(CalendarFile(path.clone())),
+            CalendarPlace::File(path) => Arc::new(CalendarFile::new(path.clone())),
             CalendarPlace::Url(url) => Arc::new(CalendarUrl::new(url.expose().clone()).map_err(|why| {
                 CliError::new(ExitStatus::Usage, format!("the {} of {rotation} cannot be read", part.key())).cause(why)
             })?),

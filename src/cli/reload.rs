@@ -16,7 +16,7 @@ use crate::domain::event::Event;
 use crate::domain::settings::{NewSettings, SettingsRow};
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
-use crate::engine::in_force::{Decides, InForce};
+use crate::engine::in_force::Decides;
 use crate::engine::supervisor::Supervisor;
 use crate::engine::wake::WakeSignal;
 use crate::engine::{Engine, duties, outbox};
@@ -201,7 +201,11 @@ impl Reload {
     async fn take_over(&mut self, row: SettingsRow, new: Config) {
         let core = self.engine.core.clone();
         let decides = Decides { directory: new.directory.clone(), rules: rules(&new) };
-        core.put_in_force(InForce::clone(&core.in_force()).with_settings(Some(&row), decides));
+        let of = row.clone();
+        if let Err(e) = core.change_in_force(move |held| held.with_settings(Some(&of), decides)).await {
+            error!(settings = row.number.0, error = %e, "the settings in force are not put in force here");
+            return;
+        }
         self.state.set_intake(new.intake.clone());
         info!(settings = row.number.0, actor = row.actor.0, role = row.role, "these settings are in force");
         let before = self.app.settings.as_ref().and_then(|s| s.document.get("airtable").cloned());

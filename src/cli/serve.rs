@@ -265,7 +265,7 @@ async fn synced_contacts(app: &App, core: &Arc<Core>) -> Result<Option<Arc<Conta
         // It was configured once, perhaps: its contacts are told no more.
         if !matches!(core.store.synced_contacts().await, Ok(None)) {
             core.store.keep_synced_contacts(None).await?;
-            core.put_contacts(None);
+            core.put_contacts(None).await?;
         }
         return Ok(None);
     };

@@ -138,10 +138,27 @@ impl Core {
         *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(in_force);
     }
 
+    /// Decisions from now on are made under what `change` makes of what is in force. It may read calendars: others go on meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`]: this process ends.
+    pub async fn change_in_force(
+        &self,
+        change: impl FnOnce(InForce) -> InForce + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let held = self.in_force();
+        let changed = tokio::task::spawn_blocking(move || change(InForce::clone(&held))).await;
+        // Who has put another in force meanwhile is not lost: each decision compares with the store.
+        self.put_in_force(changed.map_err(|_| StoreError::Closed)?);
+        Ok(())
+    }
+
     /// The contacts of another system were read and kept in the store: they count from now on.
-    pub fn put_contacts(&self, contacts: Option<SyncedContacts>) {
-        let mut held = self.in_force.write().unwrap_or_else(PoisonError::into_inner);
-        *held = Arc::new(InForce::clone(&held).with_contacts(contacts));
+    ///
+    /// # Errors
+    /// As [`Core::change_in_force`].
+    pub async fn put_contacts(&self, contacts: Option<SyncedContacts>) -> Result<(), StoreError> {
+        self.change_in_force(move |held| held.with_contacts(contacts)).await
     }
 
     /// What is known of the provider's clock, from this process's answers or else from the store.

@@ -137,30 +137,45 @@ pub(super) async fn read(
         }
         other => other?,
     };
-    let mut now = held.clone();
-    if let Some(row) = &settings
-        && held.basis.settings != Some(row.number)
-        && let Some(interpret) = interpreter
-    {
-        match interpret(row) {
-            Ok(decides) => now = now.with_settings(Some(row), decides),
-            Err(why) => error!(settings = row.number.0, "the settings in force cannot be used here: {why}"),
-        }
-    }
+    let has_calendars = |of: &InForce| of.directory.rotations.iter().any(|r| r.calendar.is_some());
+    let other_settings = settings.as_ref().filter(|row| held.basis.settings != Some(row.number)).cloned();
+    let overrides = match held.basis.overrides == basis.overrides {
+        true => None,
+        false => Some(store.overrides(clock.after).await?),
+    };
+    let may_have_calendars = has_calendars(held) || other_settings.is_some();
+    let is_other = held.basis.calendars != basis.calendars;
+    let kept = match is_other || (may_have_calendars && held.calendars.is_old(clock.now)) {
+        true => Some(KeptCalendars::of(store.kept_calendars().await?, clock.now)),
+        false => None,
+    };
     let contacts_at = contacts.as_ref().map(|c| c.read_at);
-    if held.basis.contacts != contacts_at || now.basis.settings != held.basis.settings {
-        now = now.with_contacts(contacts);
-    }
-    if held.basis.overrides != basis.overrides {
-        let overrides = store.overrides(clock.after).await?;
-        now = now.with_overrides(overrides, basis.overrides);
-    }
-    let by_calendars = now.directory.rotations.iter().any(|r| r.calendar.is_some());
-    if held.basis.calendars != basis.calendars || (by_calendars && now.calendars.is_old(clock.now)) {
-        let calendars = KeptCalendars::of(store.kept_calendars().await?, clock.now);
-        let laid = tokio::task::spawn_blocking(move || now.with_calendars(calendars, basis.calendars)).await;
-        now = laid.map_err(|_| StoreError::Closed)?;
-    }
+    let (held, interpreter) = (held.clone(), interpreter.cloned());
+    // Reads calendars where something of them, of their clock or of their people is another.
+    let make = move || {
+        let before = held.basis;
+        let mut now = held;
+        if let (Some(row), Some(interpret)) = (&other_settings, interpreter) {
+            match interpret(row) {
+                Ok(decides) => now = now.with_settings(Some(row), decides),
+                Err(why) => error!(settings = row.number.0, "the settings in force cannot be used here: {why}"),
+            }
+        }
+        if before.contacts != contacts_at || now.basis.settings != before.settings {
+            now = now.with_contacts(contacts);
+        }
+        if let Some(overrides) = overrides {
+            now = now.with_overrides(overrides, basis.overrides);
+        }
+        match kept {
+            Some(kept) if is_other || has_calendars(&now) => now.with_calendars(kept, basis.calendars),
+            _ => now,
+        }
+    };
+    let mut now = match may_have_calendars || is_other {
+        true => tokio::task::spawn_blocking(make).await.map_err(|_| StoreError::Closed)?,
+        false => make(),
+    };
     // Also where nothing could be made of them: whoever asked goes on by what it has.
     now.basis = Basis { settings: settings.map(|s| s.number), contacts: contacts_at, ..basis };
     Ok(now)

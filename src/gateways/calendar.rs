@@ -1,23 +1,29 @@
 //! A calendar of another system: one GET of a URL that is a secret, or a file.
 //!
-//! An answer that is not 2xx, too large, too late or half is no calendar, and what was read before stays. A redirect is followed
+//! An answer that is not 2xx, too large, too late or half is no calendar, and what was read before stays. One reading ends in time,
+//! redirects included; of a file system that does not answer one reading is left behind, and the next begins once that has ended. A redirect is followed
 //! within the host that was configured, encrypted, three times at most: nobody else decides which machine this one asks. What is
 //! said of a failure holds no URL.
 
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::header::{ACCEPT, ETAG, IF_NONE_MATCH, LOCATION};
 use reqwest::{Client, StatusCode};
-use tokio::io::AsyncReadExt as _;
+use rustix::fs::OFlags;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::exchange::{self, Failure, exchange};
 use crate::domain::ical::BYTES_MAX;
 
-/// The longest that one reading takes.
+/// The longest that one reading takes, redirects included.
 const TIMEOUT: Duration = Duration::from_secs(10);
+const LATE: &str = "no answer in time";
 /// The most redirects.
 const REDIRECTS_MAX: usize = 3;
 
@@ -48,6 +54,7 @@ pub trait CalendarSource: Send + Sync {
 pub struct CalendarUrl {
     client: Client,
     url: Url,
+    timeout: Duration,
 }
 
 impl CalendarUrl {
@@ -61,13 +68,20 @@ impl CalendarUrl {
 
     fn within(url: Url, timeout: Duration) -> Result<Self, String> {
         let clients = exchange::clients(&url, timeout / 2, timeout).map_err(|e| e.without_url().to_string())?;
-        Ok(Self { client: clients.writes, url })
+        Ok(Self { client: clients.writes, url, timeout })
     }
 }
 
 #[async_trait]
 impl CalendarSource for CalendarUrl {
     async fn fetch(&self, etag: Option<&str>) -> Result<Fetched, String> {
+        let read = tokio::time::timeout(self.timeout, self.read(etag)).await;
+        read.unwrap_or_else(|_| Err(LATE.to_owned()))
+    }
+}
+
+impl CalendarUrl {
+    async fn read(&self, etag: Option<&str>) -> Result<Fetched, String> {
         let mut url = self.url.clone();
         for _ in 0..=REDIRECTS_MAX {
             // Some answer with a web page to whoever names no program; every client of ours does.
@@ -91,9 +105,7 @@ impl CalendarSource for CalendarUrl {
         }
         Err(format!("it sent us on more than {REDIRECTS_MAX} times"))
     }
-}
 
-impl CalendarUrl {
     /// The same host and port by the same scheme, or nowhere.
     fn followed(&self, to: Url) -> Result<Url, String> {
         if to.origin() == self.url.origin() {
@@ -112,27 +124,53 @@ fn said(failure: Failure) -> String {
 }
 
 /// A calendar in a file of this machine.
-pub struct CalendarFile(pub PathBuf);
+pub struct CalendarFile {
+    path: PathBuf,
+    timeout: Duration,
+    /// One reading at a time: a file system that does not answer keeps a thread, and no second one.
+    turn: Arc<Semaphore>,
+}
+
+impl CalendarFile {
+    /// Reads nothing yet.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, timeout: TIMEOUT, turn: Arc::new(Semaphore::new(1)) }
+    }
+}
 
 #[async_trait]
 impl CalendarSource for CalendarFile {
     async fn fetch(&self, _: Option<&str>) -> Result<Fetched, String> {
-        let read = async {
-            let file = tokio::fs::File::open(&self.0).await?;
-            if !file.metadata().await?.is_file() {
-                return Err(std::io::Error::other("it is no file"));
-            }
-            let mut bytes = Vec::new();
-            let most = u64::try_from(BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
-            file.take(most).read_to_end(&mut bytes).await?;
-            Ok(bytes)
+        let Ok(turn) = self.turn.clone().try_acquire_owned() else {
+            return Err("the reading before has not ended: the file system does not answer".to_owned());
         };
-        let bytes = read.await.map_err(|e| e.to_string())?;
-        if bytes.len() > BYTES_MAX {
-            return Err("it is larger than 5 MiB".to_owned());
+        let path = self.path.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let read = contents(&path);
+            drop(turn);
+            read
+        });
+        match tokio::time::timeout(self.timeout, read).await {
+            Ok(Ok(Ok(bytes))) if bytes.len() > BYTES_MAX => Err("it is larger than 5 MiB".to_owned()),
+            Ok(Ok(Ok(bytes))) => Ok(Fetched::Text { bytes, etag: None }),
+            Ok(Ok(Err(e))) => Err(e.to_string()),
+            Ok(Err(_)) => Err("it was not read: this process ends".to_owned()),
+            Err(_) => Err(LATE.to_owned()),
         }
-        Ok(Fetched::Text { bytes, etag: None })
     }
+}
+
+/// What stands in a regular file, and a byte more than may. A pipe is opened without waiting for whoever writes, and not read.
+fn contents(path: &Path) -> std::io::Result<Vec<u8>> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("it is no file"));
+    }
+    let mut bytes = Vec::new();
+    let most = u64::try_from(BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -215,10 +253,48 @@ mod tests {
         let file = dir.path().join("night.ics");
         std::fs::write(&file, "BEGIN:VCALENDAR").expect("written");
         let text = Fetched::Text { bytes: b"BEGIN:VCALENDAR".to_vec(), etag: None };
-        assert_eq!(CalendarFile(file.clone()).fetch(None).await, Ok(text));
-        assert!(CalendarFile(dir.path().join("none.ics")).fetch(None).await.is_err());
-        assert_eq!(CalendarFile(dir.path().to_path_buf()).fetch(None).await, Err("it is no file".into()));
+        assert_eq!(CalendarFile::new(file.clone()).fetch(None).await, Ok(text));
+        assert!(CalendarFile::new(dir.path().join("none.ics")).fetch(None).await.is_err());
+        assert_eq!(CalendarFile::new(dir.path().to_path_buf()).fetch(None).await, Err("it is no file".into()));
         std::fs::write(&file, vec![b' '; BYTES_MAX + 1]).expect("written");
-        assert_eq!(CalendarFile(file).fetch(None).await, Err("it is larger than 5 MiB".into()));
+        assert_eq!(CalendarFile::new(file).fetch(None).await, Err("it is larger than 5 MiB".into()));
+    }
+
+    #[tokio::test]
+    async fn a_pipe_that_nobody_writes_to_is_no_file_and_keeps_nobody_waiting() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let pipe = dir.path().join("night.ics");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+        assert!(made.success());
+        let file = CalendarFile::new(pipe);
+        for _ in 0..3 {
+            assert_eq!(file.fetch(None).await, Err("it is no file".into()));
+        }
+    }
+
+    #[tokio::test]
+    async fn of_a_file_system_that_hangs_one_reading_waits_and_no_second_one() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("night.ics");
+        std::fs::write(&path, "BEGIN:VCALENDAR").expect("written");
+        let file = CalendarFile::new(path);
+        let hangs = file.turn.clone().try_acquire_owned().expect("free");
+        let why = file.fetch(None).await.expect_err("one is under way");
+        assert!(why.contains("has not ended"), "{why}");
+        drop(hangs);
+        assert!(file.fetch(None).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_reading_with_redirects_ends_in_the_time_of_one() {
+        let server = server().await;
+        for n in 0..3 {
+            let to = ResponseTemplate::new(302)
+                .insert_header("location", format!("/secret/{}", n + 1))
+                .set_delay(Duration::from_millis(700));
+            at(&n.to_string()).respond_with(to).mount(&server).await;
+        }
+        at("3").respond_with(ResponseTemplate::new(200).set_body_string("late")).mount(&server).await;
+        assert_eq!(source(&server, "0").fetch(None).await, Err(LATE.to_owned()));
     }
 }

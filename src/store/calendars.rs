@@ -37,6 +37,12 @@ pub struct CalendarState {
     pub is_kept: bool,
     /// A newer text is here and was not taken, until somebody accepts it.
     pub is_offered: bool,
+    /// See `source`: that of the text that counts.
+    pub kept_source: Option<String>,
+    /// Why the newer text was not taken.
+    pub offered_why: Option<String>,
+    /// When its place last gave a calendar at all, taken or not.
+    pub answered_at: Option<Timestamp>,
 }
 
 /// What one reading came to.

@@ -97,9 +97,13 @@ impl CalendarReport {
         match &self.state {
             None => all.push(format!("{what} was not read yet: an engine (`dispatchctl serve`) reads it")),
             Some(s) if s.is_offered => {
-                let why = s.failing.as_ref().map(|(_, why)| why.as_str()).unwrap_or_default();
+                let failing = s.failing.as_ref().map(|(_, why)| why.as_str()).unwrap_or_default();
+                let why = s.offered_why.as_deref().unwrap_or(failing);
                 let accept = format!("if that is meant: `dispatchctl oncall accept-calendar {}`", self.rotation);
                 all.push(format!("{what} was not taken: {why}; {accept}"));
+                if why != failing && !failing.is_empty() {
+                    all.push(format!("{what} cannot be read now: {failing}"));
+                }
             }
             Some(s) => {
                 if let Some((since, why)) = &s.failing {

@@ -172,6 +172,37 @@ pub(super) struct NotUnderstood {
     pub in_place_of: Option<When>,
 }
 
+/// A day that an event which cannot be read is surely over by; `None`: it may go on. What lasts or repeats is given a month.
+pub(super) fn over_by(raw: &RawEvent<'_>) -> Option<Date> {
+    let properties = raw.properties.as_slice();
+    let has = |name: &str| properties.iter().any(|p| p.is(name));
+    let day = |name: &str| {
+        let days = properties.iter().filter(|p| p.is(name)).filter_map(|p| leading_day(p.value));
+        days.max()
+    };
+    if has("RDATE") || has("EXRULE") {
+        return None;
+    }
+    let rules = || properties.iter().filter(|p| p.is("RRULE"));
+    let until = |rule: &Property<'_>| {
+        let mut parts = rule.value.split(';').filter_map(|part| part.split_once('='));
+        parts.find(|(name, _)| name.trim().eq_ignore_ascii_case("UNTIL")).and_then(|(_, day)| leading_day(day))
+    };
+    let untils: Vec<Option<Date>> = rules().map(until).collect();
+    let repeats_until = untils.iter().copied().collect::<Option<Vec<Date>>>()?.into_iter().max();
+    let last = day("DTSTART")?.max(day("DTEND").unwrap_or(Date::MIN)).max(repeats_until.unwrap_or(Date::MIN));
+    let is_plain = has("DTEND") && repeats_until.is_none();
+    dates::plus(last, if is_plain { 2 } else { 31 })
+}
+
+/// `20261122` at the front of a date or a time.
+fn leading_day(text: &str) -> Option<Date> {
+    let digits = text.trim().get(..8).filter(|t| t.bytes().all(|b| b.is_ascii_digit()))?;
+    let number = |range: std::ops::Range<usize>| digits.get(range)?.parse::<i16>().ok();
+    let (year, month, day) = (number(0..4)?, number(4..6)?, number(6..8)?);
+    Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
+}
+
 /// What one calendar's events are read with.
 pub(super) struct Reader<'a> {
     pub zones: Zones,

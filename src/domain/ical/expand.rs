@@ -27,6 +27,14 @@ struct Series {
     refused: bool,
 }
 
+/// An event that is not understood.
+pub(super) enum Left {
+    /// A person hears of it.
+    Said(NotUnderstood),
+    /// It was over before the window.
+    Over(NotUnderstood),
+}
+
 /// What is left out, and why.
 #[derive(Default)]
 pub(super) struct Expanded {
@@ -36,11 +44,7 @@ pub(super) struct Expanded {
 
 /// # Errors
 /// More occurrences than are read, or rules that cost too much.
-pub(super) fn expand(
-    events: Vec<Result<Event, NotUnderstood>>,
-    place: &Place,
-    window: Window,
-) -> Result<Expanded, Unreadable> {
+pub(super) fn expand(events: Vec<Result<Event, Left>>, place: &Place, window: Window) -> Result<Expanded, Unreadable> {
     let mut expanded = Expanded::default();
     let mut all: HashMap<String, Series> = HashMap::new();
     for event in events {
@@ -51,13 +55,19 @@ pub(super) fn expand(
                     expanded.refuse(&lost.about, "another event has the same UID and SEQUENCE".into());
                 }
             }
-            Err(event) => {
+            Err(left) => {
+                let (event, is_said) = match left {
+                    Left::Said(event) => (event, true),
+                    Left::Over(event) => (event, false),
+                };
                 let series = all.entry(event.about.uid.clone()).or_default();
                 match &event.in_place_of {
                     Some(when) => series.removed.add(when, place),
                     None => series.refused = true,
                 }
-                expanded.refuse(&event.about, event.why);
+                if is_said {
+                    expanded.refuse(&event.about, event.why);
+                }
             }
         }
     }
@@ -132,7 +142,7 @@ struct Out<'a> {
 
 impl Out<'_> {
     fn series(&mut self, event: &Event, moved: &Removed) -> Result<(), Unreadable> {
-        let mut begun = Begun { event, moved, seen: Vec::new(), empty: None };
+        let mut begun = Begun { event, moved, seen: Vec::new(), empty: None, endless: None };
         match &event.rule {
             None => self.one(&mut begun, &event.start, event.end)?,
             Some(rule) => self.by_rule(&mut begun, rule)?,
@@ -142,6 +152,10 @@ impl Out<'_> {
         }
         if let Some(day) = begun.empty {
             let why = format!("its occurrence of {day} lies in an hour that the clock leaves out: it lasts no time");
+            self.refused.push(Refused { uid: event.about.uid.clone(), title: event.about.title.clone(), why });
+        }
+        if let Some(day) = begun.endless {
+            let why = format!("that of {day} has no DTEND and no DURATION, or ends when it begins: it lasts no time");
             self.refused.push(Refused { uid: event.about.uid.clone(), title: event.about.title.clone(), why });
         }
         Ok(())
@@ -176,6 +190,9 @@ impl Out<'_> {
         if begun.moved.has(start, at) || begun.event.removed.has(start, at) {
             return Ok(());
         }
+        if end.is_none() && at >= self.window.from && at < self.window.until {
+            begun.endless.get_or_insert(start.date());
+        }
         let Some(until) = end.and_then(|end| end.of(start, self.place)) else { return Ok(()) };
         if until <= self.window.from || at >= self.window.until {
             return Ok(());
@@ -207,6 +224,8 @@ struct Begun<'a> {
     seen: Vec<jiff::Timestamp>,
     /// The first day of an occurrence that lasts no time.
     empty: Option<Date>,
+    /// The first day of one without an end (RFC 5545 §3.6.1: it ends when it begins).
+    endless: Option<Date>,
 }
 
 /// Whether a rule with this end is over before this beginning.

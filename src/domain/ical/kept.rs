@@ -21,19 +21,34 @@ pub enum Kept {
         "it has {now} coming shifts where it had {before}: the one from before is kept until it has at least half of them"
     )]
     Shrunk { before: usize, now: usize },
+    #[error("it is of another place and has no coming shifts where the one from before has {before}: that is kept")]
+    None { before: usize },
 }
 
-/// Reads `new` and weighs it against `before`, the text that is kept. Both are read for the same place and window, so that time
+/// How many of the coming shifts of the one before it must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Least {
+    /// It is the same calendar.
+    Half,
+    /// It is another: any number but none.
+    One,
+}
+
+/// Reads `new` and weighs it against the text that is kept, where there is one. Both are read for the same place and window, so that time
 /// alone makes no difference.
 ///
 /// # Errors
 /// Why the text from before stays.
-pub fn accept(before: Option<&[u8]>, new: &[u8], place: &Place, window: Window) -> Result<Accepted, Kept> {
+pub fn accept(before: Option<(&[u8], Least)>, new: &[u8], place: &Place, window: Window) -> Result<Accepted, Kept> {
     let reading = read(new, place, window)?;
     // What can no longer be read, after a change of the program, is worth less than anything that can.
-    let had = before.and_then(|text| read(text, place, window).ok()).map_or(0, |r| r.occurrences.len());
+    let had = before.and_then(|(text, _)| read(text, place, window).ok()).map_or(0, |r| r.occurrences.len());
     let has = reading.occurrences.len();
-    if has.saturating_mul(2) < had { Err(Kept::Shrunk { before: had, now: has }) } else { Ok(Accepted { reading }) }
+    match before.map(|(_, least)| least) {
+        Some(Least::Half) if has.saturating_mul(2) < had => Err(Kept::Shrunk { before: had, now: has }),
+        Some(Least::One) if has == 0 && had > 0 => Err(Kept::None { before: had }),
+        _ => Ok(Accepted { reading }),
+    }
 }
 
 #[cfg(test)]
@@ -53,7 +68,8 @@ mod tests {
         let time = |text: &str| -> jiff::Timestamp { text.parse().expect("a time") };
         let window = Window::new(time("2026-11-11T00:00:00Z"), time("2027-01-01T00:00:00Z"));
         let accept = |before: Option<&[u8]>, new: &[u8]| {
-            super::accept(before, new, &place, window).map(|accepted| accepted.reading.occurrences.len())
+            super::accept(before.map(|before| (before, Least::Half)), new, &place, window)
+                .map(|accepted| accepted.reading.occurrences.len())
         };
         let kept = calendar(1..21);
         assert_eq!(accept(None, &kept), Ok(10), "the coming ones alone");
@@ -70,5 +86,11 @@ mod tests {
             assert_eq!(accept(None, text.as_bytes()), Err(Kept::Unreadable(why)), "{text:?}");
         }
         assert_eq!(accept(Some(b"no calendar"), &calendar(12..13)), Ok(1));
+        let of_another_place = |new: &[u8]| {
+            super::accept(Some((&kept, Least::One)), new, &place, window)
+                .map(|accepted| accepted.reading.occurrences.len())
+        };
+        assert_eq!(of_another_place(&calendar(12..13)), Ok(1));
+        assert_eq!(of_another_place(&calendar(1..1)), Err(Kept::None { before: 10 }), "200, and empty");
     }
 }

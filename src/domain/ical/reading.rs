@@ -14,9 +14,15 @@ pub fn read(bytes: &[u8], place: &Place, window: Window) -> Result<Reading, Unre
     let text = lines::unfold(bytes);
     let parts = components::parts(&text).map_err(|e| if e == Unreadable::NotACalendar { seen_as(&text) } else { e })?;
     let floating = parts.zone.as_deref().and_then(zones::known).unwrap_or_else(|| place.zone.clone());
-    let (_, last) = window.days();
+    let (first, last) = window.days();
     let mut reader = event::Reader { zones: zones::Zones::new(parts.zones, last), place, floating };
-    let events = parts.events.iter().zip(1..).map(|(raw, number)| reader.read(raw, number));
+    let events = parts.events.iter().zip(1..).map(|(raw, number)| {
+        reader.read(raw, number).map_err(|refused| {
+            // What is long over is nobody's trouble any more.
+            let is_over = event::over_by(raw).is_some_and(|day| day < first);
+            if is_over { expand::Left::Over(refused) } else { expand::Left::Said(refused) }
+        })
+    });
     let expand::Expanded { occurrences, refused } = expand::expand(events.collect(), place, window)?;
     Ok(Reading { occurrences, refused })
 }

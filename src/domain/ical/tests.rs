@@ -204,6 +204,7 @@ fn what_is_not_understood_is_refused_by_name_and_never_guessed() {
         ("future@example.org", "THISANDFUTURE"),
         ("single@example.org", "\"Nowhere\""),
         ("same@example.org", "same UID"),
+        ("instant@example.org", "lasts no time"),
     ];
     assert_eq!(reading.refused.len(), wanted.len(), "{refused}");
     for (uid, why) in wanted {
@@ -395,5 +396,48 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+/// What is left out of a calendar of this one event, by its reasons.
+fn left_out(event: &str) -> Vec<String> {
+    let text = format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nSUMMARY:Sam\n{event}\nEND:VEVENT\nEND:VCALENDAR\n");
+    let read = read(text.as_bytes(), &place("UTC"), window("2026-10-01T00:00:00Z", "2027-10-01T00:00:00Z"));
+    read.expect("a calendar").refused.into_iter().map(|r| r.why).collect()
+}
+
+#[test]
+fn what_is_not_understood_is_said_no_more_once_it_is_surely_over() {
+    for (event, said) in [
+        ("DTSTART;TZID=Nowhere:20261122T080000\nDTEND;TZID=Nowhere:20261122T200000", 1),
+        ("DTSTART;TZID=Nowhere:20240101T080000\nDTEND;TZID=Nowhere:20240101T200000", 0),
+        ("DTSTART;TZID=Nowhere:20260929T080000\nDTEND;TZID=Nowhere:20261001T200000", 1),
+        ("DTSTART;TZID=Nowhere:20240101T080000\nDURATION:PT8H", 0),
+        ("DTSTART;TZID=Nowhere:20240101T080000\nDURATION:PT8H\nRRULE:FREQ=DAILY", 1),
+        ("DTSTART;TZID=Nowhere:20240101T080000\nDURATION:PT8H\nRRULE:FREQ=DAILY;COUNT=3", 1),
+        ("DTSTART;TZID=Nowhere:20240101T080000\nDURATION:PT8H\nRRULE:FREQ=DAILY;UNTIL=20240301T000000Z", 0),
+        ("DTSTART;TZID=Nowhere:20240101T080000\nDURATION:PT8H\nRRULE:FREQ=DAILY;UNTIL=20261101T000000Z", 1),
+        ("DTSTART;TZID=Nowhere:20240101T080000\nDURATION:PT8H\nRDATE;TZID=Nowhere:20261122T080000", 1),
+        ("DTSTART:nonsense", 1),
+    ] {
+        assert_eq!(left_out(event).len(), said, "{event}");
+    }
+}
+
+#[test]
+fn an_event_with_a_time_and_without_an_end_is_nobodys_duty_and_is_said() {
+    for (event, said) in [
+        ("DTSTART:20261122T080000Z", 1),
+        ("DTSTART:20261122T080000Z\nDTEND:20261122T080000Z", 1),
+        ("DTSTART:20261122T080000Z\nDURATION:PT0S", 1),
+        ("DTSTART:20240101T080000Z\nRRULE:FREQ=WEEKLY", 1),
+        ("DTSTART:20240101T080000Z", 0),
+        ("DTSTART:20261122T080000Z\nDURATION:PT1H", 0),
+        ("DTSTART;VALUE=DATE:20261122", 0),
+        ("DTSTART:20261122T080000Z\nSTATUS:CANCELLED", 0),
+    ] {
+        let why = left_out(event);
+        assert_eq!(why.len(), said, "{event}: {why:?}");
+        assert!(why.iter().all(|why| why.contains("it lasts no time")), "{why:?}");
     }
 }

@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
 use crate::domain::event::Event;
-use crate::domain::ical::kept::{Accepted, Kept, accept};
+use crate::domain::ical::kept::{Accepted, Kept, Least, accept};
 use crate::domain::ical::{Place, Refused, Window, read};
 use crate::domain::masking::masked_within;
 use crate::domain::oncall::{CalendarPart, RotationId};
@@ -112,6 +112,7 @@ impl CalendarReader {
         before: Option<&CalendarState>,
     ) -> Result<CalendarOutcome, StoreError> {
         let store = &self.core.store;
+        let is_of_it = before.is_some_and(|s| s.is_kept && s.kept_source.as_ref() == Some(&address.id));
         let before = before.filter(|s| s.source == address.id);
         // What nothing is kept of is not asked for by its version.
         let etag = before.filter(|s| s.is_kept || s.is_offered).and_then(|s| s.etag.as_deref());
@@ -135,10 +136,10 @@ impl CalendarReader {
         if kept.as_deref() == Some(text.as_slice()) && before.is_some() {
             return Ok(CalendarOutcome::Same);
         }
-        // Another place is another calendar: how many shifts the one of before had says nothing of it.
-        let weighed = before.is_some_and(|s| s.is_kept).then(|| kept.clone()).flatten();
+        // Another place is another calendar: how many shifts the one of before had says nothing of it, but that it has any at all.
+        let least = if is_of_it { Least::Half } else { Least::One };
         let (place, now) = (Place::of(rotation), self.core.clock.now());
-        let judged = tokio::task::spawn_blocking(move || judge(weighed.as_deref(), kept.as_deref(), text, &place, now));
+        let judged = tokio::task::spawn_blocking(move || judge(kept.as_deref(), least, text, &place, now));
         let (text, judged) = judged.await.map_err(|_| StoreError::Closed)?;
         Ok(match judged {
             Ok(differs) => {
@@ -148,7 +149,7 @@ impl CalendarReader {
                 });
                 CalendarOutcome::Taken { text, etag, said }
             }
-            Err(why @ Kept::Shrunk { .. }) => {
+            Err(why @ (Kept::Shrunk { .. } | Kept::None { .. })) => {
                 CalendarOutcome::Offered { text: was_given.then_some((text, etag)), why: why.to_string() }
             }
             Err(why) => CalendarOutcome::Failed { why: why.to_string() },
@@ -162,6 +163,8 @@ impl CalendarReader {
         let failing = state.and_then(|s| s.failing.as_ref());
         let is_stale = state.is_some_and(|s| s.failing.is_some() && s.read_at.is_none_or(|at| now.since(at) >= STALE));
         let is_offered = state.is_some_and(|s| s.is_offered);
+        let answered = state.and_then(|s| s.answered_at);
+        let is_dead = failing.is_some() && answered.is_none_or(|at| now.since(at) >= STALE);
         let is_kept = state.is_some_and(|s| s.is_kept);
         let why = failing.map(|(_, why)| why.as_str()).unwrap_or_default();
         let said = if self.address.is_none() {
@@ -171,7 +174,15 @@ impl CalendarReader {
             ))
         } else if is_offered {
             let accept = format!("if that is meant: `dispatchctl oncall accept-calendar {rotation}`");
-            Some((format!("the {key} of {rotation} was not taken"), format!("{why}; {accept}")))
+            let why_not = state.and_then(|s| s.offered_why.as_deref()).unwrap_or(why);
+            let what = format!("the {key} of {rotation} was not taken");
+            Some(match is_dead {
+                false => (what, format!("{why_not}; {accept}")),
+                true => (
+                    format!("{what}, and its place could not be read for 24 h"),
+                    format!("{why}; it was not taken as {why_not}; {accept}"),
+                ),
+            })
         } else if failing.is_some() && !is_kept {
             let nobody = "none was read before, so nobody is on call by it";
             Some((format!("the {key} of {rotation} cannot be read"), format!("{why}; {nobody}")))
@@ -187,7 +198,7 @@ impl CalendarReader {
             Some((what, more)) => {
                 let raised = self.core.store.alerts().await?.into_iter().find(|a| a.key == alert);
                 // Other words for the same fault are no news.
-                if raised.is_some_and(|a| a.message.starts_with(&what)) {
+                if raised.is_some_and(|a| a.message.starts_with(&format!("{what}:"))) {
                     return Ok(());
                 }
                 super::watch::raise(&self.core, alert, format!("{what}: {more}")).await
@@ -229,20 +240,23 @@ pub fn refused_said(refused: &[Refused]) -> String {
     said.join("; ")
 }
 
-/// Weighs a calendar against the one of before; how many shifts are to come, where it says something else than what is kept.
+/// Weighs a calendar against the one that is kept; how many shifts are to come, where it says something else than what is kept.
 fn judge(
-    weighed: Option<&[u8]>,
     kept: Option<&[u8]>,
+    least: Least,
     text: Vec<u8>,
     place: &Place,
     now: Timestamp,
 ) -> (Vec<u8>, Result<Option<usize>, Kept>) {
-    let judged = accept(weighed, &text, place, Window::coming(now)).and_then(|Accepted { reading: coming }| {
-        // Decisions read the time before now as well: what cannot be read so would leave nobody on call.
-        let whole = read(&text, place, Window::around(now))?;
-        let is_same = kept.is_some_and(|kept| read(kept, place, Window::around(now)).is_ok_and(|kept| kept == whole));
-        Ok((!is_same).then_some(coming.occurrences.len()))
-    });
+    let judged = accept(kept.map(|kept| (kept, least)), &text, place, Window::coming(now)).and_then(
+        |Accepted { reading: coming }| {
+            // Decisions read the time before now as well: what cannot be read so would leave nobody on call.
+            let whole = read(&text, place, Window::around(now))?;
+            let is_same =
+                kept.is_some_and(|kept| read(kept, place, Window::around(now)).is_ok_and(|kept| kept == whole));
+            Ok((!is_same).then_some(coming.occurrences.len()))
+        },
+    );
     (text, judged)
 }
 

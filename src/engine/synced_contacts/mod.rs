@@ -242,7 +242,7 @@ impl ContactSync {
         reading.wrong.extend(merged.wrong);
         // In the store first: every other process decides by what is there.
         self.core.store.keep_synced_contacts(Some(&copy)).await?;
-        self.put_in_force(copy);
+        self.put_in_force(copy).await?;
         self.resolve(&AlertKind::ContactsTable.into()).await?;
         self.resolve(&AlertKind::ContactsKept.into()).await?;
         self.say_rows(&reading.wrong).await?;
@@ -309,18 +309,19 @@ impl ContactSync {
         Ok(())
     }
 
-    fn put_in_force(&self, copy: SyncedContacts) {
+    async fn put_in_force(&self, copy: SyncedContacts) -> Result<(), StoreError> {
         let before = self.core.directory();
         let kept = merge(&self.core.in_force().configured, &copy.contacts, &copy.businesses).kept;
-        self.core.put_contacts(Some(copy));
+        self.core.put_contacts(Some(copy)).await?;
         let now = self.core.directory();
         if *before == *now {
-            return;
+            return Ok(());
         }
         info!(table = self.source.table, contacts = now.contacts.len(), "who can be told has changed");
         for said in crate::config::empty_roles(&now).into_iter().map(|role| role.said).chain(kept) {
             warn!("{said}");
         }
+        Ok(())
     }
 
     fn failing_since(&self) -> std::sync::MutexGuard<'_, Option<Timestamp>> {

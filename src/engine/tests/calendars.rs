@@ -213,6 +213,38 @@ async fn another_place_is_another_calendar_and_is_not_asked_for_a_version_of_the
 }
 
 #[tokio::test]
+async fn another_place_that_is_empty_changes_nobody_and_waits_until_it_has_any_shift() {
+    let mut s = Scene::new().await;
+    s.reads(text(weeks(&["sam", "ana", "sam", "ana"]), "1")).await;
+    s.reader = Scene::reader(&s.w, &s.script, "b");
+    s.reads(text(calendar(&[]), "1")).await;
+    assert_eq!(holder(&s.w).await, "sam");
+    let said = s.alerts().await;
+    assert!(said.len() == 1 && said[0].contains("of another place and has no coming shifts"), "{said:?}");
+    s.reads(Ok(Fetched::Same)).await;
+    assert_eq!(holder(&s.w).await, "sam", "also once it was read before");
+    s.reads(text(calendar(&[("Ana Reyes", 0, 168)]), "2")).await;
+    assert_eq!((holder(&s.w).await.as_str(), s.alerts().await), ("ana", Vec::new()));
+}
+
+#[tokio::test]
+async fn a_calendar_that_waits_keeps_its_reason_and_a_place_that_is_dead_is_said() {
+    let s = Scene::new().await;
+    s.reads(text(weeks(&["sam", "ana", "sam", "ana"]), "1")).await;
+    s.reads(text(calendar(&[]), "2")).await;
+    s.reads(Err("it answered HTTP 503".into())).await;
+    let said = s.alerts().await;
+    assert!(said.len() == 1 && said[0].contains("0 coming shifts") && !said[0].contains("503"), "{said:?}");
+    s.w.away(HOUR * 24);
+    s.reads(Err("it answered HTTP 503".into())).await;
+    let said = s.alerts().await;
+    assert!(said.len() == 1 && said[0].contains("503") && said[0].contains("0 coming shifts"), "{said:?}");
+    s.reads(Ok(Fetched::Same)).await;
+    let said = s.alerts().await;
+    assert!(said.len() == 1 && !said[0].contains("503") && said[0].contains("0 coming shifts"), "{said:?}");
+}
+
+#[tokio::test]
 async fn what_is_not_understood_and_who_is_nobody_is_said_by_its_text() {
     let s = Scene::new().await;
     let odd = "BEGIN:VEVENT\r\nUID:9\r\nSUMMARY:Sam's hours\r\nDTSTART;TZID=Nowhere:20261122T080000\r\nDTEND;TZID=Nowhere:20261122T200000\r\nEND:VEVENT\r\nEND:VCALENDAR";

@@ -18,13 +18,17 @@ const KEPT: &str = "SELECT c.rotation, c.part, t.text, c.changed FROM calendars 
     JOIN calendar_texts t ON t.rotation = c.rotation AND t.part = c.part AND t.state = 'kept' ORDER BY c.rotation, c.part";
 const STATES: &str = "SELECT c.rotation, c.part, c.source, c.etag, c.read_at, c.failing_since, c.error,
     EXISTS (SELECT 1 FROM calendar_texts t WHERE t.rotation = c.rotation AND t.part = c.part AND t.state = 'kept'),
-    EXISTS (SELECT 1 FROM calendar_texts t WHERE t.rotation = c.rotation AND t.part = c.part AND t.state = 'offered')
+    EXISTS (SELECT 1 FROM calendar_texts t WHERE t.rotation = c.rotation AND t.part = c.part AND t.state = 'offered'),
+    c.kept_source, c.offered_why, c.answered_at
     FROM calendars c ORDER BY c.rotation, c.part";
 const TEXT: &str = "SELECT text FROM calendar_texts WHERE rotation = ?1 AND part = ?2 AND state = ?3";
 const BEGIN: &str = "INSERT INTO calendars (rotation, part, source, changed) VALUES (?1, ?2, ?3, 0)
     ON CONFLICT (rotation, part) DO UPDATE SET etag = CASE WHEN source = ?3 THEN etag END, source = ?3";
 const TAKEN: &str =
-    "UPDATE calendars SET read_at = ?3, failing_since = NULL, error = NULL WHERE rotation = ?1 AND part = ?2";
+    "UPDATE calendars SET read_at = ?3, failing_since = NULL, error = NULL, kept_source = source, offered_why = NULL
+    WHERE rotation = ?1 AND part = ?2";
+const ANSWERED: &str = "UPDATE calendars SET answered_at = ?3 WHERE rotation = ?1 AND part = ?2";
+const OFFERED: &str = "UPDATE calendars SET offered_why = ?3 WHERE rotation = ?1 AND part = ?2";
 const VERSION: &str = "UPDATE calendars SET etag = ?3 WHERE rotation = ?1 AND part = ?2";
 const CHANGED: &str = "UPDATE calendars SET changed = (SELECT max(changed) + 1 FROM calendars)
     WHERE rotation = ?1 AND part = ?2";
@@ -77,6 +81,9 @@ fn states(conn: Connection<'_>) -> Result<Vec<CalendarState>, StoreError> {
             failing: since.map(Timestamp::from_millis).zip(error),
             is_kept: row.get(7)?,
             is_offered: row.get(8)?,
+            kept_source: row.get(9)?,
+            offered_why: row.get(10)?,
+            answered_at: row.get::<Option<i64>>(11)?.map(Timestamp::from_millis),
         });
     }
     Ok(all)
@@ -90,6 +97,9 @@ fn keep(conn: Connection<'_>, read: &CalendarRead) -> Result<(), StoreError> {
     let (rotation, part, at) = (read.rotation.as_str(), read.part.as_str(), read.at.as_millis());
     let run = |sql: &str, of: &[&dyn Param]| conn.prepare_cached(sql).and_then(|mut s| s.execute(of)).map(drop);
     run(BEGIN, params![rotation, part, read.source])?;
+    if !matches!(read.outcome, CalendarOutcome::Failed { .. }) {
+        run(ANSWERED, params![rotation, part, at])?;
+    }
     match &read.outcome {
         CalendarOutcome::Same => {
             run(TAKEN, params![rotation, part, at])?;
@@ -111,6 +121,7 @@ fn keep(conn: Connection<'_>, read: &CalendarRead) -> Result<(), StoreError> {
         }
         CalendarOutcome::Offered { text, why } => {
             run(FAILED, params![rotation, part, at, why])?;
+            run(OFFERED, params![rotation, part, why])?;
             if let Some((text, etag)) = text {
                 run(VERSION, params![rotation, part, etag])?;
                 run(PUT_TEXT, params![rotation, part, IS_OFFERED, text])?;

@@ -37,6 +37,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0015_roll_calls.sql"),
     include_str!("migrations/0016_quiet.sql"),
     include_str!("migrations/0017_followthrough.sql"),
+    include_str!("migrations/0018_calendar_places.sql"),
 ];
 /// Marks our files among SQLite's (`PRAGMA application_id`): "disp".
 const APPLICATION_ID: i64 = 0x6469_7370;

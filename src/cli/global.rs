@@ -10,34 +10,46 @@ use super::output::{Color, Format};
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// Configuration file
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "PATH")]
     pub(crate) config: Option<PathBuf>,
     /// Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "URL")]
     pub(crate) store: Option<String>,
     /// Form of results [default: table]
-    #[arg(long, short = 'o', global = true, value_name = "FORMAT")]
+    #[arg(long, short = 'o', global = true, help_heading = "Options of every command", value_name = "FORMAT")]
     pub(crate) output: Option<Format>,
     /// Print results only
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = "Options of every command")]
     pub(crate) quiet: bool,
     /// More words in the log (-vv: even more)
-    #[arg(long, short, global = true, action = ArgAction::Count)]
+    #[arg(long, short, global = true, help_heading = "Options of every command", action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
     /// Form of log lines on stderr
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
     pub(crate) log_format: LogFormat,
     /// Nothing leaves the machine: sandbox, test store, free ports
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Options of every command")]
     pub(crate) test_mode: bool,
     /// Show times in UTC
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Options of every command")]
     pub(crate) utc: bool,
     /// Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)
-    #[arg(long, global = true, value_name = "WHOSE", default_value = "in-force")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        value_name = "WHOSE",
+        default_value = "in-force"
+    )]
     pub(crate) settings: SettingsOf,
 }
 

@@ -5,12 +5,14 @@ use std::io::{IsTerminal as _, Write as _};
 
 use clap::ValueEnum;
 use serde_json::Value;
-use tabled::builder::Builder;
-use tabled::settings::{Padding, Style};
 
 use crate::domain::Timestamp;
 
 use super::exit::ExitStatus;
+pub(crate) use super::table::Table;
+
+/// A terminal that does not say how wide it is.
+const WIDTH_UNKNOWN: usize = 80;
 
 /// The form of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -47,27 +49,6 @@ pub(crate) struct Output {
     lasting: bool,
     /// Why a result did not reach stdout.
     unwritten: Option<std::io::Error>,
-}
-
-/// A table: its headers and rows; with `-o json` a document takes its place.
-#[derive(Debug, Default, Clone, PartialEq)]
-pub(crate) struct Table {
-    /// One a column.
-    pub(crate) headers: Vec<&'static str>,
-    /// As many cells a row.
-    pub(crate) rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    /// With these columns.
-    pub(crate) fn new(headers: &[&'static str]) -> Self {
-        Self { headers: headers.to_vec(), rows: Vec::new() }
-    }
-
-    /// Adds a row.
-    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
-    }
 }
 
 impl Output {
@@ -190,19 +171,19 @@ impl Output {
 
     /// One of several tables of a text result that has said its mode already.
     pub(crate) fn part(&mut self, table: &Table) {
-        let mut b = Builder::default();
-        b.push_record(table.headers.iter().map(|h| (*h).to_owned()));
-        for row in &table.rows {
-            b.push_record(row.iter().map(|c| printable(c)));
-        }
-        let mut t = b.build();
-        if self.terminal {
-            t.with(Style::rounded());
-        } else {
-            t.with(Style::empty()).with(Padding::new(0, 2, 0, 0));
-        }
-        let text: Vec<String> = t.to_string().lines().map(|l| l.trim_end().to_owned()).collect();
-        self.write(&text.join("\n"));
+        let rows = table.rows.iter().map(|row| row.iter().map(|c| printable(c)).collect()).collect();
+        let table = Table { rows, ..table.clone() };
+        let text = match self.width() {
+            Some(width) => table.fitted(width),
+            None => table.plain(),
+        };
+        self.write(&text);
+    }
+
+    /// How many columns the terminal has; `None` in a pipe.
+    fn width(&self) -> Option<usize> {
+        let size = || console::Term::stdout().size_checked();
+        self.terminal.then(|| size().map_or(WIDTH_UNKNOWN, |(_, columns)| usize::from(columns)))
     }
 
     /// A generated file, as it is.
@@ -254,10 +235,23 @@ impl Output {
         zoned.strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
     }
 
+    /// A time near now for a table: the clock, with the date where it is another day; in CSV as [`Output::time`].
+    pub(crate) fn clock(&self, t: Timestamp, now: Timestamp) -> String {
+        if self.is_csv() {
+            return self.time(t);
+        }
+        let zone = if self.utc { jiff::tz::TimeZone::UTC } else { jiff::tz::TimeZone::system() };
+        let zoned = |t: Timestamp| jiff::Timestamp::from_millisecond(t.as_millis()).map(|t| t.to_zoned(zone.clone()));
+        let (Ok(t), Ok(now)) = (zoned(t), zoned(now)) else { return t.rfc3339() };
+        let form = if t.date() == now.date() { "%H:%M:%S" } else { "%b %d %H:%M:%S" };
+        let mark = if self.utc { " UTC" } else { "" };
+        format!("{}{mark}", t.strftime(form))
+    }
+
     /// Emphasis by colour where there is colour; words never depend on it.
     pub(crate) fn emphasis(&self, good: Option<bool>, text: &str) -> String {
         let code = match good {
-            _ if !self.color => return text.to_owned(),
+            _ if !self.color || self.is_csv() => return text.to_owned(),
             Some(true) => "32",
             Some(false) => "31",
             None => "33",

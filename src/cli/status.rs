@@ -22,6 +22,7 @@ use super::decide::call_named;
 use super::engine::{Engine, Rest};
 use super::exit::ExitStatus;
 use super::follow_up::{line_json, who};
+use super::open_calls;
 use super::output::{Output, Table};
 use super::parse::Since;
 use super::refresh::refresh;
@@ -82,6 +83,8 @@ fn chosen(states: &[States]) -> Vec<CallStatus> {
     CallStatus::ALL.iter().copied().filter(|s| is_chosen(s) || open(s)).collect()
 }
 
+/// So many open calls are weighed against each other; of more, the newest.
+const OPEN_MAX: usize = 5_000;
 /// Follow-ups that the overview names.
 const NEXT_DUE: usize = 5;
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -200,13 +203,15 @@ struct Overview {
 
 async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> Result<Overview, CliError> {
     let (store, now) = (&core.store, core.clock.now());
-    let filter = CallFilter {
-        statuses: chosen(&args.state),
-        since,
-        before: None,
-        created_by: None,
-        limit: args.limit.saturating_add(1),
-    };
+    let (open, closed): (Vec<CallStatus>, Vec<CallStatus>) = chosen(&args.state).into_iter().partition(|s| s.is_open());
+    let of = |statuses: Vec<CallStatus>, limit| CallFilter { statuses, since, limit, ..CallFilter::default() };
+    let mut calls = Vec::new();
+    for (statuses, limit) in [(open, OPEN_MAX.max(args.limit)), (closed, args.limit)] {
+        if !statuses.is_empty() {
+            calls.extend(store.calls(&of(statuses, limit.saturating_add(1))).await?);
+        }
+    }
+    open_calls::worst_first(&mut calls);
     let holder = app.holder();
     let mut engine = store.engine().await?;
     let beside = Engine::now(holder.clone(), engine.as_ref(), &*app.clock);
@@ -218,7 +223,7 @@ async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> 
         beside: beside.map(|e| if args.watch && !e.is_silent_for_long() { e.as_working() } else { e }),
         engine,
         figures: store.figures(now).await?,
-        calls: store.calls(&filter).await?,
+        calls,
         cut: None,
         due: store.due_lines(NEXT_DUE + 1).await?,
         more_due: false,
@@ -229,11 +234,16 @@ async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> 
     };
     o.skipped_rows = store.skipped_rows();
     if o.calls.len() > args.limit {
+        let read = o.calls.len();
         o.calls.truncate(args.limit);
-        let total = (args.state.is_empty() && since.is_none()).then_some(o.figures.open_calls);
-        o.cut = Some(match total {
-            Some(total) => format!("{} of {total} shown: --limit {total} shows all", args.limit),
-            None => format!("the newest {} shown, there are more: --limit shows them", args.limit),
+        let more = read.saturating_sub(args.limit);
+        let all_open = args.state.is_empty() && since.is_none();
+        o.cut = Some(match (all_open, o.figures.open_calls) {
+            (true, total) => {
+                let more = total.max(u64::try_from(read).unwrap_or(u64::MAX)).saturating_sub(args.limit as u64);
+                format!("and {more} more: --limit {} shows all", more.saturating_add(args.limit as u64))
+            }
+            (false, _) => format!("and at least {more} more: --limit shows them"),
         });
     }
     o.more_due = o.due.len() > NEXT_DUE;
@@ -357,9 +367,10 @@ fn figures(f: &Figures) -> Value {
 }
 
 fn show(o: &Overview, app: &App, out: &mut Output) {
-    let calls = calls_table(o, app, out);
+    let calls = open_calls::table(&o.calls, app, out);
     if out.is_csv() {
         out.table(&calls);
+        o.cut.iter().for_each(|cut| out.note(cut));
         return;
     }
     out.mode_line();
@@ -371,7 +382,7 @@ fn show(o: &Overview, app: &App, out: &mut Output) {
         let by = if row.actor.0 == "engine" { String::new() } else { format!(" ({})", row.actor.0) };
         out.line(&format!("settings {} in force since {}, by {}{by}", row.number, out.time(row.at), row.role));
     }
-    section("alerts", &alerts_table(o, out), None, out);
+    section("alerts", &alerts_table(o, app.clock.now(), out), None, out);
     section("cannot be read: see `dispatchctl recover --dry-run`", &left_out_table(o), None, out);
     section("calls", &calls, Some(&empty), out);
     if let Some(cut) = &o.cut {
@@ -381,7 +392,7 @@ fn show(o: &Overview, app: &App, out: &mut Output) {
     if o.more_due {
         out.line(&format!("the first {NEXT_DUE} shown: `dispatchctl follow-up list` shows more"));
     }
-    section("failures of the last 24 h", &failures_table(o, out), None, out);
+    section("failures of the last 24 h", &failures_table(o, app.clock.now(), out), None, out);
 }
 
 fn section(title: &str, table: &Table, if_empty: Option<&str>, out: &mut Output) {
@@ -427,11 +438,11 @@ fn figures_line(f: &Figures) -> String {
     parts.iter().map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(" · ")
 }
 
-fn alerts_table(o: &Overview, out: &Output) -> Table {
+fn alerts_table(o: &Overview, now: Timestamp, out: &Output) -> Table {
     let mut t = Table::new(&["SINCE", "CALL", "ALERT"]);
     for a in &o.alerts {
         let call = a.call.as_ref().map(ToString::to_string).unwrap_or_default();
-        t.row([out.time(a.raised_at), call, out.emphasis(Some(false), &a.message)]);
+        t.row([out.clock(a.raised_at, now), call, out.emphasis(Some(false), &a.message)]);
     }
     t
 }
@@ -444,42 +455,22 @@ fn left_out_table(o: &Overview) -> Table {
     t
 }
 
-fn calls_table(o: &Overview, app: &App, out: &Output) -> Table {
-    let mut t = Table::new(&["CALL", "REF", "STATUS", "LEVEL", "ACCEPTED", "LAST TOLD", "BY", "STATE", "NEXT"]);
-    for l in &o.calls {
-        let call = &l.call;
-        let next = call.wake_at.map(|at| format!("{} at {}", next_step(call, &app.config.directory), out.time(at)));
-        t.row([
-            call.id.to_string(),
-            call.reference.to_string(),
-            call.status.to_string(),
-            call.level.clone(),
-            out.time(call.accepted_at),
-            l.last_contact.clone().unwrap_or_default(),
-            l.last_channel.map(|c| c.noun().to_owned()).unwrap_or_default(),
-            l.last_state.clone().unwrap_or_default(),
-            next.unwrap_or_default(),
-        ]);
-    }
-    t
-}
-
 fn due_table(o: &Overview, app: &App, out: &Output) -> Table {
-    let mut t = Table::new(&["DUE", "CALL", "REF", "NEXT", "WHO"]);
+    let mut t = Table::new(&["DUE", "REF", "NEXT", "WHO", "CALL"]).may_leave_out(&["CALL"]);
     for d in &o.due {
         let who = who(&d.call, d.due, &o.opt_outs, app).text();
         t.row([
-            out.time(d.due),
-            d.call.id.to_string(),
+            out.clock(d.due, app.clock.now()),
             d.call.reference.to_string(),
             next_step(&d.call, &app.config.directory),
             who,
+            d.call.id.to_string(),
         ]);
     }
     t
 }
 
-fn failures_table(o: &Overview, out: &Output) -> Table {
+fn failures_table(o: &Overview, now: Timestamp, out: &Output) -> Table {
     let mut t = Table::new(&["CLASS", "CODE", "MEANS", "COUNT", "LAST"]);
     for f in &o.failures {
         t.row([
@@ -487,7 +478,7 @@ fn failures_table(o: &Overview, out: &Output) -> Table {
             f.code.map(|c| c.to_string()).unwrap_or_default(),
             f.code.map_or_else(|| f.result.clone(), |c| codes::name_of(c).to_owned()),
             f.count.to_string(),
-            out.time(f.last_at),
+            out.clock(f.last_at, now),
         ]);
     }
     t

@@ -111,7 +111,7 @@ pub(super) fn header(story: &CallStory, app: &App, now: Timestamp, out: &Output)
     rows.into_iter().map(|(name, value)| format!("{name:<10} {}", value.replace('\n', " "))).collect()
 }
 
-fn good(status: CallStatus) -> Option<bool> {
+pub(super) fn good(status: CallStatus) -> Option<bool> {
     match status {
         CallStatus::Acknowledged | CallStatus::Resolved => Some(true),
         CallStatus::Exhausted => Some(false),
@@ -132,7 +132,8 @@ pub(super) fn entries(log: &[LogLine], accepted: Timestamp, out: &Output) -> Vec
 
 /// The attempts of a call.
 pub(super) fn attempts(story: &CallStory, out: &Output) -> Table {
-    let mut t = Table::new(&["REF", "KIND", "BY", "TO", "STATE", "STATUS", "SENT", "SID", "RESULT"]);
+    let mut t = Table::new(&["REF", "KIND", "BY", "TO", "STATE", "STATUS", "SENT", "SID", "RESULT"])
+        .may_leave_out(&["SID", "KIND", "SENT"]);
     for a in &story.state.attempts {
         let code = a.error_code.map(|c| format!(" (code {c})")).unwrap_or_default();
         t.row([

@@ -138,11 +138,11 @@ fn what_a_list_leaves_out_an_unknown_time_zone_and_a_user_without_a_name_are_sai
     let all = shop.expect(0, &["status"]).stdout;
     assert!(!all.contains(" shown"), "{all}");
     let some = shop.expect(0, &["status", "--limit", "2"]).stdout;
-    assert!(some.contains("2 of 3 shown: --limit 3 shows all") && some.contains("t3"), "{some}");
+    assert!(some.contains("and 1 more: --limit 3 shows all") && some.contains("t3"), "{some}");
     let some = shop.expect(0, &["status", "--limit", "2", "--state", "all"]).stdout;
-    assert!(some.contains("the newest 2 shown, there are more"), "{some}");
+    assert!(some.contains("and at least 1 more: --limit shows them"), "{some}");
     let doc = shop.expect(0, &["status", "--limit", "2", "-o", "json"]).json();
-    assert_eq!((&doc["moreCalls"], texts(&doc, "calls", "callId")), (&json!(true), vec!["t3", "t2"]));
+    assert_eq!((&doc["moreCalls"], texts(&doc, "calls", "callId")), (&json!(true), vec!["t1", "t2"]));
     let list = shop.expect(0, &["follow-up", "list", "--limit", "2"]);
     assert!(list.stderr.contains("the first 2 are shown, there are more"), "{list:?}");
     let by = shop.expect(0, &["status", "t1", "-o", "json"]).json()["createdBy"].clone();
@@ -214,7 +214,7 @@ fn tables_are_csv_where_that_is_asked_for() {
     let shop = Shop::new();
     shop.send("t1", &["--level", "brisk"]);
     for (args, header, rows) in [
-        (&["status"][..], "CALL", 1),
+        (&["status"][..], "REF", 1),
         (&["follow-up", "list"], "CALL", 1),
         (&["contacts", "list"], "ID", 2),
         (&["oncall"], "STEP", 2),

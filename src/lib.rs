@@ -15,16 +15,16 @@
 //! | `clock`, `ids`, `failpoint`, `telemetry` | time, ids, where a drill kills the process, logs |
 //!
 //! Every change goes one way: an event (`domain/event.rs`), the pure step (`domain/step.rs`), one transaction
-//! (`store/sqlite/writer.rs`), then hints to the loops (`engine/wake.rs`). A hint may be lost: the loops look again by themselves.
+//! (`store/writer.rs`), then hints to the loops (`engine/wake.rs`). A hint may be lost: the loops look again by themselves.
 //!
 //! # The way of a dispatch
 //!
 //! 1. `http/dispatch.rs` reads the request (`cli/send.rs` the command line).
 //! 2. `engine/intake/mod.rs` mends and checks it, picks line, level and ladder.
-//! 3. `engine/apply.rs` runs the step on what the store loads (`store/sqlite/load.rs`).
+//! 3. `engine/apply.rs` runs the step on what the store loads (`store/tables/load.rs`).
 //! 4. `domain/decide.rs` accepts the call; `domain/sequence.rs` fires its first step.
-//! 5. `store/sqlite/save.rs` writes call, attempt and log; after the commit the caller has its answer.
-//! 6. `engine/dispatcher.rs` finds the attempt (`store/sqlite/send_queues.rs`) and claims it (`domain/sending.rs`): the intent
+//! 5. `store/tables/save.rs` writes call, attempt and log; after the commit the caller has its answer.
+//! 6. `engine/dispatcher.rs` finds the attempt (`store/tables/send_queues.rs`) and claims it (`domain/sending.rs`): the intent
 //!    is on disk before the request.
 //! 7. `gateways/twilio/client.rs` sends it; `domain/sending.rs` records the answer, or that nobody knows it.
 //! 8. What nobody knows, `engine/reconciler.rs` looks for in the provider's list (`domain/resend.rs`).
@@ -46,7 +46,7 @@
 //!
 //! # The way of a timer
 //!
-//! 1. `engine/scheduler.rs` asks the store for calls that are due (`store/sqlite/reads.rs`).
+//! 1. `engine/scheduler.rs` asks the store for calls that are due (`store/tables/reads.rs`).
 //! 2. `domain/sequence.rs` fires the step, or skips what was missed; `domain/ladder_end.rs` ends the ladder.
 //! 3. The new attempts go the way of a dispatch from its sixth hop on.
 //!

@@ -115,6 +115,11 @@ impl From<StoreError> for CliError {
             ),
             StoreError::Busy => (ExitStatus::Store, Some("another process kept the store busy; run it again")),
             StoreError::Refused { .. } => (ExitStatus::Bug, None),
+            StoreError::Unreachable { .. } => (
+                ExitStatus::Store,
+                Some("nothing was recorded; see that the server of `store.url` runs, and run it again"),
+            ),
+            StoreError::Unsure { .. } => (ExitStatus::Store, Some("run it again: the same command is harmless")),
             _ => (ExitStatus::Store, None),
         };
         let mut out = Self::from_chain(status, &e);

@@ -263,7 +263,9 @@ impl Core {
             }
             Err(StoreError::Refused { what }) => error!(what, "a decision was refused: a bug; the rest goes on"),
             // Whoever asked is refused at once; so is the alarm not to wait for the next look at the store.
-            Err(StoreError::Full { .. } | StoreError::Busy) => {
+            Err(
+                StoreError::Full { .. } | StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Unsure { .. },
+            ) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 self.wake.notify(WakeSignal::Store);
             }

@@ -100,9 +100,14 @@ impl Scheduler {
                 failpoint::hit("timer.committed");
                 Ok(())
             }
-            Err(e @ (StoreError::Full { .. } | StoreError::Broken { .. } | StoreError::Closed | StoreError::Busy)) => {
-                Err(e)
-            }
+            Err(
+                e @ (StoreError::Full { .. }
+                | StoreError::Broken { .. }
+                | StoreError::Closed
+                | StoreError::Busy
+                | StoreError::Unreachable { .. }
+                | StoreError::Unsure { .. }),
+            ) => Err(e),
             Err(e) => {
                 if !e.is_of_one_call() {
                     error!(call.id = %call, error = %e, "a due step cannot be fired; set aside, the others go on");

@@ -95,6 +95,12 @@ impl Problem {
             StoreError::Broken { .. } => {
                 ("The store failed. Whether this was recorded is not known; the same request again is harmless.", "30")
             }
+            StoreError::Unreachable { .. } => {
+                ("The store cannot be reached. Nothing was recorded; make the same request again.", "1")
+            }
+            StoreError::Unsure { .. } => {
+                ("Whether this was recorded is not known; the same request again is harmless.", "1")
+            }
             StoreError::Open { .. }
             | StoreError::Newer { .. }
             | StoreError::OtherMode { .. }

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-/// Why the store could not do it. Nothing of the change was committed, except that after [`StoreError::Broken`] nobody can
-/// tell: the engine stops, and finds out from the file when it starts again.
+/// Why the store could not do it. Nothing of the change was committed, except that after [`StoreError::Broken`] and
+/// [`StoreError::Unsure`] nobody can tell: after the first the engine stops, and finds out from the file when it starts again.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be opened or created.
@@ -61,6 +61,12 @@ pub enum StoreError {
     /// Another process held it for too long; safe to try again.
     #[error("the store is busy")]
     Busy,
+    /// The server of the store cannot be reached, or is not ready: nothing was changed; it may work again later.
+    #[error("the store cannot be reached: {what}")]
+    Unreachable { what: String },
+    /// The server never said whether it committed the change: it may be there, or not. The same may be asked again.
+    #[error("nobody knows whether the store took the change: {what}")]
+    Unsure { what: String },
     /// The change was ours to refuse: a decision that cannot be, or a constraint that it broke.
     #[error("a change was refused: {what}")]
     Refused { what: String },

@@ -29,6 +29,7 @@ mod outbox;
 mod overrides;
 mod peeked;
 mod place;
+mod postgres;
 mod queues;
 mod reports;
 mod roll_calls;
@@ -36,8 +37,10 @@ mod rows;
 mod send_queues;
 mod sql;
 mod sqlite;
+mod tables;
 mod upkeep;
 mod views;
+mod writer;
 
 use async_trait::async_trait;
 
@@ -61,7 +64,7 @@ pub use open::{check, exists, holder, open, peek, room};
 pub use outbox::{Outbox, OutboxLine};
 pub use overrides::{DutyChange, KeptHolder, Overrides};
 pub use peeked::Peeked;
-pub use place::{Location, StoreMode, StoreSettings};
+pub use place::{Location, PostgresUrl, StoreMode, StoreSettings};
 pub use queues::{Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable, WaitingPhoneCall};
 pub use reports::{ReportMail, ReportState, Reports};
 pub use roll_calls::RollCalls;

@@ -7,6 +7,7 @@ use super::error::StoreError;
 use super::gate::Hooks;
 use super::peeked::Peeked;
 use super::place::{Location, StoreSettings};
+use super::postgres::{self, PostgresStore};
 use super::sqlite::{self, SqliteStore};
 use super::upkeep::Room;
 use super::{Holder, Store};
@@ -17,7 +18,10 @@ use super::{Holder, Store};
 /// [`StoreError::Open`] (missing, no directory, not a database, not ours, read-only, empty), [`StoreError::Newer`],
 /// [`StoreError::OtherMode`], [`StoreError::WrongFile`], [`StoreError::Busy`]: in each case the store is as it was.
 pub fn open(settings: StoreSettings) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(Arc::new(SqliteStore::open(settings)?))
+    match settings.location {
+        Location::File(_) => Ok(Arc::new(SqliteStore::open(settings)?)),
+        Location::Postgres(_) => Ok(Arc::new(PostgresStore::open(settings)?)),
+    }
 }
 
 /// The same with a test around each access.
@@ -26,7 +30,7 @@ pub(crate) fn open_between(settings: StoreSettings, hooks: Arc<dyn Hooks>) -> Re
     let store = SqliteStore::open(settings)?;
     // The tests' engines hold no lock: they are the engine from the start.
     store.open_all()?;
-    store.gate.safeguard(hooks);
+    store.common.gate.safeguard(hooks);
     Ok(Arc::new(store))
 }
 
@@ -35,7 +39,10 @@ pub(crate) fn open_between(settings: StoreSettings, hooks: Arc<dyn Hooks>) -> Re
 /// # Errors
 /// [`StoreError`]: it is there and cannot be read.
 pub fn peek(settings: &StoreSettings) -> Result<Peeked, StoreError> {
-    SqliteStore::peek(settings)
+    match &settings.location {
+        Location::File(_) => SqliteStore::peek(settings),
+        Location::Postgres(url) => postgres::peek(settings, url),
+    }
 }
 
 /// Whether there is a store. What this user may not look at is not taken for absent.
@@ -43,8 +50,10 @@ pub fn peek(settings: &StoreSettings) -> Result<Peeked, StoreError> {
 /// # Errors
 /// [`StoreError::Open`]: it may not be read.
 pub fn exists(location: &Location) -> Result<bool, StoreError> {
-    let Location::File(path) = location;
-    sqlite::file::is_there(path)
+    match location {
+        Location::File(path) => sqlite::file::is_there(path),
+        Location::Postgres(url) => postgres::exists(url),
+    }
 }
 
 /// Refuses a location by which the store must not be used: an engine has lost its file from there, or works on it by another
@@ -53,18 +62,24 @@ pub fn exists(location: &Location) -> Result<bool, StoreError> {
 /// # Errors
 /// [`StoreError::WrongFile`].
 pub fn check(location: &Location) -> Result<(), StoreError> {
-    let Location::File(path) = location;
-    sqlite::file::check_name(path)
+    match location {
+        Location::File(path) => sqlite::file::check_name(path),
+        Location::Postgres(_) => Ok(()),
+    }
 }
 
 /// The process that is the engine of this store now; `None`: there is none. Blocks for a look at the file system.
 pub fn holder(location: &Location) -> Option<Holder> {
-    let Location::File(path) = location;
-    sqlite::holder(path)
+    match location {
+        Location::File(path) => sqlite::holder(path),
+        Location::Postgres(_) => None,
+    }
 }
 
 /// How much room a store has and takes; `None`: somebody else keeps it.
 pub fn room(location: &Location) -> Option<Room> {
-    let Location::File(path) = location;
-    Some(sqlite::room(path))
+    match location {
+        Location::File(path) => Some(sqlite::room(path)),
+        Location::Postgres(_) => None,
+    }
 }

@@ -11,13 +11,52 @@ use crate::domain::alert::SinkTarget;
 pub enum Location {
     /// In a file of this machine.
     File(PathBuf),
+    /// In a database of a PostgreSQL server.
+    Postgres(PostgresUrl),
+}
+
+/// `postgres://user@host/database`, in the form that tokio-postgres documents. It may hold a password, which no text shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresUrl(String);
+
+impl PostgresUrl {
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    /// With its password.
+    pub(super) fn whole(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Without its password, and without what is asked of the server behind the `?`.
+impl fmt::Display for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, rest) = self.0.split_once("://").unwrap_or(("postgres", &self.0));
+        let place = rest.split(['?', '#']).next().unwrap_or_default();
+        match place.rsplit_once('@') {
+            Some((user, host)) => {
+                write!(f, "{scheme}://{}@{host}", user.split(':').next().unwrap_or_default())
+            }
+            None => write!(f, "{scheme}://{place}"),
+        }
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// For people.
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::File(path) = self;
-        write!(f, "{}", path.display())
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Postgres(url) => write!(f, "{url}"),
+        }
     }
 }
 
@@ -82,9 +121,11 @@ impl StoreSettings {
         }
     }
 
-    /// The file.
+    /// The file, where it is in one.
     pub(super) fn path(&self) -> &Path {
-        let Location::File(path) = &self.location;
-        path
+        match &self.location {
+            Location::File(path) => path,
+            Location::Postgres(_) => Path::new(""),
+        }
     }
 }

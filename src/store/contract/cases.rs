@@ -222,7 +222,7 @@ pub(crate) async fn a_refused_decision_writes_nothing(store: &dyn Store) {
         ..Change::default()
     };
     let got = store.transact(Load::Nothing, Vec::new(), always(change)).await;
-    assert!(format!("{got:?}").contains("FOREIGN KEY"), "{got:?}");
+    assert!(format!("{got:?}").to_uppercase().contains("FOREIGN KEY"), "{got:?}");
     assert!(store.call(&id("new")).await.expect("read").is_none());
     assert!(store.log(&LogFilter { limit: 9, ..LogFilter::default() }).await.expect("read").is_empty());
     assert!(store.alerts().await.expect("read").is_empty() && store.opt_outs().await.expect("read").is_empty());
@@ -397,7 +397,8 @@ pub(crate) async fn an_inbound_text_is_kept_once_and_answered_as_before(store: &
         Some(("It is yours.".into(), false))
     );
     let again = store.transact(load, Vec::new(), keep).await;
-    assert!(format!("{again:?}").contains("inbound.sid"), "twice: {again:?}");
+    let again = format!("{again:?}");
+    assert!(again.contains("inbound.sid") || again.contains("inbound_pkey"), "twice: {again:?}");
 }
 
 pub(crate) async fn alerts_are_raised_and_resolved_once(store: &dyn Store) {

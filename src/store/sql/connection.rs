@@ -2,18 +2,32 @@
 
 use super::value::{Field, Params, Value};
 use crate::store::StoreError;
+use crate::store::postgres::{PgConnection, PgStatement, value_of};
 
 /// An open connection, lent.
 #[derive(Clone, Copy)]
 pub(in crate::store) enum Connection<'c> {
     Sqlite(&'c rusqlite::Connection),
+    Postgres(&'c PgConnection),
 }
 
 impl<'c> Connection<'c> {
+    /// Of a store in a file, what only SQLite can do.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`]: it is another database.
+    pub(in crate::store) fn sqlite(self) -> Result<&'c rusqlite::Connection, StoreError> {
+        match self {
+            Self::Sqlite(conn) => Ok(conn),
+            Self::Postgres(_) => Err(StoreError::Refused { what: "this is done by SQLite alone".into() }),
+        }
+    }
+
     /// A statement that is parsed once a connection.
     pub(in crate::store) fn prepare_cached(self, sql: &str) -> Result<Statement<'c>, StoreError> {
         match self {
             Self::Sqlite(conn) => Ok(Statement::Sqlite(conn.prepare_cached(sql)?)),
+            Self::Postgres(conn) => Ok(Statement::Postgres(conn, conn.prepare(sql)?)),
         }
     }
 }
@@ -21,6 +35,7 @@ impl<'c> Connection<'c> {
 /// A statement, ready to be run as often as one likes.
 pub(in crate::store) enum Statement<'c> {
     Sqlite(rusqlite::CachedStatement<'c>),
+    Postgres(&'c PgConnection, PgStatement),
 }
 
 impl Statement<'_> {
@@ -31,6 +46,7 @@ impl Statement<'_> {
                 bind(statement, &with)?;
                 Ok(Rows::Sqlite(statement.raw_query()))
             }
+            Self::Postgres(conn, statement) => Ok(Rows::Postgres(conn.query(statement, &with)?.into_iter(), None)),
         }
     }
 
@@ -41,6 +57,7 @@ impl Statement<'_> {
                 bind(statement, &with)?;
                 Ok(statement.raw_execute()?)
             }
+            Self::Postgres(conn, statement) => conn.execute(statement, &with),
         }
     }
 
@@ -94,12 +111,18 @@ fn bind(statement: &mut rusqlite::Statement<'_>, with: &impl Params) -> Result<(
 /// Rows of a statement, one at a time.
 pub(in crate::store) enum Rows<'s> {
     Sqlite(rusqlite::Rows<'s>),
+    /// Those that come, and the one that is lent.
+    Postgres(std::vec::IntoIter<tokio_postgres::Row>, Option<tokio_postgres::Row>),
 }
 
 impl Rows<'_> {
     pub(in crate::store) fn next(&mut self) -> Result<Option<Row<'_>>, StoreError> {
         match self {
             Self::Sqlite(rows) => Ok(rows.next()?.map(Row::Sqlite)),
+            Self::Postgres(rows, lent) => {
+                *lent = rows.next();
+                Ok(lent.as_ref().map(Row::Postgres))
+            }
         }
     }
 }
@@ -108,6 +131,7 @@ impl Rows<'_> {
 #[derive(Clone, Copy)]
 pub(in crate::store) enum Row<'r> {
     Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r tokio_postgres::Row),
 }
 
 impl<'r> Row<'r> {
@@ -125,6 +149,7 @@ impl<'r> Row<'r> {
                 ValueRef::Blob(bytes) => Value::Bytes(bytes),
                 ValueRef::Real(_) => return Err(odd(column)),
             }),
+            Self::Postgres(row) => value_of(row, column).ok_or_else(|| odd(column)),
         }
     }
 

@@ -153,7 +153,7 @@ async fn a_table_that_is_damaged_is_named_at_the_first_change_that_meets_it() {
         put(&store, call("c", at(0))).await.expect("put");
         store.close().await.expect("close");
         drop(store);
-        let (from, size) = super::super::corrupt::page_of(&path, table).expect("a page");
+        let (from, size) = super::corrupt::page_of(&path, table).expect("a page");
         let mut file = fs::read(&path).expect("read");
         file[from as usize..(from + size) as usize].fill(0x5a);
         fs::write(&path, &file).expect("written");

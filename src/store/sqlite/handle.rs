@@ -1,8 +1,6 @@
 //! The open store: its connections, and the two ways by which everything else reads and writes.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -10,19 +8,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::connections::{OnDemand, Opener};
-use super::damage::Damage;
 use super::file::{self, FileId, OpenFiles};
-use super::heal;
 use super::open::{self, Use};
 use super::readers::Readers;
-use super::reads::ReadContext;
-use super::save::Sinks;
-use super::settings;
+use super::transaction::FileWriter;
 use super::versions::Versions;
-use super::writer::{self, Broken, Job, Writer};
-use crate::clock::{Stopwatch, SystemClock};
-use crate::store::gate::Gate;
-use crate::store::{Location, Peeked, Store, StoreError, StoreSettings, Upkeep, sql};
+use super::{heal, peek};
+use crate::store::tables::{Damage, Shared};
+use crate::store::writer::{self, Broken, Job, Writer};
+use crate::store::{Location, Peeked, Store, StoreError, StoreSettings, Upkeep};
 
 /// A file that was replaced while it was opened is opened again, so often.
 const OPENINGS: u32 = 3;
@@ -31,9 +25,6 @@ const OPENINGS: u32 = 3;
 pub(in crate::store) struct SqliteStore {
     pub(super) options: StoreSettings,
     pub(super) files: OpenFiles,
-    pub(super) sinks: Sinks,
-    /// How many decisions were written, committed or not.
-    pub(super) run: Arc<AtomicU64>,
     jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     pub(super) readers: Readers,
@@ -44,11 +35,7 @@ pub(in crate::store) struct SqliteStore {
     /// Its commits wait for no disk.
     pub(super) beater: Arc<OnDemand>,
     pub(super) broken: Broken,
-    pub(super) damage: Damage,
-    pub(super) looked: Mutex<Option<Duration>>,
-    pub(super) clock: SystemClock,
-    pub(super) opened: Stopwatch,
-    pub(in crate::store) gate: Gate,
+    pub(in crate::store) common: Shared,
 }
 
 impl SqliteStore {
@@ -84,12 +71,11 @@ impl SqliteStore {
         let opener = Opener::new(&options, files);
         let broken: Broken = Arc::new(OnceLock::new());
         let (jobs, waiting) = mpsc::channel(writer::WAITING_MAX);
-        let task = runtime.spawn(writer::run(Writer::new(conn, Arc::clone(&broken)), waiting));
+        let task = runtime.spawn(writer::run(Writer::new(FileWriter(conn), Arc::clone(&broken)), waiting));
         Ok(Self {
             files,
-            sinks: Sinks { mirror: options.mirror, alerts: options.alert_sinks.clone().into() },
+            common: Shared::new(&options, damage),
             options,
-            run: Arc::default(),
             jobs: Mutex::new(Some(jobs)),
             writer: Mutex::new(Some(task)),
             readers: Readers::new(opener.clone()),
@@ -98,11 +84,6 @@ impl SqliteStore {
             checkpointer: OnDemand::new(&opener, Use::Checkpoint),
             beater: OnDemand::new(&opener, Use::Beat),
             broken,
-            damage,
-            looked: Mutex::default(),
-            clock: SystemClock::new(),
-            opened: Stopwatch::start(),
-            gate: Gate::default(),
         })
     }
 
@@ -111,63 +92,17 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`]: it is there and cannot be read.
     pub(in crate::store) fn peek(options: &StoreSettings) -> Result<Peeked, StoreError> {
-        settings::peek(options)
+        peek::peek(options)
     }
 
     /// One change: with its neighbours in a transaction, apart from them in its outcome. It may run more than once.
-    pub(super) async fn with_tx<T, F>(&self, change: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: Fn(sql::Connection<'_>) -> Result<T, StoreError> + Send + 'static,
-    {
-        self.gate.before_write().await;
-        let done = self.in_turn(move |conn| change(sql::Connection::Sqlite(conn))).await;
-        if done.is_ok() {
-            self.gate.after_commit().await;
-        }
-        done
-    }
-
-    /// The same for what changes nothing that is stored.
     pub(super) async fn in_turn<T, F>(&self, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        writer::submit(&jobs.ok_or(StoreError::Closed)?, change).await
-    }
-
-    /// A read that leaves out what cannot be read.
-    pub(super) async fn list<T, F>(&self, read: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(ReadContext<'_>) -> Result<T, StoreError> + Send + 'static,
-    {
-        let damage = self.damage.clone();
-        self.read(move |conn| read(ReadContext { conn, damage: &damage })).await
-    }
-
-    /// A read; damage that it meets is said.
-    pub(super) async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(sql::Connection<'_>) -> Result<T, StoreError> + Send + 'static,
-    {
-        self.gate.before_read().await;
-        let done = self.readers.read(move |conn| read(sql::Connection::Sqlite(conn))).await;
-        if let Err(e) = &done {
-            self.met(e);
-        }
-        done
-    }
-
-    /// Damage of the file itself, and not of one call: it is said, and the next look through everything is due at once, which
-    /// names the place and repairs what it can.
-    pub(super) fn met(&self, e: &StoreError) {
-        if let StoreError::Corrupt { what, call: None } = e {
-            self.damage.note_place("the file", what);
-        }
+        writer::submit(&jobs.ok_or(StoreError::Closed)?, move |conn| change(conn.sqlite()?)).await
     }
 
     /// Opens every connection that is not open yet. Blocks.

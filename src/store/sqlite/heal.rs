@@ -18,7 +18,6 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tracing::{info, warn};
 
-use super::damage::Damage;
 use super::file::{FileId, FileLock, beside, free_beside, is_there, private_file, sync_directory, uri};
 use super::lease::FileLease;
 use super::open::{self, Use, connect};
@@ -26,6 +25,7 @@ use super::repair::{self, REBUILT};
 use super::rescue::open_to_the_same;
 use super::{backup, rows_copy};
 use crate::clock::{Clock as _, Stopwatch, SystemClock};
+use crate::store::tables::Damage;
 use crate::store::{StoreError, StoreSettings, Unreadable};
 
 /// What the copy has behind the store's name until it takes that name.

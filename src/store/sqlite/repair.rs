@@ -70,9 +70,9 @@ impl SqliteStore {
                     format!("a page of it is damaged and it cannot be rebuilt ({e}): {way_out}")
                 }
             };
-            self.damage.found(Unreadable { row: format!("the index {index}"), call: None, why, repaired });
+            self.common.damage.found(Unreadable { row: format!("the index {index}"), call: None, why, repaired });
         }
-        misfits.into_iter().for_each(|u| self.damage.found(u));
+        misfits.into_iter().for_each(|u| self.common.damage.found(u));
         Ok(damaged)
     }
 
@@ -81,7 +81,8 @@ impl SqliteStore {
     async fn way_out(&self) -> String {
         let restart = "restart `serve`: its start puts a copy of the store with new indexes in its place, and keeps the \
                        damaged file beside it";
-        let made = if self.options.backups > 0 { self.back_up(self.clock.now()).await.map(Some) } else { Ok(None) };
+        let made =
+            if self.options.backups > 0 { self.back_up(self.common.clock.now()).await.map(Some) } else { Ok(None) };
         match made {
             Ok(Some(copy)) => format!("{restart}; such a copy is also {}", copy.path.display()),
             Ok(None) => restart.to_owned(),

@@ -12,6 +12,7 @@ use crate::domain::alert::AlertChange;
 use crate::domain::change::{Change, Effect};
 use crate::domain::event::Load;
 use crate::store::contract::fixtures::{always, at, attempt_id, call, edit, entry, id, put, stored};
+use crate::store::tables::Database as _;
 use crate::store::{
     Control as _, DutyChange, Ledger as _, Overrides as _, Store as _, StoreError, StoreMode, StoreSettings,
     Upkeep as _, Views as _,

@@ -29,7 +29,7 @@ impl Upkeep for SqliteStore {
     }
 
     async fn rescue(&self, lost: Timestamp) -> Result<PathBuf, StoreError> {
-        self.gate.before_read().await;
+        self.common.gate.before_read().await;
         let (path, files, lost) = (self.options.path().to_owned(), self.files, lost.rfc3339());
         self.readers.read(move |conn| rescue::write(conn, &path, &files, &lost)).await
     }
@@ -43,7 +43,7 @@ impl Upkeep for SqliteStore {
     }
 
     async fn back_up(&self, now: Timestamp) -> Result<Backup, StoreError> {
-        self.gate.before_read().await;
+        self.common.gate.before_read().await;
         let stopped = Arc::new(AtomicBool::new(false));
         let _stop = backup::StopOnDrop(Arc::clone(&stopped));
         let options = self.options.clone();
@@ -66,7 +66,7 @@ impl Upkeep for SqliteStore {
     }
 
     async fn checkpoint(&self) -> Result<(), StoreError> {
-        self.gate.before_read().await;
+        self.common.gate.before_read().await;
         let wal = file::beside(self.options.path(), "-wal");
         let broken = Arc::clone(&self.broken);
         if let Some(what) = broken.get() {

@@ -1,0 +1,24 @@
+//! The store in a PostgreSQL database, which several processes of several machines may share: a writer that commits what waits
+//! together, readers beside it. Statements are in [`super::tables`], the schema is in `migrations/`.
+//!
+//! All write transactions of all processes run one after the other: each takes one lock of the database first, and lets it go with
+//! its commit. So an entry of the log is seen before any with a later number, and nothing waits for rows that another holds. After a
+//! crash of a process, of the server or of the way between them, a change that was answered is whole, and any other is whole or
+//! absent; where the answer to a commit was lost, [`StoreError::Unsure`](super::StoreError::Unsure) says so.
+
+mod connection;
+mod database;
+mod dialect;
+mod errors;
+mod open;
+mod readers;
+mod store;
+#[cfg(test)]
+mod tests;
+mod transaction;
+mod values;
+
+pub(super) use self::connection::{PgConnection, PgStatement};
+pub(super) use self::open::{exists, peek};
+pub(super) use self::store::PostgresStore;
+pub(super) use self::values::value_of;

@@ -1,0 +1,78 @@
+//! Connections beside the writer's: each read is one transaction, so it sees one moment.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::connection::PgConnection;
+use crate::store::sql::Connection;
+use crate::store::{PostgresUrl, StoreError};
+
+/// How many reads may run at once.
+const READERS: usize = 4;
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// A pool of connections, each opened when it is first needed.
+#[derive(Clone)]
+pub(super) struct Readers {
+    idle: Arc<Mutex<Vec<PgConnection>>>,
+    turns: Arc<Semaphore>,
+    url: PostgresUrl,
+    lock_within: Duration,
+}
+
+impl Readers {
+    pub(super) fn new(url: PostgresUrl, lock_within: Duration) -> Self {
+        Self { idle: Arc::default(), turns: Arc::new(Semaphore::new(READERS)), url, lock_within }
+    }
+
+    /// Runs `read` in one read transaction on a thread that may block. Cancel-safe.
+    pub(super) async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.on_one(move |conn| {
+            conn.batch(BEGIN)?;
+            let done = read(Connection::Postgres(conn));
+            // Nothing to lose: where this fails, the connection is over.
+            drop(conn.batch("ROLLBACK"));
+            done
+        })
+        .await
+    }
+
+    /// Runs `work` on a connection of the pool, outside of any transaction.
+    pub(super) async fn on_one<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&PgConnection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let this = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let conn = this.take()?;
+            let done = work(&conn);
+            if !conn.is_over() {
+                this.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+            }
+            done
+        });
+        done.await
+            .unwrap_or_else(|_| Err(StoreError::Refused { what: "a read panicked or the runtime stopped".into() }))
+    }
+
+    /// One that answers: the server may have ended those that were idle.
+    fn take(&self) -> Result<PgConnection, StoreError> {
+        loop {
+            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            match idle {
+                Some(conn) if conn.batch("").is_ok() => return Ok(conn),
+                Some(_) => {}
+                None => return PgConnection::open(&self.url, self.lock_within),
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The transactions of this process's one writer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::connection::PgConnection;
+use super::open::LOCKS;
+use crate::store::sql::Connection;
+use crate::store::writer::WriteConnection;
+use crate::store::{PostgresUrl, StoreError};
+
+/// Counted within the transaction: whoever sees the number sees what it counts.
+const COMMIT_CHANGES: &str = "UPDATE commits SET n = n + 1; COMMIT";
+
+/// The connection that changes the store, made anew where it was lost.
+pub(super) struct ServerWriter {
+    pub(super) conn: PgConnection,
+    pub(super) url: PostgresUrl,
+    /// Which lock is the store's.
+    pub(super) key: i64,
+    pub(super) lock_within: Duration,
+    /// How many transactions of this process changed something.
+    pub(super) own: Arc<AtomicU64>,
+    /// What the connection had changed when the transaction began.
+    pub(super) before: u64,
+}
+
+impl ServerWriter {
+    /// One lock for all write transactions of all processes, held until the commit is visible: they run one after the other, and
+    /// the log's numbers grow in the order of the commits.
+    fn begin_once(&self) -> Result<(), StoreError> {
+        let begun = self.conn.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCKS}, {})", self.key));
+        if begun.is_err() && !self.conn.is_over() {
+            // The transaction was begun, and failed.
+            drop(self.conn.batch("ROLLBACK"));
+        }
+        begun
+    }
+}
+
+impl WriteConnection for ServerWriter {
+    fn lend(&self) -> Connection<'_> {
+        Connection::Postgres(&self.conn)
+    }
+
+    fn begin(&mut self) -> Result<(), StoreError> {
+        if !self.conn.is_over() {
+            self.before = self.conn.changes();
+            match self.begin_once() {
+                // The server ended it while nobody looked: a restart, a failover, an idle connection.
+                Err(StoreError::Unreachable { .. }) => {}
+                done => return done,
+            }
+        }
+        self.conn = PgConnection::open(&self.url, self.lock_within)?;
+        self.before = self.conn.changes();
+        self.begin_once()
+    }
+
+    fn commit(&self) -> Result<(), StoreError> {
+        if self.conn.changes() == self.before {
+            return self.conn.commit("COMMIT");
+        }
+        self.conn.commit(COMMIT_CHANGES)?;
+        // One that nobody is sure of counts as another's: a look too many.
+        self.own.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), StoreError> {
+        self.conn.batch(sql)
+    }
+
+    fn changes(&self) -> u64 {
+        self.conn.changes()
+    }
+
+    fn is_over(&self) -> bool {
+        self.conn.is_over()
+    }
+}

@@ -1,0 +1,256 @@
+//! The sinks' part of the store: see [`AlertOutbox`].
+
+use std::collections::BTreeSet;
+
+use crate::store::sql::{Connection, Row, params};
+use async_trait::async_trait;
+
+use super::database::Database;
+use super::load::str_at;
+use super::reads::{ReadContext, all, at_most, moment, one, readable};
+use super::save::{in_force, sink_row};
+use super::settings;
+use super::sql;
+use crate::domain::Timestamp;
+use crate::domain::alert::{AlertKey, AlertKind, SinkTarget};
+use crate::domain::bulk::SentMessage;
+use crate::store::alerts::{AlertOutbox, AlertTask, NotDelivered, SinkState};
+use crate::store::{AlertLine, StoreError, rows};
+
+/// The sink's name in rows of an older version, which told all sinks together.
+const ALL_SINKS: &str = "alerts";
+/// Messages are remembered for this long: longer than bulk alerts are counted for.
+const MESSAGES_KEPT_MS: i64 = 600_000;
+
+pub(in crate::store) const DUE: &str = "SELECT a.key, a.call_id, a.message, a.raised_at, a.resolved_at,
+        (SELECT reference FROM calls WHERE id = a.call_id), o.version, o.since, o.attempts,
+        EXISTS (SELECT 1 FROM alert_receivers r WHERE r.sink = o.sink AND r.key = o.key)
+    FROM outbox o INDEXED BY outbox_alerts JOIN alerts a ON a.key = o.key
+    WHERE o.sink = ?1 AND o.sink <> 'mirror' AND o.parked_at IS NULL AND o.next_at <= ?2 ORDER BY o.next_at LIMIT ?3";
+pub(in crate::store) const NEXT: &str = "SELECT next_at FROM outbox INDEXED BY outbox_alerts
+    WHERE sink = ?1 AND sink <> 'mirror' AND parked_at IS NULL AND next_at > ?2 ORDER BY next_at LIMIT 1";
+const TAKE_OUT: &str = "DELETE FROM outbox WHERE sink = ?1 AND key = ?2";
+const WAITING: &str = "SELECT key FROM outbox WHERE sink = ?1 AND parked_at IS NULL";
+pub(in crate::store) const MESSAGES: &str =
+    "SELECT at, kind, alerts FROM alert_messages INDEXED BY alert_messages_by_time WHERE sink = ?1 AND at >= ?2";
+const STATE: &str = "SELECT failing_since, failures, not_before FROM alert_sinks WHERE sink = ?1";
+const DELIVERED: &str = "DELETE FROM outbox WHERE sink = ?1 AND key = ?2 AND version = ?3";
+const NOT_DELIVERED: &str = "UPDATE outbox SET attempts = attempts + 1, next_at = ?4
+    WHERE sink = ?1 AND key = ?2 AND version = ?3";
+const ASKED: &str = "INSERT INTO alert_receivers (sink, key, certain) VALUES (?1, ?2, 0) ON CONFLICT DO NOTHING";
+const KNOWS: &str = "INSERT INTO alert_receivers (sink, key, certain) VALUES (?1, ?2, 1)
+    ON CONFLICT (sink, key) DO UPDATE SET certain = 1";
+const KNOWS_NO_MORE: &str = "DELETE FROM alert_receivers WHERE sink = ?1 AND key = ?2";
+const SURELY_DOES_NOT_KNOW: &str = "DELETE FROM alert_receivers WHERE sink = ?1 AND key = ?2 AND certain = 0";
+const SENT: &str = "INSERT INTO alert_messages (sink, at, kind, alerts) VALUES (?1, ?2, ?3, ?4)";
+const FORGET_SENT: &str = "DELETE FROM alert_messages WHERE sink = ?1 AND at < ?2";
+const WELL: &str = "DELETE FROM alert_sinks WHERE sink = ?1";
+const FAILING: &str = "INSERT INTO alert_sinks (sink, failing_since, failures, not_before) VALUES (?1, ?2, 1, ?3)
+    ON CONFLICT (sink) DO UPDATE SET failures = alert_sinks.failures + 1, not_before = excluded.not_before";
+const SINKS: &str = "SELECT DISTINCT sink FROM (SELECT sink FROM outbox WHERE sink <> 'mirror'
+    UNION ALL SELECT sink FROM alert_receivers UNION ALL SELECT sink FROM alert_sinks UNION ALL SELECT sink FROM alert_messages) AS all_sinks";
+const KEYS_OF: &str =
+    "SELECT key FROM outbox WHERE sink = ?1 UNION SELECT key FROM alert_receivers WHERE sink = ?1 AND sink = 'alerts'";
+
+fn task_from(row: Row<'_>) -> Result<AlertTask, StoreError> {
+    let call: Option<String> = row.get(1)?;
+    let reference: Option<String> = row.get(5)?;
+    Ok(AlertTask {
+        line: AlertLine {
+            key: rows::parsed("alerts.key", str_at(row, 0)?)?,
+            call: call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?,
+            // A reference that cannot be read is its call's trouble; the alert is told without it.
+            reference: reference.and_then(|r| r.parse().ok()),
+            message: row.get(2)?,
+            raised_at: Timestamp::from_millis(row.get(3)?),
+        },
+        resolved_at: row.get::<Option<i64>>(4)?.map(Timestamp::from_millis),
+        version: row.get(6)?,
+        since: Timestamp::from_millis(row.get(7)?),
+        attempts: row.get(8)?,
+        may_be_known: row.get(9)?,
+    })
+}
+
+fn due(context: ReadContext<'_>, sink: &str, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError> {
+    readable(context, "alerts", DUE, params![sink_row(sink), now.as_millis(), at_most(limit)], task_from)
+}
+
+fn waiting(context: ReadContext<'_>, sink: &str) -> Result<Vec<AlertKey>, StoreError> {
+    readable(context, "outbox", WAITING, [sink_row(sink)], |row| rows::parsed("outbox.key", str_at(row, 0)?))
+}
+
+fn state(conn: Connection<'_>, sink: &str, since: Timestamp) -> Result<SinkState, StoreError> {
+    let sink = sink_row(sink);
+    let at = |ms: Option<i64>| ms.map(Timestamp::from_millis);
+    let found = one(conn, STATE, [&sink], |row| {
+        Ok(SinkState {
+            failing_since: at(row.get(0)?),
+            failures: row.get(1)?,
+            not_before: at(row.get(2)?),
+            sent: Vec::new(),
+        })
+    })?;
+    let sent = all(conn, MESSAGES, params![sink, since.as_millis()], |row| {
+        Ok(SentMessage {
+            at: Timestamp::from_millis(row.get(0)?),
+            kind: rows::word("alert_messages.kind", AlertKind::by_word(str_at(row, 1)?))?,
+            alerts: usize::try_from(row.get::<i64>(2)?).map_err(|_| rows::corrupt("alert_messages.alerts"))?,
+        })
+    })?;
+    Ok(SinkState { sent, ..found.unwrap_or_default() })
+}
+
+fn delivered(conn: Connection<'_>, sink: &str, tasks: &[AlertTask], at: Timestamp) -> Result<(), StoreError> {
+    let sink = sink_row(sink);
+    for task in tasks {
+        let key = task.line.key.to_string();
+        conn.prepare_cached(DELIVERED)?.execute(params![sink, key, task.version])?;
+        let known = if task.resolved_at.is_some() { KNOWS_NO_MORE } else { KNOWS };
+        conn.prepare_cached(known)?.execute([&sink, &key])?;
+    }
+    if let Some(first) = tasks.first() {
+        let n = i64::try_from(tasks.len()).unwrap_or(i64::MAX);
+        conn.prepare_cached(SENT)?.execute(params![sink, at.as_millis(), first.line.key.kind().word(), n])?;
+    }
+    conn.prepare_cached(FORGET_SENT)?.execute(params![sink, at.as_millis().saturating_sub(MESSAGES_KEPT_MS)])?;
+    conn.prepare_cached(WELL)?.execute([&sink])?;
+    Ok(())
+}
+
+fn not_delivered(conn: Connection<'_>, sink: &str, tasks: &[AlertTask], how: NotDelivered) -> Result<(), StoreError> {
+    let sink = sink_row(sink);
+    for task in tasks {
+        let key = task.line.key.to_string();
+        let values = params![sink, key, task.version, how.again_at.as_millis()];
+        conn.prepare_cached(NOT_DELIVERED)?.execute(values)?;
+        if how.surely {
+            conn.prepare_cached(SURELY_DOES_NOT_KNOW)?.execute([&sink, &key])?;
+        }
+    }
+    let values = params![sink, how.at.as_millis(), how.not_before.as_millis()];
+    conn.prepare_cached(FAILING)?.execute(values)?;
+    Ok(())
+}
+
+/// What waits for sinks that are no more goes to those that are.
+fn share(conn: Connection<'_>, targets: &[SinkTarget], now: Timestamp) -> Result<(), StoreError> {
+    if targets.is_empty() {
+        return Ok(());
+    }
+    let current: BTreeSet<String> = targets.iter().map(|t| sink_row(&t.name)).collect();
+    let sinks: Vec<String> = all(conn, SINKS, [], |row| row.get(0))?;
+    for gone in sinks.into_iter().filter(|s| !current.contains(s)) {
+        for key in all(conn, KEYS_OF, [&gone], |row| row.get::<String>(0))? {
+            // What nobody can read is nobody's alert: it stays where it is, and is named as unreadable.
+            let Ok(key) = key.parse::<AlertKey>() else { continue };
+            hand_over(conn, &gone, &key, targets, now)?;
+            conn.prepare_cached(TAKE_OUT)?.execute([&gone, &key.to_string()])?;
+        }
+        for table in ["alert_receivers", "alert_sinks", "alert_messages"] {
+            conn.prepare_cached(&format!("DELETE FROM {table} WHERE sink = ?1"))?.execute([&gone])?;
+        }
+    }
+    Ok(())
+}
+
+/// One alert that waits for `gone`, or that all sinks of an older version know of.
+fn hand_over(
+    conn: Connection<'_>,
+    gone: &str,
+    key: &AlertKey,
+    targets: &[SinkTarget],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let text = key.to_string();
+    let knows = |sink: &str| -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM alert_receivers WHERE sink = ?1 AND key = ?2)";
+        conn.prepare_cached(sql)?.query_row([sink, &text], |row| row.get(0))
+    };
+    let open: Option<bool> = conn
+        .prepare_cached("SELECT resolved_at IS NULL FROM alerts WHERE key = ?1")?
+        .query_maybe([&text], |row| row.get(0))?;
+    let waits = "SELECT EXISTS (SELECT 1 FROM outbox WHERE sink = ?1 AND key = ?2)";
+    let waits: bool = conn.prepare_cached(waits)?.query_row([gone, &text], |row| row.get(0))?;
+    let known_before = gone == ALL_SINKS && knows(gone)?;
+    for target in targets.iter().filter(|t| key.kind().severity() >= t.min) {
+        let sink = sink_row(&target.name);
+        if known_before {
+            conn.prepare_cached(KNOWS)?.execute([&sink, &text])?;
+        }
+        let update = match open {
+            Some(true) => !knows(&sink)?,
+            Some(false) => knows(&sink)?,
+            None => false,
+        };
+        if waits && update {
+            conn.prepare_cached(sql::OUTBOX)?.execute(params![sink, text, now.as_millis()])?;
+        }
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl<D: Database> AlertOutbox for D {
+    async fn alerts_due(&self, sink: &str, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError> {
+        let sink = sink.to_owned();
+        self.list(move |context| due(context, &sink, now, limit)).await
+    }
+
+    async fn next_alert(&self, sink: &str, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let sink = sink_row(sink);
+        self.read(move |conn| moment(conn, NEXT, params![sink, after.as_millis()])).await
+    }
+
+    async fn alerts_waiting(&self, sink: &str) -> Result<Vec<AlertKey>, StoreError> {
+        let sink = sink.to_owned();
+        self.list(move |context| waiting(context, &sink)).await
+    }
+
+    async fn sink_state(&self, sink: &str, since: Timestamp) -> Result<SinkState, StoreError> {
+        let sink = sink.to_owned();
+        self.read(move |conn| state(conn, &sink, since)).await
+    }
+
+    async fn alerts_asked(&self, sink: &str, keys: Vec<AlertKey>) -> Result<(), StoreError> {
+        let sink = sink_row(sink);
+        self.with_tx(move |conn| {
+            for key in &keys {
+                conn.prepare_cached(ASKED)?.execute([&sink, &key.to_string()])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn alerts_delivered(&self, sink: &str, tasks: Vec<AlertTask>, at: Timestamp) -> Result<(), StoreError> {
+        let sink = sink.to_owned();
+        self.with_tx(move |conn| delivered(conn, &sink, &tasks, at)).await
+    }
+
+    async fn alerts_not_delivered(
+        &self,
+        sink: &str,
+        tasks: Vec<AlertTask>,
+        how: NotDelivered,
+    ) -> Result<(), StoreError> {
+        let sink = sink.to_owned();
+        self.with_tx(move |conn| not_delivered(conn, &sink, &tasks, how)).await
+    }
+
+    async fn alerts_dropped(&self, sink: &str, tasks: Vec<AlertTask>) -> Result<(), StoreError> {
+        let sink = sink_row(sink);
+        self.with_tx(move |conn| {
+            for task in &tasks {
+                conn.prepare_cached(DELIVERED)?.execute(params![sink, task.line.key.to_string(), task.version])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn share_alerts(&self, now: Timestamp) -> Result<(), StoreError> {
+        let sinks = self.shared().sinks.clone();
+        self.with_tx(move |conn| share(conn, &in_force(conn, &sinks, settings::basis(conn)?)?.alerts, now)).await
+    }
+}

@@ -1,0 +1,41 @@
+//! What is stored and how it is read, for whichever database: the statements, and each of the store's traits over [`Database`].
+//!
+//! A statement is in the dialect that all of them take, see [`super::sql`]. The hot path's are in `sql.rs`, others beside the reads
+//! that make them. After a crash at any point a database holds every change that was answered and no part of another.
+
+mod alerts;
+mod calendars;
+mod check;
+mod control;
+mod damage;
+mod database;
+mod engines;
+mod event_cursors;
+mod figures;
+#[cfg(test)]
+pub(super) mod hot;
+mod ledger;
+mod load;
+mod mirror;
+mod orphans;
+mod outbox;
+mod overrides;
+mod phone_calls;
+mod policies;
+mod queues;
+mod reads;
+mod replies;
+mod reports;
+mod ringing;
+mod roll_calls;
+mod save;
+mod send_queues;
+mod settings;
+mod sql;
+mod synced_contacts;
+mod update;
+mod views;
+
+pub(super) use damage::Damage;
+pub(super) use database::{Database, Shared};
+pub(super) use settings::peeked;

@@ -34,7 +34,7 @@ rm -rf "$2"
 "#;
 
 /// Where the cases' schemas are.
-struct Server {
+struct TestServer {
     /// Of `psql`.
     bin: Option<PathBuf>,
     /// With a `?` already.
@@ -43,15 +43,15 @@ struct Server {
     _watch: Option<Child>,
 }
 
-static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
+static SERVER: OnceLock<Result<TestServer, String>> = OnceLock::new();
 static CASES: AtomicU32 = AtomicU32::new(0);
 
 /// A schema of a case's own.
-pub(crate) struct Schema {
+pub(crate) struct TestSchema {
     url: String,
 }
 
-impl Schema {
+impl TestSchema {
     /// `None`: there is no PostgreSQL here, which is said.
     pub(crate) async fn fresh() -> Option<Self> {
         tokio::task::spawn_blocking(Self::make).await.expect("no panic")
@@ -63,7 +63,7 @@ impl Schema {
             Ok(server) => Some(server.schema()),
             Err(why) if asked == "required" => panic!("{VARIABLE}=required, and there is no PostgreSQL: {why}"),
             Err(why) => {
-                eprintln!("SKIPPED: there is no PostgreSQL for this test: {why}");
+                said_aloud(why);
                 None
             }
         }
@@ -76,21 +76,26 @@ impl Schema {
     }
 }
 
-impl Server {
-    fn schema(&self) -> Schema {
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn said_aloud(why: &str) {
+    eprintln!("SKIPPED: there is no PostgreSQL for this test: {why}");
+}
+
+impl TestServer {
+    fn schema(&self) -> TestSchema {
         let name = format!("case_{}_{}", std::process::id(), CASES.fetch_add(1, Ordering::Relaxed));
         let psql = self.bin.as_ref().map_or_else(|| PathBuf::from("psql"), |bin| bin.join("psql"));
         let sql = format!("CREATE SCHEMA {name}");
         let made = Command::new(psql).args([self.url.as_str(), "-qc", &sql]).output().expect("psql runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        Schema { url: format!("{}&options=-csearch_path%3D{name}", self.url) }
+        TestSchema { url: format!("{}&options=-csearch_path%3D{name}", self.url) }
     }
 }
 
-fn server(asked: &str) -> Result<Server, String> {
+fn server(asked: &str) -> Result<TestServer, String> {
     if asked.contains("://") {
         let url = if asked.contains('?') { asked.to_owned() } else { format!("{asked}?connect_timeout=5") };
-        return Ok(Server { bin: binaries(), url, _watch: None });
+        return Ok(TestServer { bin: binaries(), url, _watch: None });
     }
     let bin = binaries().ok_or("initdb is neither below /usr/lib/postgresql nor named by pg_config")?;
     let dir = tempfile::Builder::new().prefix("dcpg").tempdir_in("/tmp").map_err(|e| e.to_string())?.keep();
@@ -109,7 +114,7 @@ fn server(asked: &str) -> Result<Server, String> {
         return Err(said);
     }
     let url = format!("postgres://postgres@/postgres?host={}", dir.display());
-    Ok(Server { bin: Some(bin), url, _watch: Some(watch) })
+    Ok(TestServer { bin: Some(bin), url, _watch: Some(watch) })
 }
 
 fn binaries() -> Option<PathBuf> {

@@ -7,14 +7,14 @@ use std::sync::{Arc, PoisonError};
 use super::connection::PgConnection;
 use super::store::PostgresStore;
 use crate::store::sql::Connection;
-use crate::store::tables::{Database, Shared};
+use crate::store::tables::{CommonState, Database};
 use crate::store::{Lease, LeaseError, StoreError, Unreadable, rows, writer};
 
 /// How many transactions of all processes changed something. Signs of life do not count.
 const VERSION: &str = "SELECT n FROM commits";
 
 impl Database for PostgresStore {
-    fn shared(&self) -> &Shared {
+    fn shared(&self) -> &CommonState {
         &self.common
     }
 

@@ -15,14 +15,14 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// A pool of connections, each opened when it is first needed.
 #[derive(Clone)]
-pub(super) struct Readers {
+pub(super) struct ServerReaders {
     idle: Arc<Mutex<Vec<PgConnection>>>,
     turns: Arc<Semaphore>,
     url: PostgresUrl,
     lock_within: Duration,
 }
 
-impl Readers {
+impl ServerReaders {
     pub(super) fn new(url: PostgresUrl, lock_within: Duration) -> Self {
         Self { idle: Arc::default(), turns: Arc::new(Semaphore::new(READERS)), url, lock_within }
     }

@@ -8,16 +8,16 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::open::{self, known_schema};
-use super::readers::Readers;
+use super::readers::ServerReaders;
 use super::transaction::ServerWriter;
-use crate::store::tables::{Damage, Shared};
+use crate::store::tables::{CommonState, Damage};
 use crate::store::writer::{self, Job, Writer};
 use crate::store::{Location, Store, StoreError, StoreSettings, Upkeep};
 
 /// A store in a database. Dropping it lets what was handed over be committed; closing it also waits for that.
 pub(in crate::store) struct PostgresStore {
-    pub(super) common: Shared,
-    pub(super) readers: Readers,
+    pub(super) common: CommonState,
+    pub(super) readers: ServerReaders,
     /// How many transactions of this process changed something.
     pub(super) own: Arc<AtomicU64>,
     pub(super) jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
@@ -45,8 +45,8 @@ impl PostgresStore {
         let task = runtime.spawn(writer::run(Writer::new(transactions, Arc::new(OnceLock::new())), waiting));
         Ok(Self {
             own,
-            common: Shared::new(&options, Damage::new()),
-            readers: Readers::new(url, options.busy_timeout),
+            common: CommonState::new(&options, Damage::new()),
+            readers: ServerReaders::new(url, options.busy_timeout),
             jobs: Mutex::new(Some(jobs)),
             writer: Mutex::new(Some(task)),
         })

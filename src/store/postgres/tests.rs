@@ -6,10 +6,8 @@ use super::*;
 use crate::store::contract::fixtures::{at, call, edit, entry, put, stored};
 use crate::store::sqlite::SqliteStore;
 use crate::store::tables::{Database as _, hot};
-use crate::store::{
-    Control as _, Ledger as _, Location, LogFilter, PostgresUrl, StoreError, StoreMode, StoreSettings, Views as _,
-};
-use crate::testing::postgres::Schema;
+use crate::store::{Control as _, Location, LogFilter, PostgresUrl, StoreError, StoreMode, StoreSettings, Views as _};
+use crate::testing::postgres::TestSchema;
 
 async fn opened(settings: StoreSettings) -> PostgresStore {
     let opened = tokio::task::spawn_blocking(move || PostgresStore::open(settings)).await;
@@ -17,8 +15,8 @@ async fn opened(settings: StoreSettings) -> PostgresStore {
 }
 
 /// A store in a schema of its own; `None`, said aloud: there is no PostgreSQL here.
-async fn fresh() -> Option<(Schema, PostgresStore)> {
-    let schema = Schema::fresh().await?;
+async fn fresh() -> Option<(TestSchema, PostgresStore)> {
+    let schema = TestSchema::fresh().await?;
     let store = opened(schema.settings()).await;
     Some((schema, store))
 }
@@ -92,7 +90,7 @@ async fn a_store_of_the_other_mode_and_a_database_without_one_are_refused_and_na
     let got = tokio::task::spawn_blocking(move || PostgresStore::open(settings).map(drop)).await.expect("no panic");
     assert!(matches!(&got, Err(StoreError::OtherMode { found, .. }) if found == "test"), "{got:?}");
     drop(store);
-    let empty = Schema::fresh().await.expect("as before");
+    let empty = TestSchema::fresh().await.expect("as before");
     let settings = StoreSettings { create: false, ..empty.settings() };
     let got = tokio::task::spawn_blocking(move || PostgresStore::open(settings).map(drop)).await.expect("no panic");
     assert!(matches!(&got, Err(StoreError::Open { .. })), "{got:?}");

@@ -13,14 +13,14 @@ type Failure = Box<dyn Error + Sync + Send>;
 
 /// A value that is sent. PostgreSQL's texts hold no U+0000: it goes as U+FFFD, as any other character that cannot be kept.
 #[derive(Debug)]
-pub(super) enum Sent {
+pub(super) enum SentValue {
     Null,
     Int(i64),
     Text(String),
     Bytes(Vec<u8>),
 }
 
-impl From<Value<'_>> for Sent {
+impl From<Value<'_>> for SentValue {
     fn from(value: Value<'_>) -> Self {
         match value {
             Value::Null => Self::Null,
@@ -34,7 +34,7 @@ impl From<Value<'_>> for Sent {
 
 /// # Errors
 /// None of its own.
-pub(super) fn sent(with: &impl Params) -> Result<Vec<Sent>, StoreError> {
+pub(super) fn sent(with: &impl Params) -> Result<Vec<SentValue>, StoreError> {
     let mut all = Vec::new();
     with.each(&mut |value| {
         all.push(value.into());
@@ -43,7 +43,7 @@ pub(super) fn sent(with: &impl Params) -> Result<Vec<Sent>, StoreError> {
     Ok(all)
 }
 
-impl ToSql for Sent {
+impl ToSql for SentValue {
     fn to_sql(&self, of: &Type, out: &mut BytesMut) -> Result<IsNull, Failure> {
         match self {
             Self::Null => Ok(IsNull::Yes),
@@ -63,7 +63,7 @@ impl ToSql for Sent {
     to_sql_checked!();
 }
 
-impl Sent {
+impl SentValue {
     const fn kind(&self) -> &'static str {
         match self {
             Self::Null => "none",
@@ -75,9 +75,9 @@ impl Sent {
 }
 
 /// A value as it came.
-struct Received<'a>(Value<'a>);
+struct ReceivedValue<'a>(Value<'a>);
 
-impl<'a> FromSql<'a> for Received<'a> {
+impl<'a> FromSql<'a> for ReceivedValue<'a> {
     fn from_sql(of: &Type, raw: &'a [u8]) -> Result<Self, Failure> {
         Ok(Self(match *of {
             Type::INT8 => Value::Int(i64::from_sql(of, raw)?),
@@ -99,5 +99,5 @@ impl<'a> FromSql<'a> for Received<'a> {
 
 /// The value of a column, from 0; `None`: it is nothing that we write.
 pub(in crate::store) fn value_of(row: &Row, column: usize) -> Option<Value<'_>> {
-    row.try_get::<_, Received<'_>>(column).ok().map(|r| r.0)
+    row.try_get::<_, ReceivedValue<'_>>(column).ok().map(|r| r.0)
 }

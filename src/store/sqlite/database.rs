@@ -8,11 +8,11 @@ use super::lease::FileLease;
 use super::repair::misfit;
 use super::{check, versions};
 use crate::store::sql::Connection;
-use crate::store::tables::{Database, Shared};
+use crate::store::tables::{CommonState, Database};
 use crate::store::{Lease, LeaseError, StoreError, Unreadable, Upkeep as _};
 
 impl Database for SqliteStore {
-    fn shared(&self) -> &Shared {
+    fn shared(&self) -> &CommonState {
         &self.common
     }
 

@@ -14,7 +14,7 @@ use super::readers::Readers;
 use super::transaction::FileWriter;
 use super::versions::Versions;
 use super::{heal, peek};
-use crate::store::tables::{Damage, Shared};
+use crate::store::tables::{CommonState, Damage};
 use crate::store::writer::{self, Broken, Job, Writer};
 use crate::store::{Location, Peeked, Store, StoreError, StoreSettings, Upkeep};
 
@@ -35,7 +35,7 @@ pub(in crate::store) struct SqliteStore {
     /// Its commits wait for no disk.
     pub(super) beater: Arc<OnDemand>,
     pub(super) broken: Broken,
-    pub(in crate::store) common: Shared,
+    pub(in crate::store) common: CommonState,
 }
 
 impl SqliteStore {
@@ -74,7 +74,7 @@ impl SqliteStore {
         let task = runtime.spawn(writer::run(Writer::new(FileWriter(conn), Arc::clone(&broken)), waiting));
         Ok(Self {
             files,
-            common: Shared::new(&options, damage),
+            common: CommonState::new(&options, damage),
             options,
             jobs: Mutex::new(Some(jobs)),
             writer: Mutex::new(Some(task)),

@@ -14,7 +14,7 @@ use crate::store::sql::Connection;
 use crate::store::{Lease, LeaseError, StoreError, StoreSettings, Unreadable};
 
 /// What every open store has beside its connections.
-pub(in crate::store) struct Shared {
+pub(in crate::store) struct CommonState {
     pub(in crate::store) sinks: Sinks,
     /// How many decisions were written, committed or not.
     pub(in crate::store) run: Arc<AtomicU64>,
@@ -25,7 +25,7 @@ pub(in crate::store) struct Shared {
     pub(in crate::store) gate: Gate,
 }
 
-impl Shared {
+impl CommonState {
     pub(in crate::store) fn new(options: &StoreSettings, damage: Damage) -> Self {
         Self {
             sinks: Sinks { mirror: options.mirror, alerts: options.alert_sinks.clone().into() },
@@ -43,7 +43,7 @@ impl Shared {
 ///
 /// After a crash a change that was answered is whole, and any other is whole or absent.
 pub(in crate::store) trait Database: Send + Sync + 'static {
-    fn shared(&self) -> &Shared;
+    fn shared(&self) -> &CommonState;
 
     /// Runs `read` in one read transaction. Cancel-safe.
     fn run_read<T, F>(&self, read: F) -> impl Future<Output = Result<T, StoreError>> + Send

@@ -37,5 +37,5 @@ mod update;
 mod views;
 
 pub(super) use damage::Damage;
-pub(super) use database::{Database, Shared};
+pub(super) use database::{CommonState, Database};
 pub(super) use settings::peeked;

@@ -14,7 +14,7 @@ use super::timeline::{self, next_step};
 fn rank(line: &CallLine) -> u8 {
     let last = |state: AttemptState| line.last_state.as_deref() == Some(state.as_str());
     match line.call.status {
-        CallStatus::Dispatching if line.call.notified_at.is_none() => 0,
+        CallStatus::Dispatching if line.call.notified_at.is_none() && line.call.held().is_none() => 0,
         CallStatus::Exhausted => 1,
         CallStatus::Dispatching if last(AttemptState::Unknown) => 2,
         CallStatus::Dispatching if last(AttemptState::Failed) => 3,

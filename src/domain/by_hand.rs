@@ -3,7 +3,7 @@
 use super::ladder::{step_data, step_name, total, wait_before};
 use super::ladder_end::last_resort_now;
 use super::log::LogKind;
-use super::sequence::{fire, fire_missed, missed_steps};
+use super::sequence::{fire, fire_missed, missed_steps, notified_since};
 use super::work::{Illegal, Work};
 
 /// Fires the next step at once, due or not (an operator's word); what follows counts from now.
@@ -35,7 +35,8 @@ pub(super) fn fire_step(w: &mut Work<'_>, step: u32) -> Result<Option<String>, I
     if step < next {
         return Ok(Some(format!("{} was fired or skipped already", step_name(w, step))));
     }
-    let due = call.deferred_from.or(call.wake_at).map_or(now, |at| at.min(now));
+    let deferred = call.deferred_from;
+    let due = deferred.or(call.wake_at).map_or(now, |at| at.min(now));
     let mut fired: Vec<u32> = missed_steps(call, now).into_iter().filter(|i| *i < step).collect();
     let round = call.round;
     for index in (next..step).filter(|i| !fired.contains(i)) {
@@ -43,6 +44,7 @@ pub(super) fn fire_step(w: &mut Work<'_>, step: u32) -> Result<Option<String>, I
         w.log(LogKind::StepSkipped, None, text, step_data(round, index));
     }
     fired.push(step);
-    fire(w, &fired, step, now.plus(wait_before(w, step + 1)), due, &[])?;
+    let notified = deferred.map(|since| notified_since(w, since)).unwrap_or_default();
+    fire(w, &fired, step, now.plus(wait_before(w, step + 1)), due, &notified)?;
     Ok(None)
 }

@@ -146,6 +146,9 @@ pub(super) fn decide(w: &mut Work<'_>, what: &Decision, by: &Actor, note: Option
             None => Ok(()),
             Some(why) => not_allowed(w, &why),
         },
+        (Decision::Mute, S::Dispatching) if w.state.call.held().is_some() && w.state.notices.is_empty() => {
+            not_allowed(w, "nobody was told of it yet: it waits for the end of quiet hours")
+        }
         (Decision::Mute, S::Dispatching) => mute(w, by, note),
         (Decision::Raise { level }, S::Deferred) => deferred::raise(w, level.as_deref(), by, note),
         (Decision::Raise { level: Some(level) }, S::Dispatching) if w.state.call.held().is_some() => {

@@ -39,7 +39,10 @@ pub(super) fn takes(w: &mut Work<'_>, minutes: u32, by: &Actor) {
     let after = Duration::from_secs(u64::from(minutes) * 60);
     let now = w.now();
     let call = &mut w.state.call;
-    call.ask_at = call.ask_at.map(|_| now.plus(after));
+    // Where a question is unanswered, its own time runs.
+    if call.asked_at.is_none() {
+        call.ask_at = call.ask_at.map(|_| now.plus(after));
+    }
     let data = json!({ "minutes": minutes, "contact": call.holder.as_ref().map(ContactId::as_str) });
     w.log_as(by.clone(), LogKind::CallEta, None, format!("{name} says {minutes} min"), data);
 }
@@ -86,15 +89,28 @@ fn ask(w: &mut Work<'_>, holder: &ContactId, rules: &FollowthroughRules) {
     }
 }
 
-/// No word: a person is alarmed, and the call looks for somebody again where the settings say so. A late `1` of a call that stays
-/// theirs still counts.
+/// No word: a person is alarmed, and the call looks for somebody again where the settings say so and the holder was asked: whom no
+/// question reached is not silent. A late `1` of a call that stays theirs still counts.
 fn silent(w: &mut Work<'_>, holder: &ContactId, rules: &FollowthroughRules) -> Result<(), Illegal> {
     let (id, name) = (w.state.call.id.clone(), holder_name(w));
-    let what = match question(w).map(|a| a.state) {
-        Some(AttemptState::Delivered | AttemptState::Submitted) => "was asked whether it goes on and has not answered",
-        _ => "could not be asked whether it goes on",
+    let asked = question(w);
+    let was_asked = asked.is_some_and(|a| a.state.may_have_arrived() && a.sent_at.is_some());
+    let waits = asked.is_some_and(|a| a.state.is_waiting() || a.state == AttemptState::Sending);
+    // Silence counts from when the question left, which a breaker or an outage may have put off.
+    let counts_to = asked.filter(|_| was_asked).and_then(|a| a.sent_at).map(|at| at.plus(rules.reopen_after));
+    if let Some(later) = counts_to.filter(|at| *at > w.now()) {
+        w.state.call.ask_at = Some(later);
+        return Ok(());
+    }
+    let what = match was_asked {
+        true => "was asked whether it goes on and has not answered",
+        false => "could not be asked whether it goes on",
     };
     let then = match rules.silent {
+        SilentHolder::Loses if !was_asked => {
+            w.state.call.ask_at = waits.then(|| w.now().plus(rules.reopen_after));
+            format!("the call stays theirs: ring them, or `dispatchctl reopen {id}` looks for somebody")
+        }
         SilentHolder::Keeps => {
             w.state.call.ask_at = None;
             format!("ring them, or `dispatchctl reopen {id}` looks for somebody")

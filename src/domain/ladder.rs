@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::attempt::{Attempt, Channel, Recipient};
+use super::attempt::{Attempt, AttemptKind, AttemptState, Channel, Recipient};
 use super::oncall::{Holder, HoldersInOrder};
 use super::types::Role;
 use super::voice::NO_PHONE_CALLS;
@@ -156,9 +156,13 @@ pub(super) fn waits_for_last(w: &Work<'_>, a: &Attempt) -> bool {
         && found.recipients.iter().any(|r| is_told(w, r))
 }
 
-/// Whether this contact has a notice of this round.
+/// Whether this contact is told in this round: one whose notice was dropped before it left is not.
 fn is_told(w: &Work<'_>, r: &Recipient) -> bool {
-    w.state.notices.iter().any(|n| n.round == w.state.call.round && n.contact == r.contact)
+    let of_theirs = |a: &&Attempt| {
+        a.kind == AttemptKind::Notice && a.round == w.state.call.round && a.recipient.contact == r.contact
+    };
+    let dropped = |a: &Attempt| matches!(a.state, AttemptState::Skipped | AttemptState::Cancelled);
+    w.state.attempts.iter().filter(of_theirs).any(|a| !dropped(a))
 }
 
 /// Of those who are named, whoever can be told by the step's channel.

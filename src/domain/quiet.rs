@@ -21,8 +21,12 @@ const EDGES_MAX: usize = 8;
 pub const LEVEL_UNSAID: &str = "levelUnsaid";
 
 /// When a step of this call fires that is due at `at`: then, or at the end of the quiet hours of its level. A call whose level
-/// nobody stated, and one of level `high`, is never held.
+/// nobody stated, one of level `high`, and one that was handed back, raised or opened again is never held.
 pub fn due(directory: &Directory, call: &Call, at: Timestamp) -> Timestamp {
+    if call.round > 1 {
+        // A person opened this round, or whoever had the job has it no more: somebody waits for it now.
+        return at;
+    }
     let stated = call.data.emergency_level.as_deref().is_some_and(|level| !level.trim().is_empty());
     if !stated || call.data.extra.contains_key(LEVEL_UNSAID) {
         return at;

@@ -100,7 +100,7 @@ pub(super) fn fire_missed(w: &mut Work<'_>) -> Result<(), Illegal> {
 }
 
 /// Who got a notice of this round since then: a probe, while their steps waited.
-fn notified_since(w: &Work<'_>, since: Timestamp) -> Vec<(ContactId, Channel)> {
+pub(super) fn notified_since(w: &Work<'_>, since: Timestamp) -> Vec<(ContactId, Channel)> {
     let call = &w.state.call;
     let theirs = |a: &&Attempt| {
         a.kind == AttemptKind::Notice && a.round == call.round && a.state.may_have_arrived() && a.sent_at >= Some(since)
@@ -143,7 +143,9 @@ pub(super) fn start_round(w: &mut Work<'_>) -> Result<(), Illegal> {
     w.state.call.muted = false;
     w.state.call.holder = None;
     w.state.call.deferred_from = None;
-    w.state.call.wake_at = Some(w.now().plus(wait_before(w, 0)));
+    let now = w.now();
+    w.state.call.held_until = w.state.call.held_until.map(|until| until.min(now));
+    w.state.call.wake_at = Some(now.plus(wait_before(w, 0)));
     Ok(())
 }
 

@@ -12,6 +12,8 @@ use super::{Engine, others_go_on};
 
 /// How late a question may be.
 pub const EVERY: Duration = Duration::from_secs(5);
+/// How soon is looked again whether the replies of the time before the start were read.
+const UNTIL_HEARD: Duration = Duration::from_millis(250);
 /// Calls looked at in one pass.
 const BATCH: usize = 200;
 
@@ -22,6 +24,10 @@ const BATCH: usize = 200;
 pub async fn pass(engine: &Engine) -> Passed {
     let core = &engine.core;
     let now = core.clock.now();
+    if engine.reminders_wait() {
+        // What was answered while no engine ran counts before anybody is asked, alarmed or loses the call.
+        return Ok(Some(now.plus(UNTIL_HEARD)));
+    }
     for call in core.store.to_ask(now, BATCH).await? {
         others_go_on(core.apply(Event::Wake { call }, Actor::engine()).await.map(drop))?;
     }

@@ -223,6 +223,7 @@ const FILES: &[(&str, &str)] = files![
     "store-removed.toml",
     "taken-and-goes-on.toml",
     "taken-but-silent.toml",
+    "taken-silent-while-dead.toml",
     "throttled-429.toml",
     "throttled-for-an-hour.toml",
     "two-engines-without-a-lock-file.toml",

@@ -152,7 +152,9 @@ impl<'a> Reply<'a> {
         // It has ended since: a younger call is not meant in its place.
         let ended = was_open && !looks(c) && !mine;
         match word {
-            Word::Take => free || self.is_asked(c, when) || (was_open && !looks(c)),
+            Word::Take => {
+                free || (self.is_asked(c, when) && !self.was_another_notified_later(c, when)) || (was_open && !looks(c))
+            }
             Word::Pass => {
                 ended
                     || (mine && (was_open || self.was_last(c, when)))
@@ -168,10 +170,16 @@ impl<'a> Reply<'a> {
         self.texts_by(when).next().is_some_and(|t| t.call == Some(&c.call.id))
     }
 
-    /// An EXHAUSTED call is not meant where this phone was told later of one that is DISPATCHING.
+    /// An EXHAUSTED call, and one whose holder was asked whether it goes on, is not meant where this phone was told later of one that
+    /// is DISPATCHING.
     fn was_another_notified_later(&self, exhausted: &CallState, when: When) -> bool {
         let last = |c: &CallState| {
-            let of = |t: &&OurText<'_>| t.what == TextKind::Notice && t.call == Some(&c.call.id);
+            let about = |t: &&OurText<'_>| match t.what {
+                TextKind::Notice => true,
+                TextKind::Question => c.call.status == S::Acknowledged,
+                _ => false,
+            };
+            let of = |t: &&OurText<'_>| about(t) && t.call == Some(&c.call.id);
             self.texts_by(when).find(of).map(|t| t.at)
         };
         let dispatching =

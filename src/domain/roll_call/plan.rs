@@ -124,6 +124,10 @@ fn beginners(
                 }
                 _ => shift.1,
             };
+            if until <= now {
+                // They hold it by another exception now, from whose begin they would be asked.
+                continue;
+            }
             all.push(NewRollCall {
                 rotation: rotation.id.clone(),
                 line: duty.line.number.clone(),

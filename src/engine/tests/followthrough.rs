@@ -9,7 +9,7 @@ use crate::domain::event::Decision;
 use crate::domain::rules::{FollowthroughRules, SilentHolder};
 use crate::engine::followthrough;
 use crate::testing::world::Setup;
-use crate::testing::{World, mins, secs};
+use crate::testing::{Reaction, World, mins, secs};
 
 fn asking(silent: SilentHolder) -> Setup {
     let mut setup = Setup::default();
@@ -169,4 +169,40 @@ async fn a_question_that_fails_is_alarmed_at_once_and_one_that_waits_is_not_sent
     let state = w.state().await;
     let question = state.attempts.iter().find(|a| a.kind == AttemptKind::Question).expect("made");
     assert_eq!(question.state, AttemptState::Skipped, "{}", question.result);
+}
+
+#[tokio::test]
+async fn whom_no_question_reached_keeps_the_call_and_silence_counts_from_when_it_left() {
+    let w = World::taken(SilentHolder::Loses, "1").await;
+    w.sms.otherwise(Reaction::away());
+    w.later(mins(45)).await;
+    w.later(mins(15)).await;
+    assert_eq!(w.status().await, CallStatus::Acknowledged, "he was not asked");
+    assert!(w.has_alert("taken-silent:").await, "{:?}", w.alerts().await);
+    w.sms.otherwise(Reaction::Accept);
+    w.advance(mins(10)).await;
+    let state = w.state().await;
+    let question = state.attempts.iter().find(|a| a.kind == AttemptKind::Question).expect("made").clone();
+    assert!(question.state.may_have_arrived(), "{question:?}");
+    let left = question.sent_at.expect("it left").plus(mins(15)).since(w.now());
+    w.later(left - secs(1)).await;
+    assert_eq!(w.status().await, CallStatus::Acknowledged, "a quarter of an hour from when it left");
+    w.later(mins(16)).await;
+    assert_eq!(w.status().await, CallStatus::Dispatching);
+}
+
+#[tokio::test]
+async fn a_1_means_the_emergency_that_was_told_after_the_question() {
+    let mut w = World::taken(SilentHolder::Keeps, "1").await;
+    let first = w.id();
+    w.later(mins(45)).await;
+    w.later(mins(60)).await;
+    let second = w.dispatch("normal").await;
+    w.later(mins(2)).await;
+    let said = w.reply("sam", "1 40 min").await;
+    assert!(said.contains("is yours"), "{said}");
+    assert_eq!(w.call(&second).await.call.status, CallStatus::Acknowledged);
+    assert!(w.call(&first).await.call.asked_at.is_some(), "the question stands");
+    let reference = w.call(&first).await.call.reference.to_string();
+    assert!(w.reply("sam", &format!("1 {reference}")).await.contains("is still yours."));
 }

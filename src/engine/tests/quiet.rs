@@ -133,3 +133,32 @@ async fn what_is_in_force_counts_when_a_step_fires() {
         assert_eq!(w.sms.posts().len(), posts, "{hours:?}");
     }
 }
+
+#[tokio::test]
+async fn a_call_that_is_handed_back_or_opened_again_in_quiet_hours_is_told_at_once() {
+    for word in ["2", "reopen"] {
+        let mut w = World::with(quiet()).await;
+        w.dispatch("normal").await;
+        w.advance(mins(FIVE_HOURS)).await;
+        w.reply("sam", "1").await;
+        // The next night.
+        w.advance(mins(18 * 60)).await;
+        match word {
+            "reopen" => assert!(matches!(w.decide(Decision::Reopen).await, Answer::Changed(_))),
+            word => assert!(w.reply("sam", word).await.contains("goes back to the others")),
+        }
+        w.advance(mins(3)).await;
+        let state = w.state().await;
+        assert_eq!((state.call.status, state.call.held()), (CallStatus::Dispatching, None), "{word}");
+        assert!(state.attempts.iter().any(|a| a.round == 2 && a.kind == AttemptKind::Notice), "{word}");
+    }
+}
+
+#[tokio::test]
+async fn the_follow_ups_of_a_held_call_cannot_be_cancelled_before_anybody_was_told() {
+    let mut w = World::with(quiet()).await;
+    w.dispatch("normal").await;
+    assert!(matches!(w.decide(Decision::Mute).await, Answer::NotAllowed(..)));
+    w.advance(mins(FIVE_HOURS)).await;
+    assert_eq!(w.attempts().await, ["1 sam submitted"]);
+}

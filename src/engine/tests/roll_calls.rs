@@ -345,6 +345,30 @@ async fn whoever_takes_the_shift_over_is_asked_in_place_of_the_list() {
 }
 
 #[tokio::test]
+async fn whoever_prolongs_an_exception_is_asked_of_the_time_that_goes_on() {
+    let mut w = world().await;
+    asked(&mut w).await;
+    let first = take("olga", &w, mins(60));
+    let second = DutyOverride {
+        id: OverrideId::from_uuid(uuid::Uuid::from_u128(2)),
+        from: first.until,
+        until: first.until.plus(mins(120)),
+        ..first.clone()
+    };
+    for exception in [&first, &second] {
+        w.process.store.make_override(exception).await.expect("made");
+    }
+    // Past the end of the first one: nothing is done again and again, and she was asked at most for each.
+    for _ in 0..90 {
+        w.advance(mins(1)).await;
+    }
+    let asks = w.sms.ledger().iter().filter(|m| m.body.contains("Olga Lind, you are on call")).count();
+    assert!((1..=4).contains(&asks), "{asks}");
+    let log = w.log_of(None).await;
+    assert!(log.matches("roll call of Olga").count() <= 4, "{log}");
+}
+
+#[tokio::test]
 async fn an_emergency_goes_before_a_roll_call() {
     let mut plan = setup();
     plan.directory = everybody_is_ana();

@@ -59,18 +59,25 @@ pub struct Reading {
     pub opts_in: bool,
 }
 
+impl Reading {
+    /// Of a text in which nothing is understood.
+    const fn nothing() -> Self {
+        Self {
+            says: Says::Other,
+            reference: None,
+            all: false,
+            free: None,
+            minutes: None,
+            opts_in: false,
+            receipt: false,
+        }
+    }
+}
+
 /// Reads a text of the person whose name is `writer`; empty for nobody whom we know. It never fails, and takes a call by nothing
 /// that is not in the tables of `lexicon`.
 pub fn read(text: &str, writer: &str, lexicon: &Lexicon) -> Reading {
-    let nothing = Reading {
-        says: Says::Other,
-        reference: None,
-        all: false,
-        free: None,
-        minutes: None,
-        opts_in: false,
-        receipt: false,
-    };
+    let nothing = Reading::nothing();
     if let Some(says) = of_the_provider(text) {
         return Reading { says, opts_in: says == Says::OptIn, ..nothing };
     }
@@ -202,15 +209,7 @@ impl<'w> Line<'w> {
     fn read(mut self, own: &str, writer: &str, lexicon: &Lexicon) -> Reading {
         let words = self.words;
         let receipt = self.receipt && !self.soft;
-        let mut reading = Reading {
-            says: Says::Other,
-            reference: None,
-            all: false,
-            free: None,
-            minutes: None,
-            opts_in: false,
-            receipt,
-        };
+        let mut reading = Reading { receipt, ..Reading::nothing() };
         for call in named(words) {
             keep(&mut self.calls, call);
         }

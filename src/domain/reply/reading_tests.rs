@@ -345,6 +345,7 @@ fn the_minutes_that_somebody_says_are_read_and_those_of_what_is_no_take_are_not(
         ("1 40", None),
         ("1, maybe in 40 min", None),
         ("ok 20 min", None),
+        ("mine, was there 20 min ago", None),
     ] {
         assert_eq!(read(text, SAM, &Lexicon::default()).minutes, minutes, "{text}");
     }

@@ -70,7 +70,11 @@ pub(super) fn way(words: &Words, from: usize) -> Option<usize> {
 
 /// How many minutes stand at that word; of `20-30 min` the more.
 pub(super) fn minutes_of(words: &Words, from: usize, named: Unit) -> Option<u32> {
-    way_of(words, from).filter(|way| way.is_unit || named == Unit::Any).map(|way| way.minutes)
+    let is_past = |way: &Way| named == Unit::Any && words.word(way.end) == "ago";
+    way_of(words, from)
+        .filter(|way| way.is_unit || named == Unit::Any)
+        .filter(|way| !is_past(way))
+        .map(|way| way.minutes)
 }
 
 /// Whether minutes must be named as such.

@@ -30,6 +30,7 @@ use crate::telemetry;
 
 use super::exit::ExitStatus;
 use super::global::{ConfigNeed, Global, LogFormat};
+use super::location::location_of;
 use super::output::Output;
 use super::report::CliError;
 
@@ -105,7 +106,7 @@ impl App {
         let (place, mode) = config::place(&sources)?;
         out.set_mode(mode.as_str());
         let wanted = super::fault_injection::wanted(&sources, mode, wanted);
-        let peeked = store::peek(&StoreSettings::of(place.path(), store_mode(mode)));
+        let peeked = store::peek(&StoreSettings::of(location_of(&place), store_mode(mode)));
         let (Peeked { settings, contacts, overrides, calendars, basis }, unread) = match peeked {
             Ok(peeked) => (peeked, None),
             Err(e) => (Peeked::default(), Some(e)),
@@ -230,7 +231,7 @@ impl App {
 
     /// Where the store is.
     pub(crate) fn location(&self) -> Location {
-        self.config.store.path().into()
+        location_of(&self.config.store)
     }
 
     fn store_settings(&self, missing: NoStore) -> StoreSettings {

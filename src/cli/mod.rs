@@ -24,6 +24,7 @@ mod fault_injection;
 mod follow_up;
 mod global;
 mod init;
+mod location;
 mod log;
 mod night;
 mod oncall;

@@ -374,7 +374,7 @@ pub(super) fn warn_of(config: &Config) {
 fn say_started(app: &App, own_url: &str, out: &mut Output) {
     let public = app.config.server.public_url.as_ref().map(ToString::to_string);
     if out.is_json() {
-        out.object_line(&json!({ "listen": own_url, "publicUrl": public, "store": app.config.store.path(), "pid": std::process::id() }));
+        out.object_line(&json!({ "listen": own_url, "publicUrl": public, "store": app.location().to_string(), "pid": std::process::id() }));
     } else {
         out.mode_line();
         out.line(&format!("listening on {own_url}"));

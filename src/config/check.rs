@@ -18,7 +18,8 @@ use super::read::{Reader, Section};
 use super::secret_url::SecretUrl;
 use super::secrets::is_named;
 use super::server::{server, unreachable_url};
-use super::store::store;
+use super::store::{is_of_place, store};
+use super::store_types::StoreLocation;
 use super::test_mode::TestMode;
 use super::twilio::twilio;
 use super::types::*;
@@ -134,7 +135,7 @@ pub(super) fn store_and_mode(
     let on = r.boolean(&mut root, "test_mode").is_some_and(|f| f.value);
     let mut test = TestMode { on, replaced: Vec::new() };
     let (store, _) = store(&mut r, &mut root, &mut test, sources);
-    r.problems.retain(|p| p.key == "store.url" || p.key == "test_mode");
+    r.problems.retain(|p| is_of_place(&p.key) || p.key == "test_mode");
     match store {
         Some(store) if r.problems.is_empty() => Ok((store, if on { Mode::Test } else { Mode::Live })),
         _ => Err(ConfigErrors(r.problems)),

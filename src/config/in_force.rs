@@ -42,6 +42,7 @@ fn is_secret(path: &[&str], name: &str) -> bool {
         (path, name),
         (["twilio", _], "auth_token" | "auth_token_previous" | "api_secret")
             | (["airtable", _], "token")
+            | (["store", _], "password")
             | (["server", "tokens", _], "token")
             | (["events", _], "url" | "secret" | "secret_previous")
             | (["alerts", "sinks", _], "url" | "secret")

@@ -8,7 +8,8 @@ use super::origin::{ConfigErrors, ConfigProblem, Layer, Origin, resolve};
 use super::raw::{self, RawTable, overlay};
 use super::read::Reader;
 use super::secrets::SECRET_BYTES_MAX;
-use super::types::{Config, Mode, StoreLocation};
+use super::store_types::StoreLocation;
+use super::types::{Config, Mode};
 use super::{alerts, check, env, file, in_force, presets};
 use crate::domain::settings::SettingsRow;
 

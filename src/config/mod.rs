@@ -47,6 +47,8 @@ mod server;
 mod show;
 mod smtp;
 mod store;
+mod store_server;
+mod store_types;
 mod test_mode;
 #[cfg(test)]
 mod tests;
@@ -72,4 +74,5 @@ pub use people::{EmptyRole, empty_roles, no_last_resort, unstaffed_roles};
 pub use presets::names as preset_names;
 pub use report_types::DailyList;
 pub use secret_url::SecretUrl;
+pub use store_types::{PasswordSource, StoreLocation};
 pub use types::*;

@@ -5,11 +5,19 @@ use std::path::{Path, PathBuf};
 use super::env::Sources;
 use super::origin::{Layer, Origin, resolve};
 use super::read::{Reader, Section};
+use super::store_server::{ServerUrl, is_server, parse_server, server};
+use super::store_types::StoreLocation;
 use super::test_mode::TestMode;
-use super::types::StoreLocation;
 
 /// A copy a day for a year.
 const BACKUPS_MAX: u32 = 366;
+const FORM: &str = "sqlite:PATH, a path, or postgres://user@host/database";
+
+/// What `store.url` says.
+enum Place {
+    File(PathBuf),
+    Server(ServerUrl),
+}
 
 pub(super) fn store(
     r: &mut Reader,
@@ -24,9 +32,13 @@ pub(super) fn store(
     (location, usize::try_from(backups).unwrap_or_default())
 }
 
+/// Whether a key of this name says where the store is, and not how it is kept.
+pub(super) fn is_of_place(key: &str) -> bool {
+    key.starts_with("store.") && key != "store.backups"
+}
+
 fn location(r: &mut Reader, s: &mut Section, test: &mut TestMode, sources: &Sources) -> Option<StoreLocation> {
-    let form = "sqlite:PATH or a path";
-    let found = r.parsed(s, "url", form, parse_store, |path| format!("sqlite:{}", path.display()));
+    let found = r.parsed(s, "url", FORM, parse_store, shown);
     let broken = r.problems.iter().any(|p| p.key == "store.url");
     let kept = found.filter(|f| {
         let kept = !test.on || f.layer >= Layer::EnvPlain;
@@ -35,24 +47,44 @@ fn location(r: &mut Reader, s: &mut Section, test: &mut TestMode, sources: &Sour
         }
         kept
     });
-    let (path, origin) = match kept {
-        Some(f) => (resolve(&sources.cwd, &f.origin, &f.value.to_string_lossy()), f.origin),
-        None if broken => return None,
-        None => {
-            let (name, origin) = match test.on {
-                true => ("dispatchctl.test.db", Origin::TestMode),
-                false => ("dispatchctl.db", Origin::Default),
-            };
-            let Some(directory) = state_directory(sources) else {
-                let what = "has no default here: none of STATE_DIRECTORY, XDG_STATE_HOME and HOME is set";
-                r.wrong(None, "store.url", what, form);
-                return None;
-            };
-            (directory.join(name), origin)
+    let default = default_place(test, sources);
+    let url = match kept {
+        Some(f) => match f.value {
+            Place::Server(url) => {
+                let beside = default.map_or_else(|| sources.cwd.join("dispatchctl.db"), |(path, _)| path);
+                let found = super::read::Found { value: url, key: f.key, origin: f.origin, layer: f.layer };
+                return server(r, s, found, test, beside).map(StoreLocation::Postgres);
+            }
+            Place::File(path) => Some((resolve(&sources.cwd, &f.origin, &path.to_string_lossy()), f.origin)),
+        },
+        None if broken => None,
+        None if default.is_none() => {
+            let what = "has no default here: none of STATE_DIRECTORY, XDG_STATE_HOME and HOME is set";
+            r.wrong(None, "store.url", what, FORM);
+            None
         }
+        None => default,
     };
+    super::store_server::unused(r, s);
+    let (path, origin) = url?;
     r.show("store.url", format!("sqlite:{}", path.display()), &origin);
     Some(StoreLocation::Sqlite(path))
+}
+
+fn shown(place: &Place) -> String {
+    match place {
+        Place::File(path) => format!("sqlite:{}", path.display()),
+        Place::Server(url) => url.text.clone(),
+    }
+}
+
+/// Where the store is where nobody says it.
+fn default_place(test: &TestMode, sources: &Sources) -> Option<(PathBuf, Origin)> {
+    let (name, origin) = match test.on {
+        true => ("dispatchctl.test.db", Origin::TestMode),
+        false => ("dispatchctl.db", Origin::Default),
+    };
+    Some((state_directory(sources)?.join(name), origin))
 }
 
 /// systemd's directory (the first, where it made several), else the user's.
@@ -68,10 +100,9 @@ fn state_directory(sources: &Sources) -> Option<PathBuf> {
 }
 
 /// The error never echoes the text: a database URL may hold a password.
-fn parse_store(s: &str) -> Result<PathBuf, String> {
-    let lower = s.to_ascii_lowercase();
-    if lower.starts_with("postgres:") || lower.starts_with("postgresql:") {
-        return Err("PostgreSQL is not supported yet, it comes later".into());
+fn parse_store(s: &str) -> Result<Place, String> {
+    if is_server(s) {
+        return parse_server(s).map(Place::Server);
     }
     let path = s.strip_prefix("sqlite:").unwrap_or(s);
     let path = path.strip_prefix("//").unwrap_or(path);
@@ -84,5 +115,5 @@ fn parse_store(s: &str) -> Result<PathBuf, String> {
     if path == ":memory:" {
         return Err("is lost with the process: a store must be a file".into());
     }
-    Ok(PathBuf::from(path))
+    Ok(Place::File(PathBuf::from(path)))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::intake_types::CallListPlace;
 use super::origin::{ConfigErrors, ConfigProblem, Origin};
 use super::secret_url::SecretUrl;
 use super::show::ShowRow;
+use super::store_types::StoreLocation;
 use super::voice_types::Voice;
 use crate::domain::PhoneNumber;
 use crate::domain::alert::{Severity, SinkTarget};
@@ -47,21 +48,6 @@ impl Mode {
         match self {
             Self::Live => "live",
             Self::Test => "test",
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StoreLocation {
-    /// A SQLite file, absolute where the working directory is known.
-    Sqlite(PathBuf),
-}
-
-impl StoreLocation {
-    /// The file.
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::Sqlite(path) => path,
         }
     }
 }

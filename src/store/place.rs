@@ -15,25 +15,48 @@ pub enum Location {
     Postgres(PostgresUrl),
 }
 
-/// `postgres://user@host/database`, in the form that tokio-postgres documents. It may hold a password, which no text shows.
+/// A database of a server: `postgres://user@host/database`, in the form that tokio-postgres documents, and how it is reached. It
+/// may hold a password, which no text shows.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PostgresUrl(String);
+pub struct PostgresUrl {
+    url: String,
+    password: Password,
+}
+
+/// How a user shows the server who he is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Password {
+    /// By none, or by the one in the URL.
+    None,
+    Text(String),
+    /// What is in this file at each connection, without the end of its line.
+    File(PathBuf),
+}
 
 impl PostgresUrl {
     pub fn new(url: impl Into<String>) -> Self {
-        Self(url.into())
+        Self { url: url.into(), password: Password::None }
     }
 
-    /// With its password.
+    #[must_use]
+    pub fn with_password(self, password: Password) -> Self {
+        Self { password, ..self }
+    }
+
+    /// With its password, where that is in it.
     pub(super) fn whole(&self) -> &str {
-        &self.0
+        &self.url
+    }
+
+    pub(super) fn password(&self) -> &Password {
+        &self.password
     }
 }
 
 /// Without its password, and without what is asked of the server behind the `?`.
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, rest) = self.0.split_once("://").unwrap_or(("postgres", &self.0));
+        let (scheme, rest) = self.url.split_once("://").unwrap_or(("postgres", &self.url));
         let place = rest.split(['?', '#']).next().unwrap_or_default();
         match place.rsplit_once('@') {
             Some((user, host)) => {

@@ -10,6 +10,7 @@ pub(crate) mod harness;
 pub(crate) mod fixtures;
 pub(crate) mod phones;
 pub(crate) mod postgres;
+pub(crate) mod postgres_server;
 pub(crate) mod relay;
 pub(crate) mod replies;
 pub(crate) mod story;

@@ -26,6 +26,7 @@ mod mirror;
 mod night;
 mod odd_bodies;
 mod oncall;
+mod postgres;
 mod rebuild;
 mod recover;
 mod reliability;

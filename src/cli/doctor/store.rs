@@ -35,15 +35,15 @@ pub(super) async fn open(app: &App) -> Result<Option<Arc<dyn Store>>, CliError> 
 
 pub(super) async fn check(app: &App, opened: &Result<Option<Arc<dyn Store>>, CliError>, out: &Output) -> Findings {
     let mut f = Findings::of("store");
-    let path = app.config.store.path();
+    let place = app.location();
     match opened {
         Err(e) => {
             let why: Vec<&str> = std::iter::once(&e.what).chain(&e.causes).map(String::as_str).collect();
             let next = e.hint.clone().unwrap_or_else(|| "see the causes".to_owned());
-            f.fail("open", format!("{}: {}", path.display(), why.join(": ")), next);
+            f.fail("open", format!("{place}: {}", why.join(": ")), next);
         }
         Ok(None) => {
-            f.skip("open", format!("there is none yet at {}: `serve` or the first `send` makes it", path.display()));
+            f.skip("open", format!("there is none yet at {place}: `serve` or the first `send` makes it"));
         }
         Ok(Some(store)) => content(app, &**store, &mut f).await,
     }
@@ -53,11 +53,10 @@ pub(super) async fn check(app: &App, opened: &Result<Option<Arc<dyn Store>>, Cli
 }
 
 async fn content(app: &App, store: &dyn Store, f: &mut Findings) {
-    let path = app.config.store.path();
     match bounded(app, store.schema()).await {
         Some(Ok(schema)) => {
             let mode = app.config.mode.as_str();
-            f.ok("open", format!("{}, schema {schema}, stamped {mode}", path.display()));
+            f.ok("open", format!("{}, schema {schema}, stamped {mode}", app.location()));
         }
         Some(Err(e)) => f.fail("open", e.to_string(), "look at the file and its permissions"),
         None => f.fail("open", too_long(), "look at the disk"),

@@ -21,7 +21,7 @@ impl App {
         }
         let wanted = self.config.sandbox_listen;
         let ours = self.sandbox_config(wanted);
-        if let Some(dir) = self.config.store.path().parent() {
+        if let Some(dir) = ours.ledger.parent() {
             let _ = std::fs::create_dir_all(dir);
         }
         match Sandbox::start(ours.clone()).await {
@@ -52,7 +52,7 @@ impl App {
     }
 
     fn sandbox_config(&self, listen: SocketAddr) -> SandboxConfig {
-        let mut config = SandboxConfig::new(self.config.store.path().with_extension("sandbox.ndjson"));
+        let mut config = SandboxConfig::new(self.config.store.beside("sandbox.ndjson"));
         config.listen = listen;
         if let Some(t) = &self.config.twilio {
             config.account_sid.clone_from(&t.account_sid);

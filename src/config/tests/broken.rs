@@ -289,9 +289,19 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
     ),
     ("table without name", "[airtable.tables]\ncalls = \"\"", &["airtable.tables.calls", "is missing"]),
     (
-        "store of later",
+        "password in the store's url",
         "[store]\nurl = \"postgres://u:hush@h/db\"",
-        &["dispatchctl.toml:2", "store.url", "later", "sqlite:PATH"],
+        &["dispatchctl.toml:2", "store.url", "password_file", "DISPATCHCTL_STORE__PASSWORD"],
+    ),
+    (
+        "two passwords of the store",
+        "[store]\nurl = \"postgres://u@h/db\"\npassword = \"hush\"\npassword_file = \"p\"",
+        &["dispatchctl.toml:3", "store.password", "one of the two"],
+    ),
+    (
+        "a store's url that PostgreSQL does not know",
+        "[store]\nurl = \"postgres://u@h/db?hush=1\"",
+        &["dispatchctl.toml:2", "store.url", "cannot be read", "postgres://user@host/database"],
     ),
     (
         "unknown store",

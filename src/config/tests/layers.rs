@@ -69,7 +69,7 @@ fn fixtures_are_valid() {
     let bench = Bench::new().toml(&fixture("two-lines.toml")).file("twilio_auth_token", "tok\r\n");
     let c = bench.load();
     assert_eq!(c.twilio_required().expect("complete").auth_token.expose_secret(), "tok");
-    assert_eq!((c.store.path(), c.backups), (bench.path("dispatchctl.db").as_path(), 7));
+    assert_eq!((c.store.path(), c.backups), (Some(bench.path("dispatchctl.db").as_path()), 7));
     let (lifts, unlisted) = c.directory.line(Some("+18005550199"));
     assert!(!unlisted);
     assert_eq!(lifts.policies.get("high").map(|p| p.steps.len()), Some(2));
@@ -191,7 +191,9 @@ fn the_file_is_looked_for_in_order() {
 #[test]
 fn the_store_is_found() {
     let b = Bench::new();
-    let store = |b: &Bench| b.load().store.path().strip_prefix(b.dir.path()).expect("inside").display().to_string();
+    let store = |b: &Bench| {
+        b.load().store.path().expect("a file").strip_prefix(b.dir.path()).expect("inside").display().to_string()
+    };
     assert_eq!(store(&b), "home/.local/state/dispatchctl/dispatchctl.db");
     let xdg = b.path("x").display().to_string();
     let b = b.env("XDG_STATE_HOME", &xdg);
@@ -208,8 +210,40 @@ fn the_store_is_found() {
         [("sqlite:///abs/x.db", "/abs/x.db"), ("sqlite:/abs/x.db", "/abs/x.db"), ("/abs/x.db", "/abs/x.db")]
     {
         b.sources.flag_store = Some(url.into());
-        assert_eq!(b.load().store.path().display().to_string(), want, "{url}");
+        assert_eq!(b.load().store.path().expect("a file").display().to_string(), want, "{url}");
     }
+}
+
+#[test]
+fn a_store_on_a_server_is_named_by_file_environment_and_flag_and_its_password_is_shown_nowhere() {
+    let server = |b: &Bench| match b.load().store {
+        StoreLocation::Postgres(server) => server,
+        StoreLocation::Sqlite(path) => panic!("{path:?}"),
+    };
+    let password = |b: &Bench| match server(b).password {
+        Some(PasswordSource::Given(secret)) => secret.expose_secret().to_owned(),
+        Some(PasswordSource::File(path)) => path.display().to_string(),
+        None => String::new(),
+    };
+    let b = Bench::new().toml("[store]\nurl = \"postgres://sam@db.example.com/shop\"\npassword_file = \"pw\"");
+    assert_eq!(server(&b).url, "postgres://sam@db.example.com/shop");
+    assert_eq!(password(&b), b.path("pw").display().to_string(), "from the file's own directory, and not read yet");
+    let b = b.env("DISPATCHCTL_STORE__PASSWORD", "hush");
+    assert_eq!(password(&b), "hush", "the stronger layer counts");
+    let b = Bench::new().env("DISPATCHCTL_STORE__URL", "postgres://sam:h%75sh@db.example.com/shop");
+    assert_eq!((server(&b).url.as_str(), password(&b).as_str()), ("postgres://sam@db.example.com/shop", "hush"));
+    let c = b.load();
+    let shown = format!("{c:?} {:?}", c.shown());
+    assert!(shown.contains("postgres://sam@db.example.com/shop") && !shown.contains("hush"), "{shown}");
+    assert!(!shown.contains("h%75sh"), "{shown}");
+    let b = b.env("DISPATCHCTL_STORE__PASSWORD", "other");
+    assert!(b.errors().contains("one of the two"), "{}", b.errors());
+    let mut b = Bench::new();
+    b.sources.flag_store = Some("postgres://sam@localhost/shop".into());
+    assert_eq!(server(&b).url, "postgres://sam@localhost/shop");
+    b.sources.flag_store = Some("postgres://sam:hush@localhost/shop".into());
+    let e = b.errors();
+    assert!(e.contains("command line") && e.contains("store.password_file") && !e.contains("hush"), "{e}");
 }
 
 #[test]

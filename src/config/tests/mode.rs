@@ -9,7 +9,7 @@ fn what_the_file_points_at_is_replaced_and_said() {
     let b = Bench::new().toml(&fixture("full.toml")).test_mode();
     let c = b.load();
     assert_eq!((c.mode, c.mode.as_str()), (Mode::Test, "test"));
-    assert_eq!(c.store.path(), b.path("home/.local/state/dispatchctl/dispatchctl.test.db"));
+    assert_eq!(c.store.path(), Some(b.path("home/.local/state/dispatchctl/dispatchctl.test.db").as_path()));
     assert_eq!(c.server.listen.to_string(), "127.0.0.1:0");
     assert_eq!(c.server.public_listen.map(|a| a.to_string()).as_deref(), Some("127.0.0.1:0"));
     assert!(c.server.public_url.is_none() && c.alerts.sinks.is_empty() && c.heartbeat.is_none());
@@ -93,6 +93,21 @@ fn a_secret_that_is_named_and_cannot_be_read_stays_unreadable_in_a_drill() {
 }
 
 #[test]
+fn a_store_on_a_server_is_replaced_in_the_file_kept_on_this_machine_and_refused_on_another() {
+    let file = "[store]\nurl = \"postgres://sam@db.example.com/shop\"\npassword_file = \"pw\"";
+    let b = Bench::new().toml(file).test_mode();
+    let c = b.load();
+    assert_eq!(c.store.path(), Some(b.path("home/.local/state/dispatchctl/dispatchctl.test.db").as_path()));
+    assert!(c.replaced.iter().any(|said| said.starts_with("store.url (dispatchctl.toml:2)")), "{:?}", c.replaced);
+    let b = b.env("DISPATCHCTL_STORE__URL", "postgres://sam@localhost/drill");
+    let c = b.load();
+    assert!(matches!(&c.store, StoreLocation::Postgres(s) if s.url == "postgres://sam@localhost/drill"), "{c:?}");
+    assert_eq!(c.store.beside("x"), b.path("home/.local/state/dispatchctl/dispatchctl.test.x"));
+    let b = Bench::new().env("DISPATCHCTL_STORE__URL", "postgres://sam@localhost,db.example.com/drill").test_mode();
+    assert!(b.errors().contains("store.url: points off this machine"), "{}", b.errors());
+}
+
+#[test]
 fn what_is_said_for_this_run_is_kept_here_and_refused_elsewhere() {
     let b = Bench::new()
         .env("PORT", "8080")
@@ -103,7 +118,7 @@ fn what_is_said_for_this_run_is_kept_here_and_refused_elsewhere() {
         .test_mode();
     let mut c = b.load();
     assert_eq!(c.server.listen.to_string(), "127.0.0.1:8080");
-    assert_eq!(c.store.path(), b.path("drill.db"));
+    assert_eq!(c.store.path(), Some(b.path("drill.db").as_path()));
     assert_eq!(c.twilio.as_ref().map(|t| t.base_url.as_str()), Some("http://127.0.0.1:9/"));
     assert_eq!(c.sandbox_url().as_str(), "http://[::1]:4011/");
     c.point_at_sandbox("127.0.0.1:5".parse().expect("address"));

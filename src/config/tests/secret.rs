@@ -7,6 +7,7 @@ use super::*;
 /// Every secret of `full.toml`.
 const SECRETS: &[&str] = &[
     "sample-intake-token",
+    "sample-store-password",
     "sample-desk-token",
     "sample-auth-token",
     "sample-previous-token",

@@ -6,8 +6,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::fs::File;
 use std::future::{Future, poll_fn};
+use std::io::Read as _;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,8 +24,9 @@ use tracing::warn;
 use super::dialect::{is_read, translated};
 use super::errors::{is_surely_not_committed, meaning, unreachable, with_cause};
 use super::values::sent;
+use crate::domain::mail::is_this_machine;
 use crate::store::sql::Params;
-use crate::store::{PostgresUrl, StoreError};
+use crate::store::{Password, PostgresUrl, StoreError};
 
 /// How long an answer is waited for beyond what the server itself may wait for a lock.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -31,6 +35,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(3);
 const KEEPALIVE: Duration = Duration::from_secs(1);
 const KEEPALIVES: u32 = 3;
+/// More than any password has.
+const PASSWORD_BYTES_MAX: u64 = 64 << 10;
 
 /// A statement that the server has parsed.
 #[derive(Clone)]
@@ -225,9 +231,16 @@ fn config(url: &PostgresUrl) -> Result<Config, StoreError> {
         path: url.to_string().into(),
         source: with_cause(&e).into(),
     })?;
-    if !config.get_hosts().iter().all(is_of_this_machine) {
+    let is_local =
+        config.get_hosts().iter().all(is_of_this_machine) && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
+    if !is_local {
         let source = "only a server of this machine can be used: what goes to another one must be encrypted".into();
         return Err(StoreError::Open { path: url.to_string().into(), source });
+    }
+    match url.password() {
+        Password::None => {}
+        Password::Text(text) => drop(config.password(text)),
+        Password::File(path) => drop(config.password(password_in(path, url)?)),
     }
     config
         .application_name("dispatchctl")
@@ -245,7 +258,21 @@ fn config(url: &PostgresUrl) -> Result<Config, StoreError> {
 fn is_of_this_machine(host: &Host) -> bool {
     match host {
         Host::Unix(_) => true,
-        Host::Tcp(name) => name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()),
+        Host::Tcp(name) => is_this_machine(name),
+    }
+}
+
+/// As it is at this moment: whoever changes a password changes the file, and no process needs a new start.
+fn password_in(path: &Path, url: &PostgresUrl) -> Result<String, StoreError> {
+    let wrong = |what: String| StoreError::Open { path: url.to_string().into(), source: what.into() };
+    let text = File::open(path).and_then(|file| {
+        let mut text = String::new();
+        file.take(PASSWORD_BYTES_MAX).read_to_string(&mut text).map(|_| text)
+    });
+    let text = text.map_err(|e| wrong(format!("the password's file {} cannot be read: {e}", path.display())))?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(wrong(format!("the password's file {} is empty", path.display()))),
+        password => Ok(password.to_owned()),
     }
 }
 

@@ -3,6 +3,8 @@
 pub(crate) mod fault_injection;
 pub(crate) mod http;
 pub(crate) mod old_store;
+#[path = "../../../src/testing/postgres_server.rs"]
+pub(crate) mod postgres_server;
 pub(crate) mod process;
 pub(crate) mod stage;
 pub(crate) mod wait;
@@ -63,6 +65,8 @@ team = [ { contact = "ana", role = "primary" }, { contact = "sam", role = "backu
 pub(crate) struct Shop {
     dir: TempDir,
     extra: Vec<(String, String)>,
+    /// In a database of a server.
+    on_server: Option<String>,
 }
 
 /// How a command ended.
@@ -87,7 +91,7 @@ impl Shop {
 
     /// With this configuration in place of the usual one.
     pub(crate) fn with_config(text: &str) -> Self {
-        let shop = Self { dir: tempfile::tempdir().expect("temp dir"), extra: Vec::new() };
+        let shop = Self { dir: tempfile::tempdir().expect("temp dir"), extra: Vec::new(), on_server: None };
         shop.write_config(text);
         shop
     }
@@ -205,7 +209,15 @@ impl Shop {
         )
     }
 
+    /// On a store in a database of this URL.
+    pub(crate) fn on_server(url: String) -> Self {
+        Self { on_server: Some(url), ..Self::new() }
+    }
+
     pub(crate) fn store(&self) -> String {
+        if let Some(url) = &self.on_server {
+            return url.clone();
+        }
         format!("sqlite:{}", self.path("shop.db").display())
     }
 }

@@ -1,0 +1,20 @@
+//! Where the store is, from the words of the configuration to those of the store.
+
+use secrecy::ExposeSecret as _;
+
+use crate::config::{PasswordSource, StoreLocation};
+use crate::store::{Location, Password, PostgresUrl};
+
+pub(super) fn location_of(said: &StoreLocation) -> Location {
+    match said {
+        StoreLocation::Sqlite(path) => Location::File(path.clone()),
+        StoreLocation::Postgres(server) => {
+            let password = match &server.password {
+                None => Password::None,
+                Some(PasswordSource::Given(secret)) => Password::Text(secret.expose_secret().to_owned()),
+                Some(PasswordSource::File(path)) => Password::File(path.clone()),
+            };
+            Location::Postgres(PostgresUrl::new(&server.url).with_password(password))
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! `store.url` of a PostgreSQL server, and what else says how it is reached.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use tokio_postgres::config::Host;
+
+use super::origin::{Layer, resolve};
+use super::read::{Found, Reader, Section};
+use super::secret_url::MASK;
+use super::store_types::{PasswordSource, StoreServer};
+use super::test_mode::TestMode;
+use crate::domain::mail::is_this_machine;
+
+const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
+const UNREADABLE: &str = "cannot be read: write @ : / ? # % within a user, a host or a name as %40 %3A %2F %3F %23 %25, \
+    and behind a ? only what PostgreSQL knows there";
+const PASSWORD_FORM: &str = "a text, or its file in password_file";
+
+/// A database of a server, as a URL names it.
+pub(super) struct ServerUrl {
+    /// Without its password.
+    pub(super) text: String,
+    password: Option<SecretString>,
+    /// Whether all that it leads to is on this machine.
+    is_local: bool,
+}
+
+/// Whether a text is meant to be a URL of a server.
+pub(super) fn is_server(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    lower.starts_with("postgres:") || lower.starts_with("postgresql:")
+}
+
+/// # Errors
+/// What is wrong, without anything of the text.
+pub(super) fn parse_server(text: &str) -> Result<ServerUrl, String> {
+    let Some(scheme) = SCHEMES.into_iter().find(|scheme| text.starts_with(scheme)) else {
+        return Err("begins with neither postgres:// nor postgresql://".into());
+    };
+    let rest = text.strip_prefix(scheme).unwrap_or_default();
+    // As tokio-postgres and libpq read it: whoever the user is ends at the first @, whatever stands before that.
+    let (user, place) = rest.split_once('@').map_or((None, rest), |(user, place)| (Some(user), place));
+    let asked = place.split_once('?').map_or("", |(_, asked)| asked);
+    if form_urlencoded::parse(asked.as_bytes()).any(|(name, _)| name == "password") {
+        return Err("has a password behind the `?`: give it in store.password_file".into());
+    }
+    let (user, password) = user.map_or((None, None), |user| match user.split_once(':') {
+        Some((user, password)) => (Some(user), Some(password)),
+        None => (Some(user), None),
+    });
+    if user.is_some_and(|user| user.contains(['/', '?', '#'])) {
+        return Err(UNREADABLE.into());
+    }
+    let text = user.map_or_else(|| format!("{scheme}{place}"), |user| format!("{scheme}{user}@{place}"));
+    let decoded = |password: &str| {
+        let decoded = percent_encoding::percent_decode_str(password).decode_utf8();
+        decoded.map(|p| SecretString::from(p.into_owned())).map_err(|_| "holds a password that is no UTF-8".to_owned())
+    };
+    let password = password.filter(|p| !p.is_empty()).map(decoded).transpose()?;
+    // What is written wrongly there may be a part of a password.
+    let read: tokio_postgres::Config = text.parse().map_err(|_| UNREADABLE.to_owned())?;
+    if read.get_hosts().is_empty() {
+        return Err("names no host".into());
+    }
+    let here = |host: &Host| match host {
+        Host::Tcp(name) => is_this_machine(name),
+        Host::Unix(_) => true,
+    };
+    let is_local = read.get_hosts().iter().all(here) && read.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);
+    Ok(ServerUrl { text, password, is_local })
+}
+
+/// What the section says besides the URL; in test mode a server of another machine is refused.
+pub(super) fn server(
+    r: &mut Reader,
+    s: &mut Section,
+    url: Found<ServerUrl>,
+    test: &mut TestMode,
+    beside: PathBuf,
+) -> Option<StoreServer> {
+    let before = r.problems.len();
+    let key = url.key.clone();
+    let Found { value, origin, layer, .. } = test.local(r, &key, Some(url), |url| url.is_local, None)?;
+    let password = password(r, s);
+    let from_url = value.password.is_some();
+    if from_url && matches!(layer, Layer::File | Layer::Flag) {
+        let what = "holds a password, which others can read there";
+        let form = "it in store.password_file, or in the environment variable DISPATCHCTL_STORE__PASSWORD";
+        r.wrong(origin.clone(), &key, what, form);
+    } else if let (true, Some(other)) = (from_url, &password) {
+        let what = format!("holds a password, and {} ({}) gives one too", other.key, other.origin);
+        r.wrong(origin.clone(), &key, what, "one of the two");
+    }
+    r.show(&key, value.text.clone(), &origin);
+    let given = value.password.map(PasswordSource::Given);
+    let server = StoreServer { url: value.text, password: given.or(password.map(|f| f.value)), beside };
+    (r.problems.len() == before).then_some(server)
+}
+
+/// Where there is no server, what is said of one counts for nothing.
+pub(super) fn unused(r: &mut Reader, s: &mut Section) {
+    password(r, s);
+}
+
+/// The file is not looked at: it is read at each connection.
+fn password(r: &mut Reader, s: &mut Section) -> Option<Found<PasswordSource>> {
+    let given = r.text(s, "password", PASSWORD_FORM);
+    let file = r.text(s, "password_file", "the path of a file that holds the password");
+    match (given, file) {
+        (Some(a), Some(b)) if a.layer == b.layer => {
+            let what = format!("is given, and {} ({}) too", b.key, b.origin);
+            r.wrong(a.origin, &a.key, what, "one of the two");
+            None
+        }
+        (Some(a), b) if b.as_ref().is_none_or(|b| a.layer > b.layer) => {
+            if a.value.chars().any(char::is_control) {
+                r.wrong(a.origin, &a.key, "holds a control character", "the password alone");
+                return None;
+            }
+            r.show(&a.key, MASK, &a.origin);
+            let value = PasswordSource::Given(a.value.into());
+            Some(Found { value, key: a.key, origin: a.origin, layer: a.layer })
+        }
+        (_, Some(b)) => {
+            let path = resolve(&r.cwd, &b.origin, &b.value);
+            r.show(&b.key, path.display().to_string(), &b.origin);
+            Some(Found { value: PasswordSource::File(path), key: b.key, origin: b.origin, layer: b.layer })
+        }
+        (_, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_of_a_server_is_taken_apart_and_an_error_holds_nothing_of_it() {
+        use secrecy::ExposeSecret as _;
+        for (text, bare, password, is_local) in [
+            ("postgres://sam@localhost/shop", "postgres://sam@localhost/shop", None, true),
+            ("postgresql://sam:hush@127.0.0.1:5433/shop", "postgresql://sam@127.0.0.1:5433/shop", Some("hush"), true),
+            ("postgres://sam:h%40s:h@a,b:5433/shop", "postgres://sam@a,b:5433/shop", Some("h@s:h"), false),
+            ("postgres://sam:hu?s/h@a/shop", "postgres://sam@a/shop", Some("hu?s/h"), false),
+            ("postgres://sam@/shop?host=/run/x", "postgres://sam@/shop?host=/run/x", None, true),
+            ("postgres://sam@[::1]/shop", "postgres://sam@[::1]/shop", None, true),
+            ("postgres://sam@localhost,db/shop", "postgres://sam@localhost,db/shop", None, false),
+            (
+                "postgres://sam@localhost/s?hostaddr=192.0.2.1",
+                "postgres://sam@localhost/s?hostaddr=192.0.2.1",
+                None,
+                false,
+            ),
+        ] {
+            let url = parse_server(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_eq!((url.text.as_str(), url.is_local), (bare, is_local), "{text}");
+            assert_eq!(url.password.as_ref().map(|p| p.expose_secret()), password, "{text}");
+        }
+        for (text, why) in [
+            ("postgres:hush", "begins with neither"),
+            ("POSTGRES://hush@h/d", "begins with neither"),
+            ("postgres://sam@h/d?password=hush", "password_file"),
+            ("postgres://sam@h/d?pass%77ord=hush", "password_file"),
+            ("postgres://hush/d?options=a@b", "%3F"),
+            ("postgres://sam@h/d?hush=1", "%3F"),
+            ("postgres://sam@h:hush/d", "%3F"),
+            ("postgres:///hush", "names no host"),
+            ("postgres://", "names no host"),
+        ] {
+            let e = parse_server(text).err().unwrap_or_else(|| panic!("{text} is taken"));
+            assert!(e.contains(why) && !e.contains("hush") && !e.contains("sh@"), "{text}: {e}");
+        }
+    }
+}

@@ -2,8 +2,8 @@
 
 use secrecy::ExposeSecret as _;
 
-use crate::config::{PasswordSource, StoreLocation};
-use crate::store::{Location, Password, PostgresUrl};
+use crate::config::{PasswordSource, StoreLocation, StoreTls};
+use crate::store::{Location, Password, PostgresUrl, Tls};
 
 pub(super) fn location_of(said: &StoreLocation) -> Location {
     match said {
@@ -14,7 +14,13 @@ pub(super) fn location_of(said: &StoreLocation) -> Location {
                 Some(PasswordSource::Given(secret)) => Password::Text(secret.expose_secret().to_owned()),
                 Some(PasswordSource::File(path)) => Password::File(path.clone()),
             };
-            Location::Postgres(PostgresUrl::new(&server.url).with_password(password))
+            let tls = match server.tls {
+                StoreTls::Never => Tls::Never,
+                StoreTls::Offered => Tls::Offered,
+                StoreTls::Required => Tls::Required,
+            };
+            let url = PostgresUrl::new(&server.url).with_password(password);
+            Location::Postgres(url.with_tls(tls, server.tls_ca_file.clone()))
         }
     }
 }

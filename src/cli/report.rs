@@ -97,12 +97,19 @@ impl From<StoreError> for CliError {
                     "this user may not read it: run the command as the user of `dispatchctl serve`, or as a member of the group that the store belongs to",
                 ),
             ),
+            StoreError::Open { path, .. } if path.to_string_lossy().starts_with("postgres") => (
+                ExitStatus::Store,
+                Some(
+                    "nothing was recorded; see store.url, its user's password (store.password_file) and certificates (store.tls_ca_file) with `dispatchctl config show`, and what the server's log says",
+                ),
+            ),
             StoreError::Open { .. } => {
                 (ExitStatus::Store, Some("check the path with `dispatchctl config show`, and its permissions"))
             }
-            StoreError::Full { .. } => {
-                (ExitStatus::Store, Some("free space on the store's disk; nothing was recorded"))
-            }
+            StoreError::Full { .. } => (
+                ExitStatus::Store,
+                Some("nothing was recorded; free space on the store's disk, or give its user the rights to write"),
+            ),
             StoreError::Corrupt { .. } => (
                 ExitStatus::Store,
                 Some(

@@ -74,5 +74,5 @@ pub use people::{EmptyRole, empty_roles, no_last_resort, unstaffed_roles};
 pub use presets::names as preset_names;
 pub use report_types::DailyList;
 pub use secret_url::SecretUrl;
-pub use store_types::{PasswordSource, StoreLocation};
+pub use store_types::{PasswordSource, StoreLocation, StoreTls};
 pub use types::*;

@@ -8,7 +8,7 @@ use tokio_postgres::config::Host;
 use super::origin::{Layer, resolve};
 use super::read::{Found, Reader, Section};
 use super::secret_url::MASK;
-use super::store_types::{PasswordSource, StoreServer};
+use super::store_types::{PasswordSource, StoreServer, StoreTls};
 use super::test_mode::TestMode;
 use crate::domain::mail::is_this_machine;
 
@@ -22,8 +22,18 @@ pub(super) struct ServerUrl {
     /// Without its password.
     pub(super) text: String,
     password: Option<SecretString>,
+    asked: Option<Asked>,
     /// Whether all that it leads to is on this machine.
     is_local: bool,
+}
+
+/// What the URL itself asks for by `sslmode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Nothing,
+    IfOffered,
+    /// `require` and `verify-ca` too: what this program takes is verified.
+    Verified,
 }
 
 /// Whether a text is meant to be a URL of a server.
@@ -41,10 +51,18 @@ pub(super) fn parse_server(text: &str) -> Result<ServerUrl, String> {
     let rest = text.strip_prefix(scheme).unwrap_or_default();
     // As tokio-postgres and libpq read it: whoever the user is ends at the first @, whatever stands before that.
     let (user, place) = rest.split_once('@').map_or((None, rest), |(user, place)| (Some(user), place));
-    let asked = place.split_once('?').map_or("", |(_, asked)| asked);
-    if form_urlencoded::parse(asked.as_bytes()).any(|(name, _)| name == "password") {
-        return Err("has a password behind the `?`: give it in store.password_file".into());
+    let (place, parameters) = place.split_once('?').unwrap_or((place, ""));
+    let (mut asked, mut kept) = (None, Vec::new());
+    for one in parameters.split('&').filter(|one| !one.is_empty()) {
+        let Some((name, value)) = form_urlencoded::parse(one.as_bytes()).next() else { continue };
+        match name.as_ref() {
+            "password" => return Err("has a password behind the `?`: give it in store.password_file".into()),
+            "sslmode" => asked = Some(asked_by(&value)?),
+            "sslrootcert" => return Err("has an sslrootcert: give that file in store.tls_ca_file".into()),
+            _ => kept.push(one),
+        }
     }
+    let place = if kept.is_empty() { place.to_owned() } else { format!("{place}?{}", kept.join("&")) };
     let (user, password) = user.map_or((None, None), |user| match user.split_once(':') {
         Some((user, password)) => (Some(user), Some(password)),
         None => (Some(user), None),
@@ -68,7 +86,29 @@ pub(super) fn parse_server(text: &str) -> Result<ServerUrl, String> {
         Host::Unix(_) => true,
     };
     let is_local = read.get_hosts().iter().all(here) && read.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);
-    Ok(ServerUrl { text, password, is_local })
+    Ok(ServerUrl { text, password, asked, is_local })
+}
+
+fn asked_by(sslmode: &str) -> Result<Asked, String> {
+    match sslmode {
+        "disable" => Ok(Asked::Nothing),
+        "allow" | "prefer" => Ok(Asked::IfOffered),
+        "require" | "verify-ca" | "verify-full" => Ok(Asked::Verified),
+        _ => Err("has an sslmode that PostgreSQL does not know".into()),
+    }
+}
+
+/// What is encrypted; `None`: less than this program takes without being told to.
+fn encryption(url: &ServerUrl, ca_file: bool, insecure: bool) -> Option<StoreTls> {
+    match url.asked {
+        Some(Asked::Verified) => Some(StoreTls::Required),
+        Some(Asked::Nothing) if url.is_local || insecure => Some(StoreTls::Never),
+        Some(Asked::IfOffered) if url.is_local || insecure => Some(StoreTls::Offered),
+        Some(_) => None,
+        None if url.is_local && !ca_file => Some(StoreTls::Never),
+        None if insecure => Some(StoreTls::Offered),
+        None => Some(StoreTls::Required),
+    }
 }
 
 /// What the section says besides the URL; in test mode a server of another machine is refused.
@@ -92,15 +132,41 @@ pub(super) fn server(
         let what = format!("holds a password, and {} ({}) gives one too", other.key, other.origin);
         r.wrong(origin.clone(), &key, what, "one of the two");
     }
+    let rest = Rest::read(r, s);
+    let tls = encryption(&value, rest.tls_ca_file.is_some(), rest.is_insecure);
+    if tls.is_none() {
+        let what = "asks by its sslmode for less than an encrypted connection to a server that is verified";
+        r.wrong(origin.clone(), &key, what, "sslmode=verify-full, or store.insecure = true");
+    }
     r.show(&key, value.text.clone(), &origin);
     let given = value.password.map(PasswordSource::Given);
-    let server = StoreServer { url: value.text, password: given.or(password.map(|f| f.value)), beside };
+    let password = given.or(password.map(|f| f.value));
+    let server = StoreServer { url: value.text, password, tls: tls?, tls_ca_file: rest.tls_ca_file, beside };
     (r.problems.len() == before).then_some(server)
 }
 
 /// Where there is no server, what is said of one counts for nothing.
 pub(super) fn unused(r: &mut Reader, s: &mut Section) {
     password(r, s);
+    Rest::read(r, s);
+}
+
+/// What is said of a server besides its URL and password.
+struct Rest {
+    tls_ca_file: Option<PathBuf>,
+    is_insecure: bool,
+}
+
+impl Rest {
+    fn read(r: &mut Reader, s: &mut Section) -> Self {
+        let file = r.text(s, "tls_ca_file", "the path of a file of certificates (PEM)");
+        let tls_ca_file = file.map(|f| {
+            let path = resolve(&r.cwd, &f.origin, &f.value);
+            r.show(&f.key, path.display().to_string(), &f.origin);
+            path
+        });
+        Self { tls_ca_file, is_insecure: r.boolean(s, "insecure").is_some_and(|f| f.value) }
+    }
 }
 
 /// The file is not looked at: it is read at each connection.
@@ -165,11 +231,36 @@ mod tests {
             ("postgres://hush/d?options=a@b", "%3F"),
             ("postgres://sam@h/d?hush=1", "%3F"),
             ("postgres://sam@h:hush/d", "%3F"),
+            ("postgres://sam@h/d?sslmode=hush", "sslmode"),
+            ("postgres://sam@h/d?sslrootcert=hush", "tls_ca_file"),
             ("postgres:///hush", "names no host"),
             ("postgres://", "names no host"),
         ] {
             let e = parse_server(text).err().unwrap_or_else(|| panic!("{text} is taken"));
             assert!(e.contains(why) && !e.contains("hush") && !e.contains("sh@"), "{text}: {e}");
+        }
+    }
+
+    #[test]
+    fn what_goes_to_another_machine_is_encrypted_and_verified_unless_an_operator_says_otherwise() {
+        use StoreTls::{Never, Offered, Required};
+        for (text, ca_file, insecure, wanted) in [
+            ("postgres://sam@localhost/s", false, false, Some(Never)),
+            ("postgres://sam@localhost/s", true, false, Some(Required)),
+            ("postgres://sam@localhost/s?sslmode=verify-full", false, false, Some(Required)),
+            ("postgres://sam@localhost/s?sslmode=prefer", false, false, Some(Offered)),
+            ("postgres://sam@db/s", false, false, Some(Required)),
+            ("postgres://sam@localhost/s?hostaddr=192.0.2.1", false, false, Some(Required)),
+            ("postgres://sam@db/s?sslmode=require", false, false, Some(Required)),
+            ("postgres://sam@db/s?sslmode=prefer", false, false, None),
+            ("postgres://sam@db/s?sslmode=disable&connect_timeout=3", false, false, None),
+            ("postgres://sam@db/s", false, true, Some(Offered)),
+            ("postgres://sam@db/s?sslmode=disable", false, true, Some(Never)),
+            ("postgres://sam@db/s?sslmode=verify-full", false, true, Some(Required)),
+        ] {
+            let url = parse_server(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert!(!url.text.contains("sslmode"), "{}", url.text);
+            assert_eq!(encryption(&url, ca_file, insecure), wanted, "{text} {ca_file} {insecure}");
         }
     }
 }

@@ -41,8 +41,22 @@ pub struct StoreServer {
     pub url: String,
     /// `None`: the server asks for none.
     pub password: Option<PasswordSource>,
+    pub tls: StoreTls,
+    /// The authorities whose certificates are taken, in PEM; `None`: those of this system.
+    pub tls_ca_file: Option<PathBuf>,
     /// Where a store in a file would be.
     pub(super) beside: PathBuf,
+}
+
+/// How what goes to the store's server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreTls {
+    /// Not at all: the server is on this machine, or `store.insecure` is set.
+    Never,
+    /// Where the server offers it.
+    Offered,
+    /// Always, with a certificate for the host's name.
+    Required,
 }
 
 /// From where the password for the store's server comes.

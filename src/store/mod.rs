@@ -64,7 +64,7 @@ pub use open::{check, exists, holder, open, peek, room};
 pub use outbox::{Outbox, OutboxLine};
 pub use overrides::{DutyChange, KeptHolder, Overrides};
 pub use peeked::Peeked;
-pub use place::{Location, Password, PostgresUrl, StoreMode, StoreSettings};
+pub use place::{Location, Password, PostgresUrl, StoreMode, StoreSettings, Tls};
 pub use queues::{Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable, WaitingPhoneCall};
 pub use reports::{ReportMail, ReportState, Reports};
 pub use roll_calls::RollCalls;

@@ -21,6 +21,21 @@ pub enum Location {
 pub struct PostgresUrl {
     url: String,
     password: Password,
+    tls: Tls,
+    tls_ca_file: Option<PathBuf>,
+}
+
+/// How what goes to a server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// Not at all: the server must be one of this machine.
+    Local,
+    /// Not at all.
+    Never,
+    /// Where the server offers it. Whoever is between can keep it from doing so.
+    Offered,
+    /// Always; the server shows a certificate for its host's name.
+    Required,
 }
 
 /// How a user shows the server who he is.
@@ -35,12 +50,26 @@ pub enum Password {
 
 impl PostgresUrl {
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), password: Password::None }
+        Self { url: url.into(), password: Password::None, tls: Tls::Local, tls_ca_file: None }
     }
 
     #[must_use]
     pub fn with_password(self, password: Password) -> Self {
         Self { password, ..self }
+    }
+
+    /// With encryption, and the file of the authorities whose certificates are taken; `None`: those of this system.
+    #[must_use]
+    pub fn with_tls(self, tls: Tls, ca_file: Option<PathBuf>) -> Self {
+        Self { tls, tls_ca_file: ca_file, ..self }
+    }
+
+    pub(super) fn tls(&self) -> Tls {
+        self.tls
+    }
+
+    pub(super) fn tls_ca_file(&self) -> Option<&Path> {
+        self.tls_ca_file.as_deref()
     }
 
     /// With its password, where that is in it.

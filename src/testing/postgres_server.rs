@@ -6,7 +6,7 @@
 
 use std::io::Read as _;
 use std::os::unix::fs::chown;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,14 +14,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const VARIABLE: &str = "DISPATCHCTL_TEST_POSTGRES";
 /// As whom the server runs where the tests run as root, which it refuses to: nobody.
 const NOBODY: u32 = 65_534;
-/// Starts a server and stops it when the tests' process, however it ends, lets go of the other end of its input.
+/// Starts a server and stops it when the tests' process, however it ends, lets go of the other end of its input. The user `checked`
+/// must show a password.
 const SCRIPT: &str = r#"
-"$1/initdb" -D "$2/data" -U postgres -A trust --no-sync --locale=C.UTF-8 >"$2/log" 2>&1 || { cat "$2/log"; exit 1; }
-"$1/postgres" -D "$2/data" -h '' -k "$2" -c fsync=off -c max_connections=300 >>"$2/log" 2>&1 &
+bin=$1 dir=$2
+shift 2
+"$bin/initdb" -D "$dir/data" -U postgres -A trust --no-sync --locale=C.UTF-8 >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
+printf 'local all checked scram-sha-256\nlocal all all trust\nhostssl all all 127.0.0.1/32 trust\n' >"$dir/hba"
+"$bin/postgres" -D "$dir/data" -k "$dir" -c hba_file="$dir/hba" -c fsync=off -c max_connections=300 "$@" >>"$dir/log" 2>&1 &
 server=$!
 i=0
-until "$1/psql" -h "$2" -U postgres -qtAc 'SELECT 1' postgres >/dev/null 2>&1; do
-  i=$((i + 1)); [ $i -gt 300 ] && { cat "$2/log"; break; }
+until "$bin/psql" -h "$dir" -U postgres -qtAc 'SELECT 1' postgres >/dev/null 2>&1; do
+  i=$((i + 1)); [ $i -gt 300 ] && { cat "$dir/log"; break; }
+  kill -0 $server 2>/dev/null || { cat "$dir/log"; exit 1; }
   sleep 0.1
 done
 [ $i -gt 300 ] || echo ready
@@ -29,7 +34,7 @@ exec 1>&-
 cat >/dev/null
 kill -QUIT $server
 wait $server
-rm -rf "$2"
+rm -rf "$dir"
 "#;
 
 /// A server, and where the cases' schemas are.
@@ -38,6 +43,8 @@ pub(crate) struct TestServer {
     bin: Option<PathBuf>,
     /// With a `?` already.
     pub(crate) url: String,
+    /// Where its socket is; `None`: it was not started here.
+    pub(crate) dir: Option<PathBuf>,
     /// Its input is open for as long as this process lives.
     _watch: Option<Child>,
 }
@@ -59,7 +66,7 @@ pub(crate) fn test_server() -> Option<&'static TestServer> {
 }
 
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn said_aloud(why: &str) {
+pub(crate) fn said_aloud(why: &str) {
     eprintln!("SKIPPED: there is no PostgreSQL for this test: {why}");
 }
 
@@ -69,6 +76,17 @@ impl TestServer {
         let name = format!("case_{}_{}", std::process::id(), CASES.fetch_add(1, Ordering::Relaxed));
         self.psql(&self.url, &format!("CREATE SCHEMA {name}"));
         format!("{}&options=-csearch_path%3D{name}", self.url)
+    }
+
+    /// The URL of a database of a case's own, as this user; `None`, said aloud: the server was not started here.
+    pub(crate) fn database(&self, user: &str) -> Option<String> {
+        let Some(dir) = &self.dir else {
+            said_aloud("it needs a server of its own");
+            return None;
+        };
+        let name = format!("case_{}_{}", std::process::id(), CASES.fetch_add(1, Ordering::Relaxed));
+        self.psql(&self.url, &format!("CREATE DATABASE {name}"));
+        Some(format!("postgres://{user}@/{name}?host={}", dir.display()))
     }
 
     /// What `psql` prints for these statements, without headings.
@@ -83,17 +101,29 @@ impl TestServer {
 fn server(asked: &str) -> Result<TestServer, String> {
     if asked.contains("://") {
         let url = if asked.contains('?') { asked.to_owned() } else { format!("{asked}?connect_timeout=5") };
-        return Ok(TestServer { bin: binaries(), url, _watch: None });
+        return Ok(TestServer { bin: binaries(), url, dir: None, _watch: None });
     }
+    start(&["-h", ""], 5432, |_| Ok(()))
+}
+
+/// Starts a server with these options, once what it needs is in its directory.
+pub(crate) fn start(
+    options: &[&str],
+    port: u16,
+    prepare: impl FnOnce(&Path) -> Result<(), String>,
+) -> Result<TestServer, String> {
     let bin = binaries().ok_or("initdb is neither below /usr/lib/postgresql nor named by pg_config")?;
     let dir = tempfile::Builder::new().prefix("dcpg").tempdir_in("/tmp").map_err(|e| e.to_string())?.keep();
+    prepare(&dir)?;
     let mut command = Command::new("sh");
-    command.args(["-c", SCRIPT, "sh"]).arg(&bin).arg(&dir).current_dir(&dir);
-    if rustix::process::geteuid().is_root() {
-        use std::os::unix::process::CommandExt as _;
-        chown(&dir, Some(NOBODY), Some(NOBODY)).map_err(|e| e.to_string())?;
-        command.uid(NOBODY).gid(NOBODY);
-    }
+    command
+        .args(["-c", SCRIPT, "sh"])
+        .arg(&bin)
+        .arg(&dir)
+        .args(options)
+        .env("PGPORT", port.to_string())
+        .current_dir(&dir);
+    as_nobody(&mut command, &dir)?;
     let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     let mut watch = started.map_err(|e| e.to_string())?;
     let mut said = String::new();
@@ -101,8 +131,22 @@ fn server(asked: &str) -> Result<TestServer, String> {
     if !said.ends_with("ready\n") {
         return Err(said);
     }
-    let url = format!("postgres://postgres@/postgres?host={}", dir.display());
-    Ok(TestServer { bin: Some(bin), url, _watch: Some(watch) })
+    let url = format!("postgres://postgres@/postgres?host={}&port={port}", dir.display());
+    Ok(TestServer { bin: Some(bin), url, dir: Some(dir), _watch: Some(watch) })
+}
+
+/// Servers refuse to run as root: where the tests do, the directory and all in it become nobody's, and so does the process.
+pub(crate) fn as_nobody(command: &mut Command, dir: &Path) -> Result<(), String> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    use std::os::unix::process::CommandExt as _;
+    let inside = std::fs::read_dir(dir).map_err(|e| e.to_string())?.flatten().map(|entry| entry.path());
+    for path in inside.chain([dir.to_owned()]) {
+        chown(&path, Some(NOBODY), Some(NOBODY)).map_err(|e| e.to_string())?;
+    }
+    command.uid(NOBODY).gid(NOBODY);
+    Ok(())
 }
 
 fn binaries() -> Option<PathBuf> {

@@ -37,3 +37,96 @@ fn a_call_is_sent_shown_taken_and_told_of_with_the_url_alone() {
         assert!(run.code < 6, "{args:?}: {run:?}");
     }
 }
+
+/// What an operator gets wrong, or the server says, and the words that he reads.
+struct Trouble {
+    label: &'static str,
+    url: String,
+    code: i32,
+    words: &'static [&'static str],
+}
+
+#[test]
+fn what_is_wrong_with_the_store_is_told_before_anything_is_done_and_never_with_its_password() {
+    let Some(server) = test_server() else { return };
+    let (Some(checked), Some(fresh)) = (server.database("checked"), server.database("postgres")) else { return };
+    server.psql(&server.url, "CREATE ROLE guest LOGIN; CREATE ROLE follower LOGIN; ALTER ROLE follower SET default_transaction_read_only = on");
+    let live = server.database("postgres").expect("as before");
+    let newer = server.database("postgres").expect("as before");
+    for (url, sql) in [
+        (&live, "UPDATE meta SET value = 'live' WHERE key = 'mode'"),
+        (&newer, "UPDATE meta SET value = '99' WHERE key = 'schema'"),
+    ] {
+        Shop::on_server(url.clone()).run(&["send", "--issue", "x", "--timeout", "1ms"]);
+        server.psql(url, sql);
+    }
+    let as_user = |user: &str| fresh.replace("//postgres@", &format!("//{user}@"));
+    let unknown = server.url.replace("/postgres?", "/no_such_shop?");
+    for Trouble { label, url, code, words } in [
+        Trouble { label: "no URL", url: "postgres://hush".into(), code: 2, words: &["store.url", "points off"] },
+        Trouble { label: "unreadable", url: "postgres://u@h/d?hush=1".into(), code: 2, words: &["cannot be read"] },
+        Trouble { label: "in the list", url: "postgres://u:hush@h/d".into(), code: 2, words: &["password_file"] },
+        Trouble { label: "no password", url: checked, code: 6, words: &["password missing", "store.password_file"] },
+        Trouble { label: "no database", url: unknown, code: 6, words: &["\"no_such_shop\" does not exist"] },
+        Trouble { label: "live", url: live.clone(), code: 6, words: &["stamped live", "never mixed"] },
+        Trouble { label: "newer", url: newer.clone(), code: 6, words: &["schema 99", "newer dispatchctl"] },
+        Trouble { label: "read-only", url: as_user("follower"), code: 6, words: &["does not allow writes"] },
+        Trouble { label: "no rights", url: as_user("guest"), code: 6, words: &["permission denied", "rights"] },
+        Trouble { label: "gone", url: "postgres://u@/d?host=/gone".into(), code: 6, words: &["/gone", "runs"] },
+    ] {
+        let run = Shop::on_server(url).run(&["-o", "json", "send", "--issue", "Burst pipe"]);
+        assert_eq!(run.code, code, "{label}: {run:?}");
+        for word in words {
+            assert!(run.stderr.contains(word), "{label}: {word}: {run:?}");
+        }
+        assert!(!run.stderr.contains("hush@") && !run.stderr.contains(":hush"), "{label}: {run:?}");
+        assert_eq!(run.json()["exit"], code, "{label}");
+    }
+    assert_eq!(server.psql(&fresh, "SELECT to_regclass('meta') IS NULL"), "t", "nothing was made");
+    for url in [&live, &newer] {
+        assert_eq!(server.psql(url, "SELECT count(*) FROM calls"), "1", "as it was");
+    }
+}
+
+#[test]
+fn a_full_disk_of_the_server_refuses_a_call_and_the_same_call_is_taken_once_there_is_room() {
+    let Some(server) = test_server() else { return };
+    let Some(url) = server.database("postgres") else { return };
+    let shop = Shop::on_server(url.clone());
+    shop.run(&["send", "--call-id", "before", "--issue", "x", "--timeout", "1ms"]);
+    server.psql(
+        &url,
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
+         CREATE TRIGGER full_disk BEFORE INSERT ON calls FOR EACH ROW EXECUTE FUNCTION full_disk()",
+    );
+    let args = ["send", "--call-id", "c", "--issue", "Burst pipe", "--timeout", "1ms"];
+    let run = shop.expect(6, &args);
+    assert!(run.stderr.contains("No space left") && run.stderr.contains("nothing was recorded"), "{run:?}");
+    shop.expect(3, &["status", "c"]);
+    server.psql(&url, "DROP TRIGGER full_disk ON calls");
+    let run = shop.run(&args);
+    assert!(matches!(run.code, 0 | 8), "{run:?}");
+    assert_eq!(server.psql(&url, "SELECT count(*) FROM calls"), "2");
+}
+
+#[test]
+fn a_password_comes_from_a_file_or_the_environment_and_is_shown_nowhere() {
+    let Some(server) = test_server() else { return };
+    let Some(url) = server.database("checked") else { return };
+    server.psql(&server.url, "DROP ROLE IF EXISTS checked; CREATE ROLE checked LOGIN SUPERUSER PASSWORD 'canary-1'");
+    let mut shop = Shop::on_server(url);
+    std::fs::write(shop.path("pw"), "canary-1\n").expect("written");
+    shop.set("DISPATCHCTL_STORE__PASSWORD_FILE", "pw");
+    shop.run(&["send", "--call-id", "c", "--issue", "x", "--timeout", "1ms"]);
+    shop.expect(0, &["status", "c"]);
+    std::fs::write(shop.path("pw"), "canary-2\n").expect("written");
+    let run = shop.expect(6, &["status", "c", "-vv"]);
+    assert!(run.stderr.contains("password authentication failed"), "{run:?}");
+    assert!(!run.stderr.contains("canary"), "{run:?}");
+    shop.set("DISPATCHCTL_STORE__PASSWORD_FILE", "");
+    shop.set("DISPATCHCTL_STORE__PASSWORD", "canary-1");
+    shop.expect(0, &["status", "c"]);
+    let shown = shop.expect(0, &["config", "show"]).stdout;
+    assert!(shown.contains("store.password") && !shown.contains("canary"), "{shown}");
+}

@@ -6,37 +6,25 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::fs::File;
 use std::future::{Future, poll_fn};
-use std::io::Read as _;
-use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Row};
+use tokio_postgres::{AsyncMessage, Client, Row, SimpleQueryMessage};
 use tracing::warn;
 
+use super::connect::connect;
 use super::dialect::{is_read, translated};
 use super::errors::{is_surely_not_committed, meaning, unreachable, with_cause};
 use super::values::sent;
-use crate::domain::mail::is_this_machine;
 use crate::store::sql::Params;
-use crate::store::{Password, PostgresUrl, StoreError};
+use crate::store::{PostgresUrl, StoreError};
 
 /// How long an answer is waited for beyond what the server itself may wait for a lock.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-const CONNECT_WITHIN: Duration = Duration::from_secs(2);
-/// How long sent bytes may stay without an acknowledgement.
-const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(3);
-const KEEPALIVE: Duration = Duration::from_secs(1);
-const KEEPALIVES: u32 = 3;
-/// More than any password has.
-const PASSWORD_BYTES_MAX: u64 = 64 << 10;
 
 /// A statement that the server has parsed.
 #[derive(Clone)]
@@ -67,11 +55,8 @@ impl PgConnection {
     /// # Errors
     /// [`StoreError::Open`]: the URL cannot be used, or the server refuses this user. [`StoreError::Unreachable`].
     pub(super) fn open(url: &PostgresUrl, lock_within: Duration) -> Result<Self, StoreError> {
-        let config = config(url)?;
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|e| unreachable(e.to_string()))?;
-        let connecting = async { tokio::time::timeout(ANSWER_WITHIN, config.connect(NoTls)).await };
-        let connected = runtime.block_on(connecting).map_err(|_| unreachable("no answer to a connection"))?;
-        let (client, mut connection) = connected.map_err(|e| not_connected(url, &e))?;
+        let (client, mut connection) = runtime.block_on(connect(url))?;
         let warned = Arc::new(AtomicBool::new(false));
         let hears = Arc::clone(&warned);
         runtime.spawn(async move {
@@ -153,6 +138,16 @@ impl PgConnection {
         Ok(())
     }
 
+    /// The first value of the last row that a statement without values answers with. Nothing of it is parsed before.
+    pub(super) fn word(&self, sql: &str) -> Result<Option<String>, StoreError> {
+        let said = self.wait(self.client.simple_query(sql))?;
+        let rows = said.into_iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row.get(0).map(str::to_owned)),
+            _ => None,
+        });
+        Ok(rows.last().flatten())
+    }
+
     /// Runs statements that end with the commit.
     ///
     /// # Errors
@@ -224,67 +219,4 @@ impl Drop for PgConnection {
             runtime.shutdown_background();
         }
     }
-}
-
-fn config(url: &PostgresUrl) -> Result<Config, StoreError> {
-    let mut config: Config = url.whole().parse().map_err(|e: tokio_postgres::Error| StoreError::Open {
-        path: url.to_string().into(),
-        source: with_cause(&e).into(),
-    })?;
-    let is_local =
-        config.get_hosts().iter().all(is_of_this_machine) && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
-    if !is_local {
-        let source = "only a server of this machine can be used: what goes to another one must be encrypted".into();
-        return Err(StoreError::Open { path: url.to_string().into(), source });
-    }
-    match url.password() {
-        Password::None => {}
-        Password::Text(text) => drop(config.password(text)),
-        Password::File(path) => drop(config.password(password_in(path, url)?)),
-    }
-    config
-        .application_name("dispatchctl")
-        .connect_timeout(CONNECT_WITHIN)
-        .tcp_user_timeout(UNACKNOWLEDGED_MAX)
-        .keepalives(true)
-        .keepalives_idle(KEEPALIVE)
-        .keepalives_interval(KEEPALIVE)
-        .keepalives_retries(KEEPALIVES)
-        .target_session_attrs(TargetSessionAttrs::ReadWrite)
-        .ssl_mode(SslMode::Disable);
-    Ok(config)
-}
-
-fn is_of_this_machine(host: &Host) -> bool {
-    match host {
-        Host::Unix(_) => true,
-        Host::Tcp(name) => is_this_machine(name),
-    }
-}
-
-/// As it is at this moment: whoever changes a password changes the file, and no process needs a new start.
-fn password_in(path: &Path, url: &PostgresUrl) -> Result<String, StoreError> {
-    let wrong = |what: String| StoreError::Open { path: url.to_string().into(), source: what.into() };
-    let text = File::open(path).and_then(|file| {
-        let mut text = String::new();
-        file.take(PASSWORD_BYTES_MAX).read_to_string(&mut text).map(|_| text)
-    });
-    let text = text.map_err(|e| wrong(format!("the password's file {} cannot be read: {e}", path.display())))?;
-    match text.trim_end_matches(['\r', '\n']) {
-        "" => Err(wrong(format!("the password's file {} is empty", path.display()))),
-        password => Ok(password.to_owned()),
-    }
-}
-
-/// A password that is wrong and a database that is not there are not waited for.
-fn not_connected(url: &PostgresUrl, e: &tokio_postgres::Error) -> StoreError {
-    let lasting = e.code().is_some_and(|code| code.code().starts_with("28") || code.code() == "3D000");
-    if lasting || e.as_db_error().is_none() && !is_io(e) {
-        return StoreError::Open { path: url.to_string().into(), source: with_cause(e).into() };
-    }
-    unreachable(with_cause(e))
-}
-
-fn is_io(e: &tokio_postgres::Error) -> bool {
-    std::error::Error::source(e).is_none_or(|cause| cause.is::<std::io::Error>())
 }

@@ -27,7 +27,8 @@ fn said_by_server(e: &DbError) -> StoreError {
     let code = e.code().code();
     match (code.get(..2).unwrap_or_default(), code) {
         (_, "40001" | "40P01" | "55P03" | "53200" | "53300" | "57014") => StoreError::Busy,
-        (_, "53100") => StoreError::Full { what },
+        // A right that is missing is given by somebody else, as room on a disk is.
+        (_, "53100" | "42501") => StoreError::Full { what },
         (_, "25006" | "25P03" | "25P04") | ("08", _) | ("57", _) => unreachable(what),
         (_, "XX001" | "XX002") => StoreError::Corrupt { what, call: None },
         ("58", _) => StoreError::Full { what },

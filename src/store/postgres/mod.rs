@@ -6,15 +6,20 @@
 //! crash of a process, of the server or of the way between them, a change that was answered is whole, and any other is whole or
 //! absent; where the answer to a commit was lost, [`StoreError::Unsure`](super::StoreError::Unsure) says so.
 
+#[cfg(test)]
+mod access_tests;
+mod connect;
 mod connection;
 mod database;
 mod dialect;
 mod errors;
 mod open;
+mod pooler;
 mod readers;
 mod store;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod transaction;
 mod values;
 

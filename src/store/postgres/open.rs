@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::connection::PgConnection;
+use super::pooler::refuse_shared_sessions;
 use crate::store::sql::{Connection, params};
 use crate::store::{Peeked, PostgresUrl, StoreError, StoreMode, StoreSettings, tables};
 
@@ -26,18 +27,29 @@ pub(super) fn known_schema() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
-/// Connects, and makes the schema what this program knows; the connection, and which lock is the store's. Blocks.
+/// Connects, and makes the schema what this program knows. Blocks.
 ///
 /// # Errors
 /// [`StoreError::Open`], [`StoreError::Newer`], [`StoreError::OtherMode`], [`StoreError::Busy`], [`StoreError::Unreachable`].
-pub(super) fn prepare(options: &StoreSettings, url: &PostgresUrl) -> Result<(PgConnection, i64), StoreError> {
-    let conn = PgConnection::open(url, options.busy_timeout)?;
+pub(super) fn prepare(options: &StoreSettings, url: &PostgresUrl) -> Result<Prepared, StoreError> {
+    let (conn, reader) =
+        (PgConnection::open(url, options.busy_timeout)?, PgConnection::open(url, options.busy_timeout)?);
+    refuse_shared_sessions(&conn, &reader, url)?;
     let version = recognise(&conn, options, url)?;
     if version < known_schema() {
         migrate(&conn, options, url)?;
     }
     let key: i64 = Connection::Postgres(&conn).prepare_cached(LOCK_KEY)?.query_row([], |r| r.get(0))?;
-    Ok((conn, key))
+    Ok(Prepared { conn, reader, key })
+}
+
+/// What an open store begins with.
+pub(super) struct Prepared {
+    pub(super) conn: PgConnection,
+    /// Another connection.
+    pub(super) reader: PgConnection,
+    /// Which lock is the store's.
+    pub(super) key: i64,
 }
 
 /// The version of its schema, 0 where there is none yet and one is to be made.
@@ -51,7 +63,11 @@ fn recognise(conn: &PgConnection, options: &StoreSettings, url: &PostgresUrl) ->
         sql.prepare_cached(META)?.query_maybe([key], |r| r.get(0))
     };
     let strange = || not_ours("its table `meta` is not of a store of dispatchctl");
-    let (schema, mode) = (word("schema").map_err(|_| strange())?, word("mode")?);
+    let schema = word("schema").map_err(|e| match e {
+        StoreError::Refused { .. } => strange(),
+        other => other,
+    });
+    let (schema, mode) = (schema?, word("mode")?);
     let found: i64 = schema.and_then(|s| s.parse().ok()).ok_or_else(strange)?;
     let stamp = mode.ok_or_else(strange)?;
     if found > known_schema() {

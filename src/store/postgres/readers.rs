@@ -23,8 +23,8 @@ pub(super) struct ServerReaders {
 }
 
 impl ServerReaders {
-    pub(super) fn new(url: PostgresUrl, lock_within: Duration) -> Self {
-        Self { idle: Arc::default(), turns: Arc::new(Semaphore::new(READERS)), url, lock_within }
+    pub(super) fn new(url: PostgresUrl, lock_within: Duration, first: PgConnection) -> Self {
+        Self { idle: Arc::new(Mutex::new(vec![first])), turns: Arc::new(Semaphore::new(READERS)), url, lock_within }
     }
 
     /// Runs `read` in one read transaction on a thread that may block. Cancel-safe.

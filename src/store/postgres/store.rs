@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::open::{self, known_schema};
+use super::open::{self, Prepared, known_schema};
 use super::readers::ServerReaders;
 use super::transaction::ServerWriter;
 use crate::store::tables::{CommonState, Damage};
@@ -36,7 +36,7 @@ impl PostgresStore {
         };
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|e| StoreError::Open { path: url.to_string().into(), source: e.into() })?;
-        let (conn, key) = open::prepare(&options, &url)?;
+        let Prepared { conn, reader, key } = open::prepare(&options, &url)?;
         let (jobs, waiting) = mpsc::channel(writer::WAITING_MAX);
         let own = Arc::new(AtomicU64::new(0));
         let lock_within = options.busy_timeout;
@@ -46,7 +46,7 @@ impl PostgresStore {
         Ok(Self {
             own,
             common: CommonState::new(&options, Damage::new()),
-            readers: ServerReaders::new(url, options.busy_timeout),
+            readers: ServerReaders::new(url, options.busy_timeout, reader),
             jobs: Mutex::new(Some(jobs)),
             writer: Mutex::new(Some(task)),
         })

@@ -1,0 +1,230 @@
+//! Who is let in, by which way, and to which server.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+use super::*;
+use crate::store::{Location, Password, PostgresUrl, StoreError, StoreMode, StoreSettings, Tls};
+use crate::testing::postgres_server::{TestServer, as_nobody, said_aloud, start, test_server};
+use crate::testing::store_at;
+
+/// Opens a store at this URL, or says why not.
+async fn opened(url: PostgresUrl) -> Result<(), StoreError> {
+    let settings = StoreSettings { location: Location::Postgres(url), ..store_at(Path::new("")) };
+    tokio::task::spawn_blocking(move || PostgresStore::open(settings).map(drop)).await.expect("no panic")
+}
+
+async fn server() -> Option<&'static TestServer> {
+    tokio::task::spawn_blocking(test_server).await.expect("no panic")
+}
+
+fn why(got: &Result<(), StoreError>) -> String {
+    match got {
+        Err(StoreError::Open { source, .. }) => source.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn openssl(dir: &Path, args: &str) -> Result<(), String> {
+    let said = Command::new("openssl").args(args.split(' ')).current_dir(dir).output().map_err(|e| e.to_string())?;
+    if said.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&said.stderr).into_owned()) }
+}
+
+/// An authority, another one, and a server's certificate for db.example.com of the first.
+fn certificates(dir: &Path) -> Result<(), String> {
+    const KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    std::fs::write(dir.join("names"), "subjectAltName=DNS:db.example.com\n").map_err(|e| e.to_string())?;
+    for ca in ["ca", "other"] {
+        openssl(dir, &format!("req -x509 {KEY} -keyout {ca}.key -out {ca}.pem -subj /CN={ca} -days 30"))?;
+    }
+    openssl(dir, &format!("req {KEY} -keyout server.key -out server.csr -subj /CN=db.example.com"))?;
+    openssl(
+        dir,
+        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile names -out server.pem",
+    )
+}
+
+/// A server that takes encrypted connections by TCP, and its port; `None`, said aloud: there is none here.
+fn with_tls() -> Option<(TestServer, u16)> {
+    test_server()?;
+    let mut last = String::new();
+    // Another process may take the port in between.
+    for _ in 0..5 {
+        let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a port").port();
+        let options = [
+            "-h",
+            "127.0.0.1",
+            "-c",
+            "ssl=on",
+            "-c",
+            "ssl_cert_file=../server.pem",
+            "-c",
+            "ssl_key_file=../server.key",
+        ];
+        match start(&options, port, certificates) {
+            Ok(server) => return Some((server, port)),
+            Err(e) => last = e,
+        }
+    }
+    said_aloud(&last);
+    None
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_of_another_machine_shows_a_certificate_of_its_name_or_is_not_used() {
+    let Some((server, port)) = tokio::task::spawn_blocking(with_tls).await.expect("no panic") else { return };
+    let dir = server.dir.clone().expect("started here");
+    let at = |name: &str| PostgresUrl::new(format!("postgres://postgres@{name}:{port}/postgres?hostaddr=127.0.0.1"));
+    let (ca, other) = (Some(dir.join("ca.pem")), Some(dir.join("other.pem")));
+    let got = opened(at("db.example.com")).await;
+    assert!(why(&got).contains("must be encrypted"), "{got:?}");
+    let got = opened(at("db.example.com").with_tls(Tls::Required, other)).await;
+    assert!(why(&got).contains("UnknownIssuer"), "{got:?}");
+    let got = opened(at("db.example.com").with_tls(Tls::Required, None)).await;
+    assert!(why(&got).contains("UnknownIssuer"), "{got:?}");
+    let got = opened(at("another.example.com").with_tls(Tls::Required, ca.clone())).await;
+    assert!(why(&got).contains("not valid for name"), "{got:?}");
+    let got = opened(at("db.example.com").with_tls(Tls::Required, Some(dir.join("none.pem")))).await;
+    assert!(why(&got).contains("none.pem"), "{got:?}");
+    let got = opened(at("db.example.com").with_tls(Tls::Required, Some(dir.join("names")))).await;
+    assert!(why(&got).contains("there is none"), "{got:?}");
+    // It takes no connection by TCP that is not encrypted.
+    let got = opened(at("db.example.com").with_tls(Tls::Never, None)).await;
+    assert!(why(&got).contains("no encryption"), "{got:?}");
+    opened(at("db.example.com").with_tls(Tls::Required, ca.clone())).await.expect("the right authority and name");
+    opened(at("db.example.com").with_tls(Tls::Offered, ca)).await.expect("what is offered is taken");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_offers_no_encryption_is_not_talked_to() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let heard = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut asked = [0; 8];
+        stream.read_exact(&mut asked).expect("an SSLRequest");
+        stream.write_all(b"N").expect("answered");
+        let mut more = Vec::new();
+        stream.read_to_end(&mut more).expect("its end");
+        more
+    });
+    let url = PostgresUrl::new(format!("postgres://sam@db.example.com:{port}/shop?hostaddr=127.0.0.1"));
+    let got = opened(url.with_password(Password::Text("hush".into())).with_tls(Tls::Required, None)).await;
+    assert!(why(&got).contains("does not support TLS"), "{got:?}");
+    assert_eq!(heard.join().expect("no panic"), b"", "neither user nor password was sent");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hosts_are_tried_in_turn_and_one_that_is_read_only_or_gone_is_passed_over() {
+    let Some(server) = server().await else { return };
+    let Some(dir) = server.dir.as_ref().map(|d| d.display()) else { return said_aloud("it needs its own server") };
+    let database = server.database("postgres").expect("its own").replace(&format!("host={dir}"), "host=");
+    opened(PostgresUrl::new(format!("{database}/nowhere&host={dir}"))).await.expect("the second one");
+    server.psql(&server.url, "CREATE ROLE follower LOGIN; ALTER ROLE follower SET default_transaction_read_only = on");
+    let follower = database.replace("//postgres@", "//follower@");
+    let got = opened(PostgresUrl::new(format!("{follower}{dir}"))).await;
+    assert!(matches!(&got, Err(StoreError::Unreachable { what }) if what.contains("does not allow writes")), "{got:?}");
+    let got = opened(PostgresUrl::new(format!("{database}/nowhere"))).await;
+    assert!(matches!(&got, Err(StoreError::Unreachable { what }) if what.contains("/nowhere")), "{got:?}");
+    let got = opened(PostgresUrl::new(format!("{database}{dir}&host={dir}&port=1,2,3"))).await;
+    assert!(why(&got).contains("not as many"), "{got:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_is_read_at_each_connection_and_a_wrong_one_or_an_unknown_database_is_told_without_it() {
+    let Some(server) = server().await else { return };
+    let Some(database) = server.database("checked") else { return };
+    server.psql(&server.url, "CREATE ROLE checked LOGIN SUPERUSER PASSWORD 'right-word'");
+    let dir = tempfile::tempdir().expect("dir");
+    let file = dir.path().join("password");
+    let url = PostgresUrl::new(database).with_password(Password::File(file.clone()));
+    let got = opened(url.clone()).await;
+    assert!(why(&got).contains("cannot be read"), "{got:?}");
+    for (text, part) in [("\n", "is empty"), ("wrong-word\n", "password authentication failed")] {
+        std::fs::write(&file, text).expect("written");
+        let got = opened(url.clone()).await;
+        assert!(why(&got).contains(part) && !format!("{got:?}").contains("wrong-word"), "{got:?}");
+    }
+    std::fs::write(&file, "right-word\r\n").expect("written");
+    opened(url.clone()).await.expect("let in");
+    opened(url.with_password(Password::Text("right-word".into()))).await.expect("let in");
+    let got = opened(PostgresUrl::new(server.url.replace("/postgres?", "/no_such_shop?"))).await;
+    assert!(why(&got).contains("no_such_shop"), "{got:?}");
+}
+
+/// A pooler before this server, in this mode; `None`, said aloud: there is none here.
+fn pooler(server: &TestServer, mode: &str) -> Option<(tempfile::TempDir, std::process::Child)> {
+    let dir = tempfile::Builder::new().prefix("dcpb").tempdir_in("/tmp").expect("dir");
+    let (own, of_server) = (dir.path().display().to_string(), server.dir.as_ref()?.display());
+    let settings = format!(
+        "[databases]\n* = host={of_server} user=postgres\n[pgbouncer]\nlisten_addr =\nunix_socket_dir = {own}\n\
+         auth_type = any\npool_mode = {mode}\nlogfile = {own}/log\nserver_round_robin = {}\n",
+        u8::from(mode == "transaction")
+    );
+    std::fs::write(dir.path().join("settings"), settings).expect("written");
+    let mut command = Command::new("pgbouncer");
+    command.args(["-q", "settings"]).current_dir(dir.path());
+    as_nobody(&mut command, dir.path()).expect("ours");
+    match command.spawn() {
+        Ok(child) => Some((dir, child)),
+        Err(e) => {
+            said_aloud(&format!("pgbouncer: {e}"));
+            None
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pooler_in_transaction_mode_is_refused_and_one_in_session_mode_is_used() {
+    let Some(server) = server().await else { return };
+    let Some(database) = server.database("postgres") else { return };
+    let of_server = server.dir.as_ref().expect("its own").display().to_string();
+    for mode in ["transaction", "session"] {
+        let Some((dir, mut child)) = pooler(server, mode) else { return };
+        let socket = dir.path().join(".s.PGSQL.6432");
+        while !socket.exists() && child.try_wait().expect("a child").is_none() {
+            tokio::task::yield_now().await;
+        }
+        let url = database.replace(&of_server, &dir.path().display().to_string());
+        let mut got = Ok(());
+        // It gives sessions in turn: none of them is taken for one of its own, whatever was there before.
+        for _ in 0..3 {
+            got = opened(PostgresUrl::new(format!("{url}&port=6432"))).await;
+            if mode == "transaction" {
+                assert!(why(&got).contains("transaction mode"), "{got:?}");
+            }
+        }
+        child.kill().and_then(|()| child.wait()).expect("ended");
+        if mode == "session" {
+            got.expect("as a connection of its own");
+        } else {
+            assert_eq!(server.psql(&database, "SELECT to_regclass('meta') IS NULL"), "t", "nothing was made");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_of_a_newer_program_and_a_role_without_rights_leave_everything_as_it_was() {
+    let Some(server) = server().await else { return };
+    let Some(database) = server.database("postgres") else { return };
+    server.psql(&server.url, "CREATE ROLE guest LOGIN");
+    let guest = PostgresUrl::new(database.replace("//postgres@", "//guest@"));
+    let got = opened(guest.clone()).await;
+    assert!(matches!(&got, Err(StoreError::Full { what }) if what.contains("permission denied")), "{got:?}");
+    assert_eq!(server.psql(&database, "SELECT to_regclass('meta') IS NULL"), "t");
+    opened(PostgresUrl::new(&database)).await.expect("made");
+    let got = opened(guest).await;
+    assert!(matches!(&got, Err(StoreError::Full { what }) if what.contains("permission denied")), "{got:?}");
+    server.psql(&database, "UPDATE meta SET value = '99' WHERE key = 'schema'");
+    let got = opened(PostgresUrl::new(&database)).await;
+    assert!(matches!(&got, Err(StoreError::Newer { found: 99, .. })), "{got:?}");
+    server.psql(&database, "UPDATE meta SET value = 'live' WHERE key = 'mode'");
+    server.psql(&database, "UPDATE meta SET value = '1' WHERE key = 'schema'");
+    let got = opened(PostgresUrl::new(&database)).await;
+    assert!(matches!(&got, Err(StoreError::OtherMode { found, .. }) if found == StoreMode::Live.as_str()), "{got:?}");
+    server.psql(&database, "DROP TABLE meta CASCADE; CREATE TABLE meta (id int)");
+    let got = opened(PostgresUrl::new(&database)).await;
+    assert!(why(&got).contains("not of a store"), "{got:?}");
+}

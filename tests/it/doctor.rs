@@ -112,6 +112,20 @@ fn what_airtable_lacks_is_named_and_made_once() {
 }
 
 #[test]
+fn the_table_of_exceptions_is_looked_at_and_made() {
+    let stage = Stage::new(&format!("{TABLES}overrides = \"On-Call Overrides\"\n"));
+    says(&run(&stage, 1, &[]), "airtable", "overrides", "fail", &["no table", "--fix"]);
+    run(&stage, 0, &["--fix"]);
+    says(&run(&stage, 0, &[]), "airtable", "overrides", "ok", &["all 7 fields"]);
+    let table = "On-Call Overrides";
+    base_admin(&stage, json!({ "do": "rename_field", "table": table, "field": "Technician", "name": "technician" }));
+    base_admin(&stage, json!({ "do": "drop_field", "table": table, "field": "Note" }));
+    says(&run(&stage, 0, &[]), "airtable", "overrides", "ok", &["may be without \"Note\""]);
+    base_admin(&stage, json!({ "do": "drop_field", "table": table, "field": "Until" }));
+    says(&run(&stage, 1, &[]), "airtable", "overrides.Until", "fail", &["its rows say nothing", "--fix"]);
+}
+
+#[test]
 fn a_base_of_a_shop_is_read_by_its_preset_and_says_what_to_add() {
     for base in ["P", "X"] {
         let stage = Stage::new(&format!("[airtable]\nbase_id = \"appSandbox0000000\"\npreset = \"{base}\"\n"));

@@ -201,4 +201,9 @@ fn a_gap_ahead_is_found_by_the_check_and_by_doctor_until_it_is_covered() {
         ],
     );
     shop.expect(0, &["oncall", "check"]);
+    let nobody = Shop::with_config(
+        &CONFIG.replace("{ wait = \"1h\", notify = [\"primary\"] }", "{ wait = \"1h\", notify = [\"backup\"] }"),
+    );
+    let check = nobody.expect(1, &["oncall", "check"]);
+    assert!(check.stdout.contains("2 roles of policies that nobody holds at any time"), "{check:?}");
 }

@@ -261,7 +261,9 @@ impl Checks<'_> {
                 return false;
             };
             let gone = left.remove(at);
-            missing_field(w, gone, f);
+            if !gone.may_be_absent() {
+                missing_field(w, gone, f);
+            }
         }
     }
 
@@ -412,7 +414,7 @@ fn judge(w: &WantedTable, table: &TableSchema, f: &mut Findings) {
     let (mut wrong, mut absent) = (0, Vec::new());
     for field in &w.fields {
         let Some(found) = field.judge(table) else { continue };
-        if found == Wrong::Missing && field.need == Need::MayLack && field.ours != "event_id" {
+        if found == Wrong::Missing && field.may_be_absent() {
             absent.push(format!("{:?}", field.name));
             continue;
         }
@@ -466,6 +468,9 @@ fn missing_field(w: &WantedTable, field: &WantedField, f: &mut Findings) {
     let next = "make it with `dispatchctl doctor --fix`, or name another in airtable.fields";
     match (field.need, field.ours) {
         (_, "event_id") => f.warn(key(w, field), format!("{what}: {WEAKER}"), next),
+        (Need::ReadLoosely, _) => {
+            f.fail(key(w, field), format!("{what}: its rows say nothing"), "make it with `dispatchctl doctor --fix`")
+        }
         (Need::ForRecovery, _) => f.warn(key(w, field), format!("{what}: recover --from-airtable will lack it"), next),
         _ => f.fail(key(w, field), what, next),
     }

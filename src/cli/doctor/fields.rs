@@ -2,6 +2,7 @@
 
 use crate::config::Airtable;
 use crate::engine::layout::{Column, Holds, OPTIONAL, holds};
+use crate::engine::oncall::table as overrides_table;
 use crate::gateways::airtable::{FieldForm, FieldSchema, NewField, NewTable, TableSchema};
 
 /// What a field is for.
@@ -17,6 +18,10 @@ pub(super) enum Need {
     MayLack,
     /// We only read it.
     Read,
+    /// We read it in any spelling, and a row without it says nothing.
+    ReadLoosely,
+    /// We read or write it where it is, in any spelling.
+    IfThere,
 }
 
 /// A field that should be there.
@@ -85,6 +90,14 @@ pub(super) fn wanted(a: &Airtable) -> Vec<WantedTable> {
             about: "The shop's lines, read by dispatchctl",
         });
     }
+    if let Some(overrides) = &a.tables.overrides {
+        all.push(WantedTable {
+            ours: "overrides",
+            name: overrides.clone(),
+            fields: overrides_table::columns().map(override_field).collect(),
+            about: "Who is on call in another's place; read by dispatchctl, which writes Result",
+        });
+    }
     for table in &mut all {
         // The first becomes the table's primary field.
         if let Some(first) = table.fields.first_mut().filter(|f| matches!(f.ours, "event_id" | "call_id")) {
@@ -109,6 +122,16 @@ fn fields(a: &Airtable, table: &str, pairs: Vec<(&'static str, &str)>) -> Vec<Wa
     pairs.into_iter().map(field).collect()
 }
 
+fn override_field((name, is_needed): (&'static str, bool)) -> WantedField {
+    let holds = match name {
+        "From" | "Until" => Holds::Moment,
+        "Note" | "Result" => Holds::Text,
+        _ => Holds::Line,
+    };
+    let need = if is_needed { Need::ReadLoosely } else { Need::IfThere };
+    WantedField { ours: name, name: name.to_owned(), need, holds }
+}
+
 impl WantedField {
     /// What is wrong with it in this table.
     pub(super) fn judge(&self, table: &TableSchema) -> Option<Wrong> {
@@ -117,7 +140,9 @@ impl WantedField {
             Need::Read if field.name != self.name && field.id != self.name => {
                 Some(Wrong::Unfit(format!("is named {:?} there: it is read by exactly its name", field.name)))
             }
-            Need::Read => self.judge_read(field),
+            Need::Read | Need::ReadLoosely => self.judge_read(field),
+            // People write both kinds of time: a moment, or words as the command takes them.
+            Need::IfThere => None,
             _ => self.judge_written(field),
         }
     }
@@ -138,6 +163,11 @@ impl WantedField {
         let listed = linked || matches!(kind, "multipleAttachments" | "multipleCollaborators" | "button");
         let number = !matches!(self.holds, Holds::Flag | Holds::Whole) && field.takes(FieldForm::Number);
         (listed || number).then(|| Wrong::Unfit(format!("is a field of type {kind}, which it cannot be read from")))
+    }
+
+    /// Whether a table without it is as it may be.
+    pub(super) fn may_be_absent(&self) -> bool {
+        self.need == Need::IfThere || (self.need == Need::MayLack && self.ours != "event_id")
     }
 
     /// As it is made.

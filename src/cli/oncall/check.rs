@@ -94,6 +94,11 @@ pub(super) async fn run(args: CheckArgs, app: &App, out: &mut Output) -> Result<
         1 => out.line(&format!("1 gap in the next {days} days")),
         n => out.line(&format!("{n} gaps in the next {days} days")),
     }
+    match never.len() {
+        0 => {}
+        1 => out.line("1 role of a policy that nobody holds at any time: the warning names it"),
+        n => out.line(&format!("{n} roles of policies that nobody holds at any time: the warnings name them")),
+    }
     for (rotation, all) in next {
         for (at, members) in all {
             out.line(&format!("{}: {} begins at {}", rotation.id, names(&members), shown(at, &rotation.zone)));

@@ -36,6 +36,16 @@ const MISSES: u8 = 2;
 const AWAY_ALERTS: Duration = Duration::from_secs(3600);
 /// Rows of one reading that alert; the log names the rest.
 const ROWS_NAMED: usize = 50;
+/// The columns that are read, by their names without regard to case and blanks.
+const COLUMNS: [&str; 6] = ["Rotation", "Technician", "Kind", "From", "Until", "Note"];
+/// The column in which a row says what became of it.
+const RESULT: &str = "Result";
+
+/// The columns of such a table, and whether a row says nothing without it.
+pub fn columns() -> impl Iterator<Item = (&'static str, bool)> {
+    let needed = |name| matches!(name, "Rotation" | "Technician" | "Until");
+    COLUMNS.into_iter().chain([RESULT]).map(move |name| (name, needed(name)))
+}
 
 /// See the module. One a process.
 pub struct OverrideTable {
@@ -218,8 +228,7 @@ impl OverrideTable {
                 None => rows::text(cell).to_owned(),
             })
         };
-        let names = ["Rotation", "Technician", "Kind", "From", "Until", "Note"];
-        let all: Vec<String> = names.iter().map(|name| text(name)).collect();
+        let all: Vec<String> = COLUMNS.iter().map(|name| text(name)).collect();
         let hash: String = Sha256::digest(all.join("\u{1f}")).iter().take(6).map(|b| format!("{b:02x}")).collect();
         let [rotation, technician, kind, from, until, note] = all.as_slice() else {
             return Row { record, asked: Err(String::new()), hash };
@@ -261,9 +270,9 @@ impl OverrideTable {
     async fn write_results(&self, results: &[(&Record, String)]) {
         let schema = self.mirror.tables().await.unwrap_or_default();
         let field = match TableSchema::find(&schema, &self.table) {
-            Some(table) => table.field("Result").map(|f| f.name.clone()),
+            Some(table) => table.field(RESULT).map(|f| f.name.clone()),
             // A token that may not read the schema may write the column all the same.
-            None => Some("Result".to_owned()),
+            None => Some(RESULT.to_owned()),
         };
         let Some(field) = field else { return };
         let is_new =

@@ -10,6 +10,7 @@ use super::call::CallStatus;
 use super::change::{Answer, Change};
 use super::decide;
 use super::event::{Import, Loaded, Reference};
+use super::followthrough;
 use super::log::LogKind;
 use super::quiet;
 use super::work::{Ctx, Illegal, Work};
@@ -57,6 +58,10 @@ pub(super) fn import(loaded: &Loaded, import: &Import, ctx: &Ctx<'_>) -> Result<
         }
     }
     quiet::put_off(&mut w);
+    if w.state.call.status == CallStatus::Acknowledged {
+        // Whoever has it was perhaps asked before; nobody knows, so their time begins anew.
+        followthrough::begin(&mut w);
+    }
     w.change.ingested.clone_from(&import.ingested);
     w.change.answer = Answer::Created(Box::new(w.state.clone()));
     Ok(w.into_change())

@@ -135,7 +135,8 @@ pub fn last_resort_is_next(call: &Call, directory: &Directory) -> bool {
     call.status == CallStatus::Dispatching && over && !directory.last_resort.is_empty()
 }
 
-/// A call without its attempts. `exhaustsAt`: when the end of its ladder is looked at; the last resort is told first, where there is
+/// A call without its attempts. `askedAt`: since when a question to its holder, whether it goes on, is unanswered; `askAt`: when
+/// the holder is asked, or, with `askedAt`, when its silence has an end. `exhaustsAt`: when the end of its ladder is looked at; the last resort is told first, where there is
 /// one and `lastResortTold` is false.
 pub fn call(call: &Call, mode: &str) -> Value {
     json!({
@@ -152,6 +153,8 @@ pub fn call(call: &Call, mode: &str) -> Value {
         "toldAt": call.notified_at,
         "closedAt": call.closed_at,
         "holder": call.holder.as_ref().map(crate::domain::types::ContactId::as_str),
+        "askAt": call.ask_at,
+        "askedAt": call.asked_at,
         "outs": call.excluded,
         "nextStep": call.next_step + 1,
         "steps": call.policy.total_steps(),

@@ -128,6 +128,21 @@ async fn a_stand_down_says_who_has_it() {
 }
 
 #[tokio::test]
+async fn whoever_has_a_rebuilt_call_is_asked_whether_it_goes_on() {
+    let mut setup = crate::testing::world::Setup::default();
+    let asked = crate::domain::rules::FollowthroughRules { ask_after: Some(mins(45)), ..Default::default() };
+    setup.rules.followthrough = asked;
+    let mut w = World::with(setup).await;
+    let books = both_notified(&mut w).await;
+    w.decide(crate::domain::event::Decision::Acknowledge { holder: "sam".parse().ok() }).await;
+    w.advance(secs(5)).await;
+    w.lose_the_disk().await;
+    rebuilt(&w, &books).await;
+    let call = w.state().await.call;
+    assert_eq!((call.holder.is_some(), call.ask_at), (true, Some(w.now().plus(mins(45)))));
+}
+
+#[tokio::test]
 async fn an_operators_word_that_reached_nobody_cannot_be_known_and_the_plan_says_so() {
     let one: &[_] = &[(secs(0), &["primary"][..]), (mins(60), &["backup"])];
     let slow = fixtures::directory_with(fixtures::policy("slow", one));

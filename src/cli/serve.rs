@@ -98,6 +98,9 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     call_lists::say(&app);
     start::recover_local(&engine, "serve", Some(own_url.clone())).await?;
     let state = http_state(&app, core.clone(), engine.clone(), &own_url);
+    if let Err(e) = state.begin_counting().await {
+        warn!(error = %e, "metrics: the log cannot be read; counting begins with the first scrape");
+    }
     let stop = CancellationToken::new();
     tokio::spawn(http::keep_refusal_alerts(state.clone(), stop.clone()));
     // Before anybody can see that it runs: from then on it is stopped and told to read again, never killed by these.

@@ -13,6 +13,7 @@ mod dispatch;
 mod feed;
 mod intake;
 mod links;
+mod metrics;
 mod oncall;
 mod ops;
 mod problem;

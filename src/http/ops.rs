@@ -295,7 +295,7 @@ fn since_tick(state: &HttpState) -> Option<Duration> {
 
 /// What is known of the store, at most [`FRESH`] old. The look is a task of its own: a client that hangs up at once cannot
 /// cause one after another.
-async fn look(state: &Arc<HttpState>) -> Result<HealthCache, Problem> {
+pub(super) async fn look(state: &Arc<HttpState>) -> Result<HealthCache, Problem> {
     let state = state.clone();
     let looked = tokio::spawn(async move {
         let mut kept = state.snapshot.lock().await;

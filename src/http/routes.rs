@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::state::{HttpState, Surface};
-use super::{calls, dispatch, feed, links, oncall, ops, problem, request, webhooks};
+use super::{calls, dispatch, feed, links, metrics, oncall, ops, problem, request, webhooks};
 
 /// The routes of a surface.
 pub fn router(surface: Surface, state: Arc<HttpState>) -> Router {
@@ -35,6 +35,7 @@ pub fn router(surface: Surface, state: Arc<HttpState>) -> Router {
             .route("/api/oncall/overrides", get(oncall::overrides).post(oncall::make))
             .route("/api/oncall/overrides/{id}/withdraw", post(oncall::withdraw))
             .route("/api/log", get(calls::log))
+            .route("/metrics", get(metrics::show))
             .route("/health", get(ops::health))
             .route("/readyz", get(ops::ready));
     }

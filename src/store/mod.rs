@@ -74,7 +74,8 @@ pub(crate) use sqlite::corrupt;
 pub(crate) use sqlite::{bulk, page_damage};
 pub use upkeep::{Backup, Place, Room, Upkeep};
 pub use views::{
-    AlertLine, CallFilter, CallLine, DueLine, FailureLine, Figures, KnownAs, LogFilter, OptOutLine, Unreadable, Views,
+    AlertLine, Backlog, CallFilter, CallLine, CountedCall, CountedEntry, DueLine, FailureLine, Figures, KnownAs,
+    LogFilter, OptOutLine, Unreadable, Views,
 };
 
 /// Durable state behind everything: what a backend gives. All methods are safe to cancel: a write that was handed over is done or

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use super::error::StoreError;
 use super::ledger::LogLine;
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKey;
-use crate::domain::attempt::Channel;
+use crate::domain::attempt::{AttemptKind, Channel};
 use crate::domain::breaker::Breaker;
 use crate::domain::call::{Call, CallStatus};
+use crate::domain::log::LogKind;
 use crate::domain::phone_call::PhoneCall;
 use crate::domain::types::{Actor, CallId, CallRef, ErrorCode};
 
@@ -62,6 +64,32 @@ pub struct DueLine {
     pub due: Timestamp,
 }
 
+/// An entry of the log with what is counted of its call and its attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CountedEntry {
+    /// Its place in the log.
+    pub seq: i64,
+    pub kind: LogKind,
+    pub at: Timestamp,
+    /// Its fields.
+    pub data: Value,
+    /// What its attempt is for, and by what it goes.
+    pub attempt: Option<(AttemptKind, Channel)>,
+    pub call: Option<CountedCall>,
+}
+
+/// What is counted of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CountedCall {
+    /// As it is now.
+    pub level: String,
+    /// The number that was dialled; only with the entry of its acceptance.
+    pub number: Option<String>,
+    pub accepted_at: Timestamp,
+    /// When the first text was accepted.
+    pub told_at: Option<Timestamp>,
+}
+
 /// An alert that is raised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertLine {
@@ -97,11 +125,31 @@ pub struct OptOutLine {
     pub since: Timestamp,
 }
 
+/// What waits for another system.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many rows.
+    pub depth: u64,
+    /// Since when the oldest waits.
+    pub oldest: Option<Timestamp>,
+}
+
+impl Backlog {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let oldest = self.oldest.into_iter().chain(other.oldest).min();
+        Self { depth: self.depth.saturating_add(other.depth), oldest }
+    }
+}
+
 /// Figures for health and the overview; one read. Counts stop at 100,000: a poll of health never walks further.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Figures {
     /// Calls that are neither RESOLVED nor CANCELLED.
     pub open_calls: u64,
+    /// The same by status.
+    pub open_by_status: Vec<(CallStatus, u64)>,
     /// DISPATCHING calls with a step still to come.
     pub active_retries: u64,
     /// DISPATCHING, nothing due, nothing in flight, no log entry for 5 min.
@@ -122,6 +170,10 @@ pub struct Figures {
     pub outbox_depth: u64,
     /// The oldest of them.
     pub outbox_oldest: Option<Timestamp>,
+    /// Those for the mirror.
+    pub mirror_backlog: Backlog,
+    /// Those for alert sinks.
+    pub alert_backlog: Backlog,
     /// Open alerts.
     pub alerts: u64,
     /// Senders that are not used because they fail.
@@ -166,6 +218,10 @@ pub trait Views: Send + Sync {
     async fn log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError>;
     /// The same, of the last `limit`: read from the end, so that it costs what it shows.
     async fn newest_log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError>;
+    /// The number of the last entry of the log; 0 where there is none.
+    async fn log_end(&self) -> Result<i64, StoreError>;
+    /// The first `limit` entries after a place in the log.
+    async fn counted_entries(&self, after: i64, limit: usize) -> Result<Vec<CountedEntry>, StoreError>;
     /// DISPATCHING calls by wake time, for people.
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError>;
     /// Figures for health and the overview.

@@ -8,6 +8,7 @@ mod helpers;
 mod intake;
 mod limits;
 mod links;
+mod metrics;
 mod oncall;
 mod phone_calls;
 mod voice;

@@ -15,7 +15,9 @@ use crate::domain::change::{BreakerChange, Change};
 use crate::domain::event::Load;
 use crate::domain::hours::Hours;
 use crate::domain::types::{Actor, CallId, ErrorCode};
-use crate::store::{CallFilter, EngineBeat, EngineRow, Figures, Store, SyncedBusiness, SyncedContact, SyncedContacts};
+use crate::store::{
+    Backlog, CallFilter, EngineBeat, EngineRow, Figures, Store, SyncedBusiness, SyncedContact, SyncedContacts,
+};
 use crate::testing::alert_key;
 
 pub(super) fn texts(ids: &[CallId]) -> Vec<&str> {
@@ -291,7 +293,13 @@ pub(crate) async fn figures_count_what_is(store: &dyn Store) {
     store.transact(Load::Nothing, Vec::new(), alert).await.expect("alert");
     let mut figures = store.figures(at(5_000)).await.expect("read");
     // Those depend on how the store was opened.
+    let all_backlog = Backlog { depth: figures.outbox_depth, oldest: figures.outbox_oldest };
     (figures.outbox_depth, figures.outbox_oldest) = (0, None);
+    assert_eq!(figures.mirror_backlog.and(figures.alert_backlog), all_backlog, "of both together");
+    (figures.mirror_backlog, figures.alert_backlog) = Default::default();
+    let by_status = std::mem::take(&mut figures.open_by_status);
+    assert_eq!(by_status.iter().map(|(_, n)| n).sum::<u64>(), 8, "{by_status:?}");
+    assert!(by_status.iter().all(|(status, _)| status.is_open()), "{by_status:?}");
     assert_eq!(
         figures,
         Figures {
@@ -309,6 +317,7 @@ pub(crate) async fn figures_count_what_is(store: &dyn Store) {
             outbox_oldest: None,
             alerts: 1,
             sendable: 3,
+            ..Figures::default()
         }
     );
     let failures = store.failures(at(4_000)).await.expect("read");

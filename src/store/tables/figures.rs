@@ -11,7 +11,7 @@ use super::{mirror, policies};
 use crate::domain::call::CallStatus;
 use crate::domain::policy::Policy;
 use crate::domain::types::{CallId, ErrorCode, Timestamp};
-use crate::store::{FailureLine, Figures, StoreError, rows};
+use crate::store::{Backlog, FailureLine, Figures, StoreError, rows};
 
 /// How long a call may be without any entry before somebody asks what became of it (`pendingDispatches`).
 const QUIET: Duration = Duration::from_secs(300);
@@ -54,12 +54,16 @@ const ALERTS: &str = "alerts INDEXED BY alerts_raised WHERE resolved_at IS NULL"
 pub(in crate::store) fn figures(context: ReadContext<'_>, now: Timestamp) -> Result<Figures, StoreError> {
     let conn = context.conn;
     let late = now.minus(LATE).as_millis();
-    let mut open_calls = 0;
+    let mut open_by_status = Vec::new();
     for status in CallStatus::ALL.iter().filter(|s| s.is_open()) {
-        open_calls += count(conn, OPEN, [status.as_str()])?;
+        open_by_status.push((*status, count(conn, OPEN, [status.as_str()])?));
     }
+    let [events, calls, alerts] = OUTBOX.map(|of| backlog(conn, of));
+    let (mirror_backlog, alert_backlog) = (events?.and(calls?), alerts?);
+    let outbox = mirror_backlog.and(alert_backlog);
     Ok(Figures {
-        open_calls,
+        open_calls: open_by_status.iter().map(|(_, n)| n).sum(),
+        open_by_status,
         active_retries: count(conn, ACTIVE, [])?,
         pending_dispatches: count_of(stranded(context, now.minus(QUIET), COUNTED_MAX)?.len()),
         overdue: count(conn, OVERDUE, [late])?,
@@ -72,16 +76,19 @@ pub(in crate::store) fn figures(context: ReadContext<'_>, now: Timestamp) -> Res
         awaiting_final: count(conn, SUBMITTED, [])?,
         failed_last_hour: count(conn, FAILED, [now.minus(HOUR).as_millis()])?,
         consecutive_failures: consecutive_failures(conn)?,
-        outbox_depth: OUTBOX.iter().map(|of| count(conn, of, [])).sum::<Result<u64, _>>()?,
-        outbox_oldest: OUTBOX
-            .iter()
-            .filter_map(|of| moment(conn, &format!("SELECT min(since) FROM {of}"), []).transpose())
-            .min_by_key(|at| at.as_ref().ok().copied())
-            .transpose()?,
+        outbox_depth: outbox.depth,
+        outbox_oldest: outbox.oldest,
+        mirror_backlog,
+        alert_backlog,
         alerts: count(conn, ALERTS, [])?,
         open_breakers: count(conn, OPEN_BREAKERS, [])?,
         sendable: count(conn, SENDABLE, [now.as_millis()])?,
     })
+}
+
+fn backlog(conn: Connection<'_>, of: &str) -> Result<Backlog, StoreError> {
+    let oldest = moment(conn, &format!("SELECT min(since) FROM {of}"), [])?;
+    Ok(Backlog { depth: count(conn, of, [])?, oldest })
 }
 
 fn count_of(n: usize) -> u64 {

@@ -7,6 +7,7 @@ mod alerts;
 mod calendars;
 mod check;
 mod control;
+mod counted;
 mod damage;
 mod database;
 mod engines;

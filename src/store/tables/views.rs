@@ -6,15 +6,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::database::Database;
-use super::{check, figures, load, phone_calls, reads};
+use super::{check, counted, figures, load, phone_calls, reads};
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
 use crate::domain::breaker::Breaker;
 use crate::domain::phone_call::PhoneCall;
 use crate::domain::types::CallId;
 use crate::store::{
-    AlertLine, CallFilter, CallLine, DueLine, FailureLine, Figures, KnownAs, LogFilter, LogLine, OptOutLine,
-    StoreError, Unreadable, Views, rows,
+    AlertLine, CallFilter, CallLine, CountedEntry, DueLine, FailureLine, Figures, KnownAs, LogFilter, LogLine,
+    OptOutLine, StoreError, Unreadable, Views, rows,
 };
 
 /// A look through everything does not stand in the way of a start.
@@ -37,6 +37,14 @@ impl<D: Database> Views for D {
     async fn newest_log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StoreError> {
         let filter = filter.clone();
         self.list(move |context| reads::newest_log(context, &filter)).await
+    }
+
+    async fn log_end(&self) -> Result<i64, StoreError> {
+        self.read(counted::log_end).await
+    }
+
+    async fn counted_entries(&self, after: i64, limit: usize) -> Result<Vec<CountedEntry>, StoreError> {
+        self.list(move |context| counted::entries(context, after, limit)).await
     }
 
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError> {

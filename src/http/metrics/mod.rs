@@ -1,0 +1,192 @@
+//! `GET /metrics`: what a monitor watches, in the text format of Prometheus. Read from the store when it is asked for; nothing in it
+//! names a person, a phone, a call or a text. On the full listener alone, by whoever may read everything.
+
+mod counters;
+mod text;
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use tokio::sync::Mutex;
+use tracing::warn;
+
+use crate::config::TokenScope;
+use crate::domain::alert::AlertKind;
+use crate::domain::oncall::outlook::duties;
+use crate::store::{AlertLine, Backlog, Figures, StoreError};
+
+use self::counters::Counters;
+use self::text::{Exposition, FamilyType, MEDIA_TYPE, as_f64};
+use super::ops::look;
+use super::problem::Problem;
+use super::state::HttpState;
+
+/// What `/metrics` keeps between two scrapes.
+pub(super) struct Metrics {
+    counters: Mutex<Counters>,
+}
+
+impl Metrics {
+    pub(super) fn new() -> Self {
+        Self { counters: Mutex::new(Counters::new()) }
+    }
+}
+
+impl HttpState {
+    /// What is written to the log from now on is counted, also before the first scrape.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the first scrape begins to count.
+    pub async fn begin_counting(&self) -> Result<(), StoreError> {
+        self.metrics.counters.lock().await.begin(self.core.store.as_ref()).await
+    }
+}
+
+/// See the module. 403 for who may read only its own calls.
+pub(super) async fn show(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    if state.tokens.check(&parts, TokenScope::Read)?.reads_only().is_some() {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "This token may not read metrics."));
+    }
+    let snapshot = look(&state).await?;
+    let mut e = Exposition::default();
+    of_this_process(&state, &mut e);
+    if let Some(figures) = &snapshot.figures {
+        of_the_store(figures, &mut e);
+    }
+    match state.core.store.alerts().await {
+        Ok(alerts) => of_alerts(&alerts, &mut e),
+        Err(e) => warn!(error = %e, "metrics: alerts cannot be read"),
+    }
+    on_call(&state, &mut e);
+    let mut counters = state.metrics.counters.lock().await;
+    if let Err(e) = counters.read(state.core.store.as_ref(), &state.core.directory()).await {
+        warn!(error = %e, "metrics: the log cannot be read");
+    }
+    of_the_log(&counters, &mut e);
+    let headers = [(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "no-store")];
+    Ok((StatusCode::OK, headers, e.text()).into_response())
+}
+
+fn of_this_process(state: &HttpState, e: &mut Exposition) {
+    let clock = &state.core.clock;
+    let (now, boot) = (clock.now(), clock.boot());
+    let seconds = |at: crate::domain::Timestamp| millis(at.as_millis());
+    let info = vec![("version", env!("CARGO_PKG_VERSION").to_owned()), ("mode", state.settings.mode.to_owned())];
+    e.family("build_info", FamilyType::Gauge, "Which program this is; always 1.", [(info, 1.0)]);
+    e.of_process(
+        "process_start_time_seconds",
+        "When this process began to serve, in seconds since 1970.",
+        seconds(now.minus(boot.saturating_sub(state.started))),
+    );
+    let Some(engine) = &state.engine else { return };
+    let last = engine.heartbeats.since_essential(boot).map_or(0.0, |ago| seconds(now.minus(ago)));
+    let help = "When those who fire and send had last passed, in seconds since 1970; 0 before the first pass.";
+    e.single("scheduler_last_pass_timestamp_seconds", FamilyType::Gauge, help, last);
+    let lines = engine.heartbeats.lines(boot);
+    let passed = lines.iter().map(|duty| {
+        let at = duty.since_pass.map_or(0.0, |ago| seconds(now.minus(ago)));
+        (vec![("duty", duty.name.clone())], at)
+    });
+    let help = "When each duty of the engine had last passed, in seconds since 1970; 0 before its first pass.";
+    e.family("duty_last_pass_timestamp_seconds", FamilyType::Gauge, help, passed);
+    let restarts = lines.iter().map(|duty| (vec![("duty", duty.name.clone())], as_f64(duty.restarts)));
+    e.family("duty_restarts_total", FamilyType::Counter, "How often a duty died and was begun anew.", restarts);
+    let (refused, refused_own) = state.refusals.counts();
+    let of = |whose: &str| vec![("account", whose.to_owned())];
+    e.family(
+        "webhooks_refused_total",
+        FamilyType::Counter,
+        "Callbacks that were refused, of our own account and of others.",
+        [(of("ours"), as_f64(refused_own)), (of("others"), as_f64(refused.saturating_sub(refused_own)))],
+    );
+}
+
+fn of_the_store(f: &Figures, e: &mut Exposition) {
+    use FamilyType::Gauge;
+    let open = f.open_by_status.iter().map(|(status, n)| (vec![("state", status.to_string())], as_f64(*n)));
+    e.family("calls_open", Gauge, "Calls that are neither RESOLVED nor CANCELLED, by state.", open);
+    for (name, help, value) in [
+        (
+            "calls_without_next_step",
+            "Calls that look for somebody and wait for nothing: always 0.",
+            f.pending_dispatches,
+        ),
+        ("attempts_unknown", "Sends of which it is not known whether the provider accepted them.", f.unknown_outcomes),
+        ("attempts_awaiting_final_status", "Messages without a final status.", f.awaiting_final),
+        ("attempts_waiting", "Attempts that could be sent now.", f.sendable),
+        ("attempts_failed_in_a_row", "Attempts that failed since the last one was accepted.", f.consecutive_failures),
+        ("breakers_open", "Senders that are not used because they fail.", f.open_breakers),
+    ] {
+        e.single(name, Gauge, help, as_f64(value));
+    }
+    let oldest = f.oldest_due.map_or(0.0, |at| millis(at.as_millis()));
+    let help = "When the oldest step that waits was due, in seconds since 1970; 0 where none waits.";
+    e.single("follow_up_oldest_due_timestamp_seconds", Gauge, help, oldest);
+    let targets = [("airtable", f.mirror_backlog), ("alerts", f.alert_backlog)];
+    let of = |target: &str| vec![("target", target.to_owned())];
+    let pending = targets.iter().map(|(target, b): &(&str, Backlog)| (of(target), as_f64(b.depth)));
+    e.family("outbox_pending", Gauge, "What another system has still to be told.", pending);
+    let since = targets.iter().map(|(target, b)| (of(target), b.oldest.map_or(0.0, |at| millis(at.as_millis()))));
+    let help = "Since when the oldest of it waits, in seconds since 1970; 0 where nothing waits.";
+    e.family("outbox_oldest_timestamp_seconds", Gauge, help, since);
+}
+
+fn of_alerts(alerts: &[AlertLine], e: &mut Exposition) {
+    let of = |kind: &AlertKind| alerts.iter().filter(|a| a.key.kind() == *kind).count();
+    let firing = AlertKind::ALL.iter().map(|kind| {
+        let labels = vec![("alert", kind.word().to_owned()), ("severity", kind.severity().as_str().to_owned())];
+        (labels, as_f64(u64::try_from(of(kind)).unwrap_or(u64::MAX)))
+    });
+    e.family("alerts_firing", FamilyType::Gauge, "Alerts that are in force, by kind.", firing);
+}
+
+fn on_call(state: &HttpState, e: &mut Exposition) {
+    let (directory, now) = (state.core.directory(), state.core.clock.now());
+    let holders = duties(&directory).into_iter().map(|duty| {
+        let line = match &duty.line.number {
+            Some(_) => duty.line.name.clone(),
+            None => "not listed".to_owned(),
+        };
+        let held = directory.holders(duty.line, &duty.role, now).len();
+        let labels = vec![("line", line), ("role", duty.role.to_string())];
+        (labels, as_f64(u64::try_from(held).unwrap_or(u64::MAX)))
+    });
+    let help = "How many hold a role that a policy names now; 0: nobody would be told.";
+    e.family("oncall_holders", FamilyType::Gauge, help, holders);
+}
+
+fn of_the_log(c: &Counters, e: &mut Exposition) {
+    use FamilyType::Counter;
+    let accepted = c
+        .accepted
+        .iter()
+        .map(|((line, level), n)| (vec![("line", line.clone()), ("level", level.clone())], as_f64(*n)));
+    e.family("calls_accepted_total", Counter, "Calls that were accepted since this process began.", accepted);
+    let attempts = c
+        .attempts
+        .iter()
+        .map(|((kind, state), n)| (vec![("kind", (*kind).to_owned()), ("state", (*state).to_owned())], as_f64(*n)));
+    e.family("attempts_total", Counter, "Attempts that came to a state, by kind.", attempts);
+    let failures = c
+        .failures
+        .iter()
+        .map(|((class, code), n)| (vec![("class", class.to_string()), ("code", code.clone())], as_f64(*n)));
+    e.family(
+        "attempt_failures_total",
+        Counter,
+        "Attempts that failed, by the provider's code and its class.",
+        failures,
+    );
+    e.histogram("time_to_told_seconds", "From the acceptance of a call to its first accepted text.", &c.told);
+    e.histogram("time_to_taken_seconds", "From the acceptance of a call until somebody took it.", &c.taken);
+    e.histogram("follow_up_lateness_seconds", "From the due time of a follow-up to its firing.", &c.lateness);
+}
+
+/// Milliseconds since 1970 as the format has them.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are exact in a double for ages")]
+fn millis(at: i64) -> f64 {
+    at as f64 / 1000.0
+}

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::config::ConfigErrors;
+use crate::domain::types::CallId;
 use crate::engine::intake::IntakeError;
 use crate::store::LeaseError;
 use crate::store::StoreError;
@@ -57,6 +58,29 @@ impl CliError {
         let shown = crate::domain::phone::masked(text);
         Self::new(ExitStatus::NotFound, format!("there is no call, message or reference {shown:?}"))
             .hint("see what there is with `dispatchctl status`")
+    }
+
+    /// Of a call that was to be recorded. Where nobody knows whether it is, the same command without an id would make a second call.
+    pub(super) fn of_accepting(error: StoreError, has_id: bool) -> Self {
+        let is_unsure = matches!(error, StoreError::Unsure { .. });
+        let e = Self::from(error);
+        if !is_unsure || has_id {
+            return e;
+        }
+        Self { status: ExitStatus::Unknown, ..e }.hint(
+            "the call may be recorded: look for it with `dispatchctl status` before you run this again; with --call-id the same command is harmless",
+        )
+    }
+
+    /// Of a call that is recorded: what fails behind its commit takes nothing back.
+    #[must_use]
+    pub(super) fn behind_its_commit(self, call: &CallId) -> Self {
+        if self.status != ExitStatus::Store {
+            return self;
+        }
+        let what = format!("call {call} is recorded; what becomes of it cannot be seen: {}", self.what);
+        let hint = format!("do not run it again; it goes on while an engine runs: see `dispatchctl status {call}`");
+        Self { status: ExitStatus::Pending, what, ..self }.hint(hint).with(json!({ "callId": call }))
     }
 
     pub(super) fn from_chain(status: ExitStatus, error: &dyn std::error::Error) -> Self {
@@ -220,4 +244,27 @@ fn problem(error: &CliError, out: &mut Output) {
         map.extend(extra.clone());
     }
     out.document(&doc);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_to_run_again_what_would_make_a_second_call() {
+        let unsure = || StoreError::Unsure { what: "the connection ended".into() };
+        let said = |e: &CliError| (e.status, e.hint.clone().unwrap_or_default());
+        let (status, hint) = said(&CliError::of_accepting(unsure(), false));
+        assert!(status == ExitStatus::Unknown && hint.contains("look for it"), "{hint}");
+        let (status, hint) = said(&CliError::of_accepting(unsure(), true));
+        assert!(status == ExitStatus::Store && hint.contains("harmless"), "{hint}");
+        assert_eq!(CliError::of_accepting(StoreError::Busy, false).status, ExitStatus::Store);
+        let call: CallId = "c1".parse().expect("an id");
+        let late =
+            CliError::from(StoreError::Unreachable { what: "the connection ended".into() }).behind_its_commit(&call);
+        let (status, hint) = said(&late);
+        assert!(status == ExitStatus::Pending && hint.contains("do not run it again"), "{hint}");
+        assert!(late.what.contains("call c1 is recorded") && !hint.contains("nothing was recorded"), "{late:?}");
+        assert_eq!(CliError::no_call("c2").behind_its_commit(&call).status, ExitStatus::NotFound);
+    }
 }

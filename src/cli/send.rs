@@ -139,8 +139,8 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     let sandbox = if alone { app.sandbox_if_needed(out).await? } else { None };
     let core = app.core_that_polls(store);
     let (call, created) = accept(&core, &taken, out).await?;
-    let mut send = Send { args: &args, app, core, call, created, sandbox };
-    send.follow(out).await
+    let mut send = Send { args: &args, app, core, call: call.clone(), created, sandbox };
+    send.follow(out).await.map_err(|e| e.behind_its_commit(&call))
 }
 
 fn intake_of(args: &Args) -> Result<Intake, CliError> {
@@ -194,7 +194,8 @@ async fn accept(core: &Arc<Core>, taken: &Intake, out: &mut Output) -> Result<(C
     let make = |held: &InForce| {
         intake::new_call(taken.clone(), &held.directory, Validation::Strict, &core.ids, core.clock.now())
     };
-    match core.accept(make, operator(None)).await?? {
+    let accepted = core.accept(make, operator(None)).await;
+    match accepted.map_err(|e| CliError::of_accepting(e, taken.call_id.is_some()))?? {
         Answer::Created(state) => {
             out.note(&format!("call {} ({}) is recorded", state.call.id, state.call.reference));
             Ok((state.call.id, true))

@@ -52,6 +52,10 @@ pub(super) fn parse_server(text: &str) -> Result<ServerUrl, String> {
     // As tokio-postgres and libpq read it: whoever the user is ends at the first @, whatever stands before that.
     let (user, place) = rest.split_once('@').map_or((None, rest), |(user, place)| (Some(user), place));
     let (place, parameters) = place.split_once('?').unwrap_or((place, ""));
+    // What stands before a second @ is the end of a password that was written as it is.
+    if place.contains('@') {
+        return Err(UNREADABLE.into());
+    }
     let (mut asked, mut kept) = (None, Vec::new());
     for one in parameters.split('&').filter(|one| !one.is_empty()) {
         let Some((name, value)) = form_urlencoded::parse(one.as_bytes()).next() else { continue };
@@ -231,6 +235,7 @@ mod tests {
             ("postgres://hush/d?options=a@b", "%3F"),
             ("postgres://sam@h/d?hush=1", "%3F"),
             ("postgres://sam@h:hush/d", "%3F"),
+            ("postgres://sam:p@hush@h/d", "%40"),
             ("postgres://sam@h/d?sslmode=hush", "sslmode"),
             ("postgres://sam@h/d?sslrootcert=hush", "tls_ca_file"),
             ("postgres:///hush", "names no host"),

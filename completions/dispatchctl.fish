@@ -61,6 +61,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "contacts" -
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "oncall" -d 'Show who would be told, for a line and level'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "report" -d 'List the calls of a night, those that wait to be rung back first'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "log" -d 'Read the log, follow it, or export it'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "store" -d 'Read the whole store, or move it to a PostgreSQL server'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "doctor" -d 'Check configuration, store, clock, Twilio and Airtable, and say what to do'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "demo" -d 'See it all on a temporary store: a lost answer, a kill -9, the follow-up on time'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "sandbox" -d 'Run the fake Twilio, for your own integration tests'
@@ -809,6 +810,63 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -l test-mod
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -f -a "check" -d 'Read every row, and name those that cannot be read'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -f -a "migrate" -d 'Copy the store from its file into an empty PostgreSQL database, compare both, and leave the file behind'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -l to -d 'The database, as `store.url` names it later; its password: store.password_file or DISPATCHCTL_STORE__PASSWORD' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'

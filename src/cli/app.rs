@@ -555,7 +555,7 @@ fn named(keys: &[String]) -> String {
     }
 }
 
-fn store_mode(mode: Mode) -> StoreMode {
+pub(super) fn store_mode(mode: Mode) -> StoreMode {
     match mode {
         Mode::Live => StoreMode::Live,
         Mode::Test => StoreMode::Test,

@@ -9,7 +9,7 @@ use super::drills;
 use super::global::{ConfigNeed, Global, SettingsOf};
 use super::{
     breaker, completions, config, contacts, decide, doctor, follow_up, init, log, night, oncall, recover, send, serve,
-    settle, status, verify_events,
+    settle, status, store, verify_events,
 };
 
 /// Emergency dispatch by SMS that cannot lose a message or a follow-up.
@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Report(night::Args),
     /// Read the log, follow it, or export it
     Log(log::Args),
+    /// Read the whole store, or move it to a PostgreSQL server
+    Store(store::Args),
     /// Check configuration, store, clock, Twilio and Airtable, and say what to do
     Doctor(doctor::Args),
     #[cfg(feature = "drills")]

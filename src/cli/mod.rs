@@ -44,6 +44,7 @@ mod serve;
 mod settle;
 mod signals;
 mod status;
+mod store;
 mod table;
 mod timeline;
 mod unnotified;
@@ -160,6 +161,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Oncall(args) => oncall::run(args, &app, out).await,
         Command::Log(args) => log::run(args, &app, out).await,
         Command::Report(args) => night::run(args, &app, out).await,
+        Command::Store(args) => store::run(args, &app, out).await,
         Command::Doctor(args) => Box::pin(doctor::run(args, app, out)).await,
         Command::Init(args) => Box::pin(init::run(args, app, out)).await,
         Command::Config(args) => config::run(&args, &app, out).await,

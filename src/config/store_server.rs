@@ -145,7 +145,14 @@ pub(super) fn server(
     r.show(&key, value.text.clone(), &origin);
     let given = value.password.map(PasswordSource::Given);
     let password = given.or(password.map(|f| f.value));
-    let server = StoreServer { url: value.text, password, tls: tls?, tls_ca_file: rest.tls_ca_file, beside };
+    let server = StoreServer {
+        url: value.text,
+        password,
+        tls: tls?,
+        tls_ca_file: rest.tls_ca_file,
+        is_async_failover_taken: rest.is_async_failover_taken,
+        beside,
+    };
     (r.problems.len() == before).then_some(server)
 }
 
@@ -159,6 +166,7 @@ pub(super) fn unused(r: &mut Reader, s: &mut Section) {
 struct Rest {
     tls_ca_file: Option<PathBuf>,
     is_insecure: bool,
+    is_async_failover_taken: bool,
 }
 
 impl Rest {
@@ -169,7 +177,9 @@ impl Rest {
             r.show(&f.key, path.display().to_string(), &f.origin);
             path
         });
-        Self { tls_ca_file, is_insecure: r.boolean(s, "insecure").is_some_and(|f| f.value) }
+        let is_insecure = r.boolean(s, "insecure").is_some_and(|f| f.value);
+        let is_async_failover_taken = r.boolean(s, "async_failover").is_some_and(|f| f.value);
+        Self { tls_ca_file, is_insecure, is_async_failover_taken }
     }
 }
 

@@ -44,6 +44,8 @@ pub struct StoreServer {
     pub tls: StoreTls,
     /// The authorities whose certificates are taken, in PEM; `None`: those of this system.
     pub tls_ca_file: Option<PathBuf>,
+    /// A failover to a server that lacks the newest commits is taken.
+    pub is_async_failover_taken: bool,
     /// Where a store in a file would be.
     pub(super) beside: PathBuf,
 }

@@ -23,6 +23,7 @@ mod error;
 mod gate;
 mod lease;
 mod ledger;
+mod migrate;
 mod mirror;
 mod open;
 mod outbox;
@@ -35,6 +36,7 @@ mod reports;
 mod roll_calls;
 mod rows;
 mod send_queues;
+mod server;
 mod sql;
 mod sqlite;
 mod tables;
@@ -55,6 +57,7 @@ pub use error::StoreError;
 pub(crate) use gate::Hooks;
 pub use lease::{Holder, Lease, LeaseError};
 pub use ledger::{CallStory, Committed, Decide, Ledger, LogLine};
+pub use migrate::migrate;
 pub use mirror::{
     CallTask, EventFilter, EventLine, EventTask, MirrorDelivered, MirrorFigures, MirrorKey, MirrorOutbox, MirrorTask,
 };
@@ -69,6 +72,7 @@ pub use queues::{Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable
 pub use reports::{ReportMail, ReportState, Reports};
 pub use roll_calls::RollCalls;
 pub use send_queues::{SendQueue, SendQueueKey, SendQueuePosition};
+pub use server::ServerState;
 pub(crate) use sqlite::corrupt;
 #[cfg(test)]
 pub(crate) use sqlite::{bulk, page_damage};
@@ -87,6 +91,10 @@ pub trait Store: Ledger + Queues + Views + Outbox + Control + Reports + Override
     /// Whether what is open is still in its place: cheap enough for every call that is accepted.
     fn place(&self) -> Place {
         self.upkeep().map_or(Place::Here, Upkeep::place)
+    }
+    /// What the server of the store says of itself; `None`: the store is a file.
+    async fn server(&self) -> Result<Option<ServerState>, StoreError> {
+        Ok(None)
     }
     /// The version of its schema.
     async fn schema(&self) -> Result<i64, StoreError>;

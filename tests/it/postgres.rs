@@ -130,3 +130,39 @@ fn a_password_comes_from_a_file_or_the_environment_and_is_shown_nowhere() {
     let shown = shop.expect(0, &["config", "show"]).stdout;
     assert!(shown.contains("store.password") && !shown.contains("canary"), "{shown}");
 }
+
+#[test]
+fn a_store_is_moved_from_its_file_to_a_server_and_read_whole_in_both() {
+    let Some(server) = test_server() else { return };
+    let Some(url) = server.database("postgres") else { return };
+    let shop = Shop::new();
+    shop.send("c", &[]);
+    let story = shop.expect(0, &["-o", "json", "status", "c"]).json();
+    shop.expect(0, &["store", "check"]);
+    shop.expect(2, &["store", "migrate", "--to", "sqlite:other.db"]);
+    let hidden = shop.expect(2, &["store", "migrate", "--to", "postgres://u:hush@localhost/d"]);
+    assert!(!hidden.stderr.contains("hush"), "{hidden:?}");
+    shop.expect(6, &["store", "migrate", "--to", "postgres://u@/d?host=/gone"]);
+    shop.expect(0, &["status", "c"]);
+    let moved = shop.expect(0, &["-o", "json", "store", "migrate", "--to", &url]).json();
+    assert!(moved["rows"].as_u64().is_some_and(|rows| rows >= 5) && moved["wasCopied"] == false, "{moved:#}");
+    let old = shop.expect(6, &["status", "c"]);
+    assert!(old.stderr.contains("moved to postgres://") && old.stderr.contains("store.url"), "{old:?}");
+    let new = Shop::on_server(url);
+    let mut there = new.expect(0, &["-o", "json", "status", "c"]).json();
+    assert_eq!(there["attempts"], story["attempts"]);
+    assert_eq!(there["log"].as_array().map(Vec::len), story["log"].as_array().map(Vec::len), "{there:#}");
+    there = new.expect(0, &["-o", "json", "store", "check"]).json();
+    assert_eq!(there["unreadable"], serde_json::json!([]), "{there:#}");
+    new.expect(2, &["store", "migrate", "--to", "postgres://u@localhost/d"]);
+}
+
+#[test]
+fn doctor_says_what_the_server_of_the_store_is_like() {
+    let Some((shop, _)) = shop() else { return };
+    shop.run(&["send", "--call-id", "c", "--issue", "x", "--timeout", "1ms"]);
+    let said = shop.run(&["doctor"]);
+    for words in ["PostgreSQL 1", "not encrypted", "waits for no standby", "server clock"] {
+        assert!(said.stdout.contains(words), "{words}: {said:?}");
+    }
+}

@@ -13,6 +13,7 @@ mod mail;
 mod public_url;
 mod settings;
 mod store;
+mod store_server;
 mod twilio;
 mod voice;
 mod voice_limits;

@@ -61,6 +61,7 @@ async fn content(app: &App, store: &dyn Store, f: &mut Findings) {
         Some(Err(e)) => f.fail("open", e.to_string(), "look at the file and its permissions"),
         None => f.fail("open", too_long(), "look at the disk"),
     }
+    super::store_server::check(app, store, f).await;
     if let Some(upkeep) = store.upkeep() {
         backups(upkeep, app.clock.now(), f);
     }

@@ -13,9 +13,13 @@ mod connection;
 mod database;
 mod dialect;
 mod errors;
+mod import;
+#[cfg(test)]
+mod import_tests;
 mod open;
 mod pooler;
 mod readers;
+mod state;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -24,6 +28,7 @@ mod transaction;
 mod values;
 
 pub(super) use self::connection::{PgConnection, PgStatement};
+pub(super) use self::import::ServerImport;
 pub(super) use self::open::{exists, peek};
 pub(super) use self::store::PostgresStore;
 pub(super) use self::values::value_of;

@@ -15,11 +15,11 @@ const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
 /// Names our locks among those that other programs take in the same database: "disp".
 pub(super) const LOCKS: i64 = 0x6469_7370;
 /// Which of them a migration takes; the store's own have the number of one of its tables.
-const MIGRATION: i64 = 0;
+pub(super) const MIGRATION: i64 = 0;
 
-const HAS_META: &str = "SELECT to_regclass('meta') IS NOT NULL";
-const META: &str = "SELECT value FROM meta WHERE key = ?1";
-const PUT_META: &str =
+pub(super) const HAS_META: &str = "SELECT to_regclass('meta') IS NOT NULL";
+pub(super) const META: &str = "SELECT value FROM meta WHERE key = ?1";
+pub(super) const PUT_META: &str =
     "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 const LOCK_KEY: &str = "SELECT CAST(CAST(to_regclass('meta') AS oid) AS bigint)";
 
@@ -97,6 +97,15 @@ fn migrate(conn: &PgConnection, options: &StoreSettings, url: &PostgresUrl) -> R
         }
         conn.commit("COMMIT")?;
     }
+}
+
+/// Makes the whole schema, with its stamp, in the transaction that is open.
+pub(super) fn make_schema(conn: &PgConnection, mode: StoreMode) -> Result<(), StoreError> {
+    MIGRATIONS.iter().try_for_each(|step| conn.batch(step))?;
+    let mut put = Connection::Postgres(conn).prepare_cached(PUT_META)?;
+    put.execute(params!["schema", known_schema().to_string()])?;
+    put.execute(params!["mode", mode.as_str()])?;
+    Ok(())
 }
 
 /// What a store says before it is opened; nothing where there is none, or where it is another's or of another version. Blocks.

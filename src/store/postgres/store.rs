@@ -9,10 +9,12 @@ use tokio::task::JoinHandle;
 
 use super::open::{self, Prepared, known_schema};
 use super::readers::ServerReaders;
+use super::state;
 use super::transaction::ServerWriter;
+use crate::store::sql::Connection;
 use crate::store::tables::{CommonState, Damage};
 use crate::store::writer::{self, Job, Writer};
-use crate::store::{Location, Store, StoreError, StoreSettings, Upkeep};
+use crate::store::{Location, ServerState, Store, StoreError, StoreSettings, Upkeep};
 
 /// A store in a database. Dropping it lets what was handed over be committed; closing it also waits for that.
 pub(in crate::store) struct PostgresStore {
@@ -57,6 +59,10 @@ impl PostgresStore {
 impl Store for PostgresStore {
     fn upkeep(&self) -> Option<&dyn Upkeep> {
         None
+    }
+
+    async fn server(&self) -> Result<Option<ServerState>, StoreError> {
+        self.readers.on_one(|conn| state::of(Connection::Postgres(conn))).await.map(Some)
     }
 
     /// No other is worked on.

@@ -20,6 +20,7 @@ pub(super) mod file;
 mod handle;
 mod heal;
 mod lease;
+mod moved;
 mod open;
 #[cfg(test)]
 pub(crate) mod page_damage;
@@ -35,6 +36,7 @@ mod upkeep;
 mod versions;
 
 pub(super) use self::handle::SqliteStore;
+pub(super) use self::moved::FrozenFile;
 
 use std::fs;
 use std::path::Path;

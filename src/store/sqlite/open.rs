@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
 use super::file::{FileLock, cannot_open, is_there};
+use super::moved::moved_to;
 use super::{backup, rescue};
 use crate::clock::{Clock as _, SystemClock};
 use crate::failpoint;
@@ -201,7 +202,13 @@ fn recognise(conn: &Connection, options: &StoreSettings, known: i64) -> Result<i
     let stamp: String =
         conn.query_row("SELECT value FROM meta WHERE key = 'mode'", [], |r| r.get(0)).map_err(|e| not_read(path, e))?;
     if stamp == options.mode.as_str() {
-        Ok(version)
+        match moved_to(conn).map_err(|e| not_read(path, e))? {
+            None => Ok(version),
+            Some(place) => {
+                let what = format!("it was moved to {place} by `dispatchctl store migrate`: set store.url to that");
+                Err(StoreError::WrongFile { path: path.to_owned(), what })
+            }
+        }
     } else {
         Err(StoreError::OtherMode { path: path.to_owned(), found: stamp, wanted: options.mode.as_str().to_owned() })
     }

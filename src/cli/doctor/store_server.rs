@@ -1,0 +1,56 @@
+//! The server of the store, where it is in a database of one.
+
+use std::time::Duration;
+
+use crate::config::StoreLocation;
+use crate::store::{ServerState, Store};
+
+use super::super::app::App;
+use super::finding::{Findings, bounded};
+
+/// The oldest that is supported by its makers (Nov 2026).
+const OLDEST: u32 = 14;
+/// Between its clock and ours: beyond it due times of one machine are not those of another.
+const APART_MAX: Duration = Duration::from_secs(1);
+
+pub(super) async fn check(app: &App, store: &dyn Store, f: &mut Findings) {
+    let StoreLocation::Postgres(server) = &app.config.store else { return };
+    match bounded(app, store.server()).await {
+        Some(Ok(Some(state))) => judge(app, &state, server.is_async_failover_taken, f),
+        Some(Ok(None)) => {}
+        Some(Err(e)) => f.fail("server", e.to_string(), "see that it runs and can be reached from here"),
+        None => f.fail("server", super::finding::too_long(), "see that it runs and can be reached from here"),
+    }
+}
+
+fn judge(app: &App, state: &ServerState, is_async_failover_taken: bool, f: &mut Findings) {
+    let way = if state.is_encrypted { "TLS" } else { "not encrypted" };
+    let what = format!("PostgreSQL {}, {way}", state.version);
+    if state.major < OLDEST {
+        f.warn("server", what, format!("use PostgreSQL {OLDEST} or newer"));
+    } else {
+        f.ok("server", what);
+    }
+    let (commit, named) = (&state.synchronous_commit, &state.synchronous_standbys);
+    let standbys = state.standbys;
+    if !matches!(commit.as_str(), "on" | "remote_apply") {
+        let next = "let nothing between set synchronous_commit: it is on in each session of this program";
+        f.fail("durability", format!("synchronous_commit is {commit}"), next);
+    } else if standbys > 0 && named.is_empty() && !is_async_failover_taken {
+        let what =
+            format!("{standbys} standby(s), and a commit waits for none: a failover forgets calls and repeats texts");
+        let next = "set synchronous_standby_names = 'ANY 1 (...)' on the server, or store.async_failover = true here";
+        f.fail("durability", what, next);
+    } else {
+        let waits = if named.is_empty() { "waits for no standby".to_owned() } else { format!("waits for {named}") };
+        f.ok("durability", format!("a commit is on disk and {waits} ({standbys} connected)"));
+    }
+    let now = app.clock.now();
+    let apart = state.now.since(now).max(now.since(state.now));
+    let what = format!("{} ms from this machine's", apart.as_millis());
+    if apart > APART_MAX {
+        f.warn("server clock", what, "let both machines keep time by NTP");
+    } else {
+        f.ok("server clock", what);
+    }
+}

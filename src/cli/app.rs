@@ -32,7 +32,7 @@ use super::exit::ExitStatus;
 use super::global::{ConfigNeed, Global, LogFormat};
 use super::location::location_of;
 use super::output::Output;
-use super::report::CliError;
+use super::report::{CliError, check_has_engines};
 
 /// What a command works with.
 pub(crate) struct App {
@@ -200,12 +200,14 @@ impl App {
 
     /// Opens the store for who is about to be its engine, or makes it; damaged indexes are healed first.
     pub(crate) async fn store_of_engine(&self) -> Result<Arc<dyn Store>, CliError> {
+        check_has_engines(self.config.mode, &self.location())?;
         Self::opened(StoreSettings { heals: true, ..self.store_settings(NoStore::Create) }).await
     }
 
     /// Opens the store; blocking work is done off the runtime's threads.
     pub(crate) async fn store(&self, missing: NoStore) -> Result<Arc<dyn Store>, CliError> {
         let location = self.location();
+        check_has_engines(self.config.mode, &location)?;
         if missing == NoStore::Refuse && !store::exists(&location)? {
             store::check(&location)?;
             return Err(CliError::new(ExitStatus::Store, format!("there is no store at {location}"))
@@ -222,6 +224,7 @@ impl App {
     /// The same; none where there is none yet. Where an engine has lost it, that is what there is to say.
     pub(crate) async fn store_if_there(&self) -> Result<Option<Arc<dyn Store>>, CliError> {
         let location = self.location();
+        check_has_engines(self.config.mode, &location)?;
         if store::exists(&location)? {
             return self.store(NoStore::Refuse).await.map(Some);
         }

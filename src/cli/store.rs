@@ -10,7 +10,7 @@ use super::app::{App, NoStore};
 use super::exit::ExitStatus;
 use super::location::location_of;
 use super::output::{Output, Table};
-use super::report::CliError;
+use super::report::{CliError, check_has_engines};
 
 /// Rows that are named.
 const NAMED: usize = 100;
@@ -71,6 +71,7 @@ async fn migrate(to: &str, app: &App, out: &mut Output) -> Result<ExitStatus, Cl
         return Err(CliError::new(ExitStatus::Usage, "the store is not in a file; nothing was changed")
             .hint("name the file with --store sqlite:PATH"));
     }
+    check_has_engines(app.config.mode, &location_of(&place))?;
     let opened = app.store(NoStore::Refuse).await?;
     let _engine = opened.take_lease("store migrate").await?;
     if let Some(row) = opened.unreadable(1).await?.first() {

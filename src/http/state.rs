@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::auth::TokenBook;
-use super::metrics::Metrics;
+use super::metrics::counters::Counters;
 use super::problem::Problem;
 use super::refusals::Refusals;
 use super::request_ids::RequestIds;
@@ -151,7 +151,8 @@ pub struct HttpState {
     /// Questions about who is on call over a long time that are worked on at once.
     pub(super) oncall_work: Arc<Semaphore>,
     pub(super) snapshot: Mutex<Option<HealthCache>>,
-    pub(super) metrics: Metrics,
+    /// What `/metrics` keeps between two scrapes.
+    pub(super) counters: Mutex<Counters>,
     pub(super) closing: CancellationToken,
 }
 
@@ -172,7 +173,7 @@ impl HttpState {
             feeds: Semaphore::new(FEEDS),
             oncall_work: Arc::new(Semaphore::new(ONCALL_WORK)),
             snapshot: Mutex::new(None),
-            metrics: Metrics::new(),
+            counters: Mutex::new(Counters::new()),
             closing: CancellationToken::new(),
             settings,
             core,

@@ -26,7 +26,7 @@ const OTHER: &str = "other";
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Counters {
+pub(in crate::http) struct Counters {
     /// The last entry that was counted; `None`: counting has not begun.
     after: Option<i64>,
     /// By line and level.
@@ -41,7 +41,7 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn new() -> Self {
+    pub(in crate::http) fn new() -> Self {
         let pairs =
             AttemptKind::ALL.iter().flat_map(|kind| AttemptState::ALL.iter().map(move |s| (kind.as_str(), s.as_str())));
         let codes = codes::CODES.iter().map(|info| (info.class.letter(), info.code.to_string()));

@@ -1,7 +1,7 @@
 //! `GET /metrics`: what a monitor watches, in the text format of Prometheus. Read from the store when it is asked for; nothing in it
 //! names a person, a phone, a call or a text. On the full listener alone, by whoever may read everything.
 
-mod counters;
+pub(super) mod counters;
 mod text;
 
 use std::sync::Arc;
@@ -9,7 +9,6 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use tokio::sync::Mutex;
 use tracing::warn;
 
 use crate::config::TokenScope;
@@ -23,24 +22,13 @@ use super::ops::look;
 use super::problem::Problem;
 use super::state::HttpState;
 
-/// What `/metrics` keeps between two scrapes.
-pub(super) struct Metrics {
-    counters: Mutex<Counters>,
-}
-
-impl Metrics {
-    pub(super) fn new() -> Self {
-        Self { counters: Mutex::new(Counters::new()) }
-    }
-}
-
 impl HttpState {
     /// What is written to the log from now on is counted, also before the first scrape.
     ///
     /// # Errors
     /// [`StoreError`]: the first scrape begins to count.
     pub async fn begin_counting(&self) -> Result<(), StoreError> {
-        self.metrics.counters.lock().await.begin(self.core.store.as_ref()).await
+        self.counters.lock().await.begin(self.core.store.as_ref()).await
     }
 }
 
@@ -61,7 +49,7 @@ pub(super) async fn show(State(state): State<Arc<HttpState>>, request: Request) 
         Err(e) => warn!(error = %e, "metrics: alerts cannot be read"),
     }
     on_call(&state, &mut e);
-    let mut counters = state.metrics.counters.lock().await;
+    let mut counters = state.counters.lock().await;
     if let Err(e) = counters.read(state.core.store.as_ref(), &state.core.directory()).await {
         warn!(error = %e, "metrics: the log cannot be read");
     }

@@ -92,7 +92,7 @@ async fn migrate(to: &str, app: &App, out: &mut Output) -> Result<ExitStatus, Cl
     } else {
         let how = if moved.was_copied { "had been copied before and is compared" } else { "are copied and compared" };
         out.chat(&format!("{} rows of {} tables {how}: the store is {place} now", moved.rows, moved.tables));
-        out.note("set store.url to it everywhere, then start `dispatchctl serve`; the file opens no more");
+        out.note("the file opens no more; commands find the store by that URL (store.url, --store)");
     }
     Ok(ExitStatus::Done)
 }

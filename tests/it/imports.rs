@@ -68,7 +68,7 @@ fn use_tree(tokens: &[String], mut at: usize, prefix: &[String], imports: &mut V
             "::" => {}
             "{" => {
                 at += 1;
-                while tokens.get(at).is_some_and(|t| t != "}") {
+                while tokens.get(at).is_some_and(|t| t != "}" && t != ";") {
                     at = use_tree(tokens, at, &path, imports);
                     at += usize::from(tokens.get(at).is_some_and(|t| t == ","));
                 }
@@ -131,7 +131,8 @@ fn read(file: &str, text: &str, children: &BTreeSet<String>) -> Source {
                 at += 1;
                 continue;
             }
-            "use" => {
+            // `use<'a>` in a type captures lifetimes; it imports nothing.
+            "use" if word(at + 1) != "<" => {
                 let mut imports = Vec::new();
                 at = use_tree(&tokens, at + 1, &[], &mut imports);
                 match (public, of_tests) {

@@ -262,6 +262,13 @@ fn each_rule_goes_red_when_it_is_broken() {
     assert_eq!(broken.len(), 2, "{broken:?}");
     let broken = layering(&with("http/broken.rs", "fn f() { crate::cli::run([]); }\n"));
     assert_eq!(broken, ["http/broken.rs: http may not use crate::cli"]);
+    let captures =
+        "fn f<'a>(x: &'a X) -> impl Iterator<Item = u8> + use<'a> { let X { a, b } = x; crate::cli::run([]); }\n";
+    assert_eq!(layering(&with("http/broken.rs", captures)), ["http/broken.rs: http may not use crate::cli"]);
+    assert_eq!(
+        layering(&with("http/broken.rs", "use {crate::cli::run;\n")),
+        ["http/broken.rs: http may not use crate::cli"]
+    );
     assert_eq!(layering(&with("stray/mod.rs", "")).len(), 1);
     assert_eq!(too_long(&with("domain/broken.rs", &"\n".repeat(LINES_MAX + 1))).len(), 1);
     assert_eq!(orphans(&with("domain/broken.rs", "")), ["domain/broken.rs: nothing includes it"]);

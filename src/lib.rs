@@ -53,7 +53,8 @@
 //! # Where something new goes
 //!
 //! - An alert kind: `domain/alert.rs`, and the decision or duty that raises it.
-//! - An alert sink: `gateways/alerts.rs`, its keys in `config/alerts.rs`; `engine/outbox.rs` delivers to it as to the others.
+//! - An alert sink: a file like `gateways/sinks/ntfy.rs`, its keys in `config/sinks.rs`, made in `cli/sinks.rs`; `engine/outbox.rs` delivers to
+//!   it as to the others.
 //! - A kind of event for other systems: `domain/outgoing.rs`; `engine/event_webhooks.rs` reads it from the log and tells it.
 //! - A duty of the engine: a file in `engine/` and a line in `engine/duties.rs`.
 //! - A cell of the shop's rows: `engine/mirror/rows.rs`, its name in `config/types.rs`, and what it holds in

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, AIRTABLE_RATE_MAX, Config, ConfigErrors, Mode, Part, SinkFormat, Sources, Twilio};
+use crate::config::{self, AIRTABLE_RATE_MAX, Config, ConfigErrors, Mode, Part, Sources, Twilio};
 use crate::domain::UnknownPolicy;
 use crate::domain::oncall::DutyOverride;
 use crate::domain::rules::Rules;
@@ -16,11 +16,9 @@ use crate::engine::in_force::{Decides, InForce, Interpreter};
 use crate::engine::links::Links;
 use crate::engine::listener::{EVERY_WITH_WEBHOOK, EVERY_WITHOUT};
 use crate::engine::oncall::kept::KeptCalendars;
-use crate::engine::sink::Sink;
 use crate::engine::synced_contacts::merge::merge;
 use crate::engine::{Bounds, Engine, Scope};
 use crate::gateways::airtable::{AirtableClient, AirtableSettings};
-use crate::gateways::alerts::{TextFormat, WebhookSink};
 use crate::gateways::smtp::SmtpRelay;
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
 use crate::gateways::{MailGateway, MirrorGateway, NoTexts, SmsGateway, VoiceGateway};
@@ -442,20 +440,6 @@ impl App {
             broken: None,
             base: OnceLock::new(),
         }
-    }
-
-    /// Where an engine of this process delivers alerts.
-    pub(crate) fn sinks(&self) -> Result<Vec<Arc<Sink>>, CliError> {
-        let made = self.config.alerts.sinks.iter().map(|sink| {
-            let format = match sink.format {
-                SinkFormat::Slack => TextFormat::Slack,
-                SinkFormat::Plain => TextFormat::Plain,
-            };
-            let made = WebhookSink::new(sink.url.expose().clone(), format, self.config.mode.as_str());
-            let made = made.map_err(|e| CliError::new(ExitStatus::Usage, "an alert sink cannot be used").cause(e))?;
-            Ok(Arc::new(Sink::new(sink.name.clone(), sink.fallback_for.clone(), Arc::new(made))))
-        });
-        made.collect()
     }
 
     /// Whoever fires a step decides whom it names by this process's own settings: without any contacts it would find nobody,

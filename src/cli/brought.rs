@@ -47,7 +47,7 @@ fn all(c: &Config) -> Vec<Brought> {
     let twilio = c.twilio.as_ref();
     let tokens: Vec<String> =
         c.server.tokens.iter().map(|t| format!("{} {:?} {}", t.name, t.scope, secret(&t.token))).collect();
-    let sinks: Vec<String> = c.alerts.sinks.iter().map(|s| s.url.expose().to_string()).collect();
+    let sinks: Vec<String> = c.alerts.sinks.iter().map(|s| s.place.compared()).collect();
     let calendars: Vec<String> =
         c.calendars.iter().map(|at| format!("{} {} {}", at.rotation, at.part, at.place.expose())).collect();
     let text = |v: Option<String>| v.unwrap_or_default();

@@ -1,6 +1,6 @@
 //! What the environment asks of a drill: checked with the configuration, armed when the store is opened, refused in live mode.
 
-use crate::config::{Config, Mode, SecretUrl, Sink, SinkFormat, SinkKind, Sources};
+use crate::config::{Config, Mode, SecretUrl, Sink, SinkFormat, SinkPlace, Sources};
 use crate::domain::alert::Severity;
 use crate::failpoint::{self, Orders, Safeguard};
 
@@ -55,8 +55,8 @@ fn sinks(text: &str) -> Result<Vec<Sink>, CliError> {
         let (name, url) = named.unwrap_or(("drill", text));
         let url = SecretUrl::of_fault_injection(url)
             .ok_or_else(|| refused("DISPATCHCTL_DRILL_SINK is not an http URL on this machine"))?;
-        let (kind, format, min) = (SinkKind::Webhook, SinkFormat::Plain, Severity::Notice);
-        Ok(Sink { name: name.to_owned(), kind, format, min, fallback_for: None, url })
+        let place = SinkPlace::Webhook { url, format: SinkFormat::Plain, signs: Vec::new(), token: None };
+        Ok(Sink { name: name.to_owned(), min: Severity::Notice, fallback_for: None, place })
     };
     text.split_whitespace().map(one).collect()
 }

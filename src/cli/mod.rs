@@ -43,6 +43,7 @@ mod send_outcome;
 mod serve;
 mod settle;
 mod signals;
+mod sinks;
 mod status;
 mod store;
 mod table;

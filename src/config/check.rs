@@ -68,7 +68,7 @@ pub(super) fn config(
     let report = super::report::report(&mut r, &mut root, directory.mail_from.is_some());
     let delivery = delivery(&mut r, &mut root, provider.request_timeout.as_ref());
     warn_of_early_ends(&mut r, &directory, delivery.settle);
-    let alerts = super::alerts::alerts(&mut r, &mut root, &mut test);
+    let alerts = super::alerts::alerts(&mut r, &mut root, &mut test, &smtp);
     let heartbeat = heartbeat(&mut r, &mut root, &mut test);
     let events = super::events::events(&mut r, &mut root, &mut test);
     let mut stand = super::intake_lists::Stand { test: &mut test, sandbox: sandbox_listen };

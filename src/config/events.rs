@@ -10,7 +10,7 @@ use super::types::Part;
 use crate::domain::outgoing::OutgoingKind;
 
 const NAME_FORM: &str = "1 to 40 small letters, digits, dashes and underscores";
-const SECRET_FORM: &str = "whsec_ and base64 of 24 to 64 bytes, as Standard Webhooks write it";
+pub(super) const SECRET_FORM: &str = "whsec_ and base64 of 24 to 64 bytes, as Standard Webhooks write it";
 pub(super) fn events(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> Vec<EventWebhook> {
     let mut all: Vec<EventWebhook> = Vec::new();
     for mut s in r.sections(root, "events").unwrap_or_default() {

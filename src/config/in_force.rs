@@ -29,7 +29,7 @@ fn owner(path: &[&str]) -> Owner {
         ["store" | "server" | "test" | "sandbox" | "test_mode" | "events", ..]
         | ["twilio", "base_url" | "api_key", ..]
         | ["airtable" | "heartbeat" | "smtp", "base_url" | "url" | "url_file", ..]
-        | ["alerts", "sinks", "url" | "url_file", ..]
+        | ["alerts", "sinks", "url" | "url_file" | "command", ..]
         | ["intake", _, "base_url"] => Owner::Process,
         [.., name] if is_secret(path, name.strip_suffix("_file").unwrap_or(name)) => Owner::Process,
         _ => Owner::Store,
@@ -45,7 +45,7 @@ fn is_secret(path: &[&str], name: &str) -> bool {
             | (["store", _], "password")
             | (["server", "tokens", _], "token")
             | (["events", _], "url" | "secret" | "secret_previous")
-            | (["alerts", "sinks", _], "url" | "secret")
+            | (["alerts", "sinks", _], "url" | "secret" | "secret_previous" | "token")
             | (["heartbeat" | "smtp", _], "url")
             | (["rotations", _], "calendar" | "calendar_overrides")
             | (["intake", "retell", _], "api_key")

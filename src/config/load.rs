@@ -10,7 +10,7 @@ use super::read::Reader;
 use super::secrets::SECRET_BYTES_MAX;
 use super::store_types::StoreLocation;
 use super::types::{Config, Mode};
-use super::{alerts, check, env, file, in_force, presets};
+use super::{alerts, check, env, file, in_force, presets, sinks};
 use crate::domain::settings::SettingsRow;
 
 /// Every key with its default and what it means: the weakest layer, and the documentation of the file.
@@ -199,11 +199,26 @@ fn sink_names(sources: &Sources, root: &RawTable) -> Vec<Option<String>> {
     let name = |sink: &RawTable| {
         let given = text(sink, "name").map(|(name, _)| name.trim().to_owned());
         let url = || text(sink, "url").map(|(url, _)| url).or_else(|| by_file(sink));
-        let default = || Some(alerts::default_name(&text(sink, "kind")?.0, &url::Url::parse(url()?.trim()).ok()?));
+        let default = || {
+            let format = text(sink, "format").map_or_else(String::new, |(format, _)| format);
+            let url = url().and_then(|url| url::Url::parse(url.trim()).ok());
+            let program = program(sink);
+            let by = sinks::NamedBy { url: url.as_ref(), format: &format, program: program.as_deref() };
+            sinks::default_name(&text(sink, "kind")?.0, by)
+        };
         let default = if given.is_none() { default() } else { None };
         (given, default)
     };
     alerts::unique_names(in_force::sinks(root).into_iter().map(name).collect())
+}
+
+/// The program that a sink runs.
+fn program(sink: &RawTable) -> Option<String> {
+    let Some(raw::Node { value: raw::Value::List(items), .. }) = sink.get("command") else { return None };
+    match items.first().map(|item| &item.value) {
+        Some(raw::Value::Text(text)) => Some(text.clone()),
+        _ => None,
+    }
 }
 
 /// The sinks of a tree by their names, taken out of it.

@@ -15,10 +15,11 @@ use super::intake_types::CallListPlace;
 use super::origin::{ConfigErrors, ConfigProblem, Origin};
 use super::secret_url::SecretUrl;
 use super::show::ShowRow;
+use super::sink_types::Alerts;
 use super::store_types::StoreLocation;
 use super::voice_types::Voice;
 use crate::domain::PhoneNumber;
-use crate::domain::alert::{Severity, SinkTarget};
+use crate::domain::alert::SinkTarget;
 use crate::domain::reply::Lexicon;
 use crate::domain::settings::Target;
 use crate::domain::team::Directory;
@@ -149,56 +150,6 @@ pub struct Delivery {
     pub resend_pause: Duration,
     /// Whether those who were told hear that it is over.
     pub stand_down: bool,
-}
-
-/// How the text for an alert sink is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SinkFormat {
-    /// As Slack reads it, and what takes its documents.
-    Slack,
-    Plain,
-}
-
-/// The kind of an alert sink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SinkKind {
-    /// A POST of a Slack-compatible text with structured fields.
-    Webhook,
-}
-
-/// Where alerts go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sink {
-    /// What it goes by, unique among the sinks.
-    pub name: String,
-    /// How it is told.
-    pub kind: SinkKind,
-    /// How its text is written.
-    pub format: SinkFormat,
-    /// The least that it is told of.
-    pub min: Severity,
-    /// The sink that it stands in for, and is used only while that fails.
-    pub fallback_for: Option<String>,
-    /// Where; a secret in itself.
-    pub url: SecretUrl,
-}
-
-/// When a person is alarmed.
-#[derive(Debug, Clone)]
-pub struct Alerts {
-    /// So many failed attempts in a row. At least 1.
-    pub consecutive_failures: u32,
-    /// A follow-up fired later than this.
-    pub late_follow_up: Duration,
-    /// Never any in test mode.
-    pub sinks: Vec<Sink>,
-}
-
-impl Alerts {
-    /// The sinks as the store makes rows for them.
-    pub fn targets(&self) -> Vec<SinkTarget> {
-        self.sinks.iter().map(|s| SinkTarget { name: s.name.clone(), min: s.min }).collect()
-    }
 }
 
 /// A dead-man's switch.

@@ -50,12 +50,23 @@ pub enum Next {
     Idle,
 }
 
-/// Decides. Urgent ones go first, then what waits for longest.
+/// What waits, in the order in which it is told: urgent ones first, then what waits for longest.
+fn ordered(waiting: &[Waiting]) -> Vec<(usize, &Waiting)> {
+    let mut order: Vec<(usize, &Waiting)> = waiting.iter().enumerate().collect();
+    order.sort_by_key(|(place, w)| (w.kind.severity() != Severity::Page, w.over, w.since, *place));
+    order
+}
+
+/// Decides for a sink whose receiver groups alerts itself: each by itself, however many there are.
+pub fn next_alone(waiting: &[Waiting]) -> Next {
+    ordered(waiting).first().map_or(Next::Idle, |(place, _)| Next::Message(vec![*place]))
+}
+
+/// Decides.
 pub fn next(waiting: &[Waiting], sent: &[SentMessage], now: Timestamp) -> Next {
     let in_window = |m: &&SentMessage| m.at <= now && now.since(m.at) < WINDOW;
     let recent: Vec<SentMessage> = sent.iter().filter(in_window).copied().collect();
-    let mut order: Vec<(usize, &Waiting)> = waiting.iter().enumerate().collect();
-    order.sort_by_key(|(place, w)| (w.kind.severity() != Severity::Page, w.over, w.since, *place));
+    let order = ordered(waiting);
     let mut of_kind: BTreeMap<AlertKind, usize> = BTreeMap::new();
     for w in waiting {
         *of_kind.entry(w.kind).or_default() += 1;
@@ -174,6 +185,15 @@ mod tests {
         assert_eq!(next(&all[7..10], &sent, at(1)), Next::Message((0..3).collect()), "the ends");
         assert_eq!(next(&all[10..], &sent, at(1)), Next::Message((0..7).collect()));
         assert_eq!(next(&[], &sent, at(1)), Next::Idle);
+    }
+
+    #[test]
+    fn a_sink_that_groups_itself_is_told_of_each_and_pages_first() {
+        let mut all = waiting(AlertKind::LateFollowUp, 300, 0);
+        all.extend(waiting(AlertKind::Exhausted, 1, 1));
+        assert_eq!(next_alone(&all), Next::Message(vec![300]));
+        assert_eq!(next_alone(&all[..300]), Next::Message(vec![0]));
+        assert_eq!(next_alone(&[]), Next::Idle);
     }
 
     #[test]

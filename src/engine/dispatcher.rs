@@ -490,6 +490,7 @@ impl One {
             subject: subject.to_owned(),
             text: text.to_owned(),
             html: mail::html(&a.body),
+            thread: None,
         };
         match relay.submit(&message).await {
             Ok(said) => SendOutcome::Relayed { said },

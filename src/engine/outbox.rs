@@ -8,13 +8,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
 use crate::domain::Timestamp;
-use crate::domain::alert::AlertKey;
+use crate::domain::alert::{AlertKey, Severity};
 use crate::domain::bulk::{self, Next};
 use crate::failpoint;
-use crate::gateways::{AlertNotice, SinkError};
+use crate::gateways::{AlertMessage, AlertNotice, SinkError};
 use crate::store::{AlertTask, NotDelivered, SinkState, StoreError};
 
 use super::apply::Core;
@@ -65,7 +66,9 @@ pub async fn pass(engine: &Engine, sink: &Sink) -> Result<Option<Timestamp>, Sto
         core.store.alerts_dropped(&sink.name, unwanted).await?;
     }
     let waiting: Vec<bulk::Waiting> = wanted.now.iter().map(AlertTask::waiting).collect();
-    match bulk::next(&waiting, &state.sent, now) {
+    let next =
+        if sink.gateway.groups_itself() { bulk::next_alone(&waiting) } else { bulk::next(&waiting, &state.sent, now) };
+    match next {
         Next::Message(places) => {
             let tasks: Vec<AlertTask> = places.iter().filter_map(|p| wanted.now.get(*p)).cloned().collect();
             deliver(core, sink, &state, tasks).await?;
@@ -136,12 +139,13 @@ async fn deliver(core: &Core, sink: &Sink, state: &SinkState, tasks: Vec<AlertTa
         warn!(sink = sink.name, error = %e, "a sink is told although that cannot be noted first");
     }
     failpoint::hit("alert.claimed");
-    let notices: Vec<AlertNotice> = tasks.iter().map(notice).collect();
-    let outcome = sink.gateway.deliver(&notices).await;
+    let message =
+        AlertMessage { id: message_id(&tasks), at: core.clock.now(), notices: tasks.iter().map(notice).collect() };
+    let outcome = sink.gateway.deliver(&message).await;
     failpoint::hit("alert.told");
     let now = core.clock.now();
     match outcome {
-        Ok(()) => {
+        Ok(_) => {
             sink.keep_unrecorded(tasks, now);
             sink.record(core).await;
         }
@@ -178,11 +182,23 @@ pub(super) fn pause(failures: u32) -> Duration {
     PAUSE_FIRST.saturating_mul(1 << failures.min(8)).min(PAUSE_MAX)
 }
 
+/// The same for the same alerts in the same state, whoever asks and however often.
+fn message_id(tasks: &[AlertTask]) -> String {
+    let mut states: Vec<String> =
+        tasks.iter().map(|t| format!("{} {} {}", t.line.key, t.since.as_millis(), t.version)).collect();
+    states.sort();
+    let hash: String = Sha256::digest(states.join("\n")).iter().take(16).map(|b| format!("{b:02x}")).collect();
+    format!("alert_{hash}")
+}
+
 fn notice(task: &AlertTask) -> AlertNotice {
+    let wakes = task.line.key.kind().severity() == Severity::Page;
     AlertNotice {
         key: task.line.key.clone(),
         call: task.line.call.clone(),
         reference: task.line.reference.clone(),
+        accepted_at: task.accepted_at,
+        issue: task.issue.clone().filter(|_| wakes),
         message: task.line.message.clone(),
         raised_at: task.line.raised_at,
         resolved_at: task.resolved_at,

@@ -123,6 +123,7 @@ async fn send(engine: &Engine, report: ReportMail) -> Result<(), crate::store::S
         subject: report.subject.clone(),
         text: report.body.clone(),
         html: report.html.clone(),
+        thread: None,
     };
     let (state, said, next_at) = match relay.submit(&message).await {
         Ok(said) => (ReportState::Sent, said, now),

@@ -14,7 +14,7 @@ use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKind};
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
-use crate::gateways::AlertNotice;
+use crate::gateways::{AlertMessage, AlertNotice};
 use crate::store::StoreError;
 
 use super::Engine;
@@ -126,6 +126,8 @@ async fn deliver(engine: &Arc<Engine>, alarm: &Arc<Alarm>, boot: Duration) {
         key: AlertKind::Store.into(),
         call: None,
         reference: None,
+        accepted_at: None,
+        issue: None,
         message: message(&state),
         raised_at,
         resolved_at: None,
@@ -151,10 +153,12 @@ async fn deliver(engine: &Arc<Engine>, alarm: &Arc<Alarm>, boot: Duration) {
 }
 
 async fn ask(engine: Arc<Engine>, alarm: Arc<Alarm>, (sink, times): (Arc<Sink>, u32), notice: AlertNotice) {
-    let outcome = sink.gateway.deliver(&[notice]).await;
+    let id = format!("alert_store_{}", notice.raised_at.as_millis());
+    let message = AlertMessage { id, at: engine.core.clock.now(), notices: vec![notice] };
+    let outcome = sink.gateway.deliver(&message).await;
     let now = engine.core.clock.boot();
     let delivery = match outcome {
-        Ok(()) => AlarmDelivery::Delivered,
+        Ok(_) => AlarmDelivery::Delivered,
         Err(e) => {
             warn!(sink = sink.name, why = e.why, "an alert was not delivered; it is tried again");
             let pause = outbox::pause(times).max(e.retry_after.unwrap_or_default());

@@ -9,13 +9,14 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, Mac as _};
-use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
+use reqwest::{RequestBuilder, StatusCode};
 use sha2::Sha256;
 use url::Url;
 
 use super::exchange::{self, Failure};
 use super::{EventPost, EventReceiver, EventRefusal};
+use crate::domain::Timestamp;
 
 /// The longest that one POST takes.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -47,19 +48,21 @@ pub fn signature(key: &[u8], id: &str, unix_seconds: i64, body: &str) -> String 
     format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()))
 }
 
+/// The headers that sign this body: `id` is the same at every try, `at` is the time of this one.
+pub(super) fn signed(request: RequestBuilder, keys: &[Vec<u8>], id: &str, at: Timestamp, body: &str) -> RequestBuilder {
+    let seconds = at.as_millis().div_euclid(1000);
+    let signatures: Vec<String> = keys.iter().map(|key| signature(key, id, seconds, body)).collect();
+    request
+        .header("webhook-id", id)
+        .header("webhook-timestamp", seconds)
+        .header("webhook-signature", signatures.join(" "))
+}
+
 #[async_trait]
 impl EventReceiver for SignedWebhook {
     async fn deliver(&self, post: &EventPost) -> Result<(), EventRefusal> {
-        let seconds = post.at.as_millis().div_euclid(1000);
-        let signed: Vec<String> = self.keys.iter().map(|key| signature(key, &post.id, seconds, &post.body)).collect();
-        let request = self
-            .client
-            .post(self.url.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .header("webhook-id", &post.id)
-            .header("webhook-timestamp", seconds)
-            .header("webhook-signature", signed.join(" "))
-            .body(post.body.clone());
+        let request = self.client.post(self.url.clone()).header(CONTENT_TYPE, "application/json");
+        let request = signed(request, &self.keys, &post.id, post.at, &post.body).body(post.body.clone());
         match exchange::exchange(request, ANSWER_MAX).await {
             Ok(answer) => judged(answer.status, answer.retry_after),
             // The status says enough.
@@ -86,7 +89,6 @@ mod tests {
 
     use super::*;
     use crate::config::key_of;
-    use crate::domain::Timestamp;
 
     /// The vectors of `facts/operations.md` §4.
     #[test]

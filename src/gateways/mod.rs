@@ -1,7 +1,6 @@
 //! The outside world as the engine sees it: traits, and the three meanings that a failure can have.
 
 pub(crate) mod airtable;
-pub(crate) mod alerts;
 pub(crate) mod calendar;
 pub(crate) mod event_webhook;
 mod exchange;
@@ -10,6 +9,7 @@ pub(crate) mod mirror;
 mod no_texts;
 pub(crate) mod phone_calls;
 mod provider_clock;
+pub(crate) mod sinks;
 pub(crate) mod smtp;
 #[cfg(test)]
 mod smtp_tests;
@@ -231,6 +231,8 @@ pub struct Mail {
     pub subject: String,
     pub text: String,
     pub html: String,
+    /// Mails of one thread name the same one here, which was itself never sent.
+    pub thread: Option<String>,
 }
 
 impl std::fmt::Debug for Mail {
@@ -292,12 +294,27 @@ pub struct AlertNotice {
     pub key: AlertKey,
     pub call: Option<CallId>,
     pub reference: Option<CallRef>,
+    /// When its call was accepted.
+    pub accepted_at: Option<Timestamp>,
+    /// What the caller said: for an alert that wakes somebody alone.
+    pub issue: Option<String>,
     /// What happened and what to do; no text of a message, phones masked but for a caller who is to be called back.
     pub message: String,
     /// Since when.
     pub raised_at: Timestamp,
     /// Since when it is over; `None`: it is not.
     pub resolved_at: Option<Timestamp>,
+}
+
+/// One message to a sink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertMessage {
+    /// The same at every try of the same alerts in the same state: repeats are harmless by it.
+    pub id: String,
+    /// When this try is made.
+    pub at: Timestamp,
+    /// One alert, or several of one kind that are all raised or all over.
+    pub notices: Vec<AlertNotice>,
 }
 
 /// Why a sink was not told.
@@ -314,11 +331,15 @@ pub struct SinkError {
 /// Where alerts are delivered. No method retries.
 #[async_trait]
 pub trait AlertSink: Send + Sync {
-    /// Delivers one message: one alert, or several of one kind that are all raised or all over.
+    /// Delivers one message; what its receiver answered, for a person.
     ///
     /// # Errors
     /// [`SinkError`].
-    async fn deliver(&self, notices: &[AlertNotice]) -> Result<(), SinkError>;
+    async fn deliver(&self, message: &AlertMessage) -> Result<String, SinkError>;
+    /// Whether its receiver groups alerts by their keys, so that it is told of each by itself, also of many.
+    fn groups_itself(&self) -> bool {
+        false
+    }
 }
 
 /// One event as its receiver is told of it.

@@ -94,7 +94,12 @@ impl SmtpRelay {
             |what: &str| MailError::Refused { whose: MailRefusal::Content, why: format!("{what} cannot be written") };
         let address = |a: &MailAddress| a.as_str().parse::<Address>().map_err(|_| bad("an address"));
         let (from, to) = (address(&self.from)?, address(&mail.to)?);
-        let message = Message::builder()
+        let mut message = Message::builder();
+        if let Some(thread) = &mail.thread {
+            let root = format!("<{thread}@{}>", self.from.domain());
+            message = message.in_reply_to(root.clone()).references(root);
+        }
+        let message = message
             .from(Mailbox::new(mail.from_name.clone(), from.clone()))
             .to(Mailbox::new(None, to.clone()))
             .subject(mail.subject.clone())

@@ -47,6 +47,7 @@ fn mail() -> Mail {
         subject: "7K3Q-1 Acmé: no heat".to_owned(),
         text: "Issue: no heat\n.\nCaller: Jo".to_owned(),
         html: "<p>no heat</p>".to_owned(),
+        thread: Some("thread_7".to_owned()),
     }
 }
 
@@ -66,6 +67,8 @@ async fn a_mail_that_is_taken_says_who_sent_it_once_and_in_both_forms() {
         "MAIL FROM:<dispatch@example.com>",
         "RCPT TO:<sam@example.com>",
         "Message-ID: <att_7@example.com>",
+        "References: <thread_7@example.com>",
+        "In-Reply-To: <thread_7@example.com>",
         "Auto-Submitted: auto-generated",
         "text/plain",
         "text/html",

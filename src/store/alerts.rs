@@ -26,6 +26,10 @@ pub struct AlertTask {
     pub attempts: u32,
     /// Whether the sink was told that it is raised, or may have been.
     pub may_be_known: bool,
+    /// When its call was accepted.
+    pub accepted_at: Option<Timestamp>,
+    /// What the caller said.
+    pub issue: Option<String>,
 }
 
 impl AlertTask {

@@ -310,14 +310,44 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
     ),
     ("store in memory", "[store]\nurl = \"sqlite::memory:\"", &["store.url", "must be a file"]),
     (
-        "sink of later",
-        "[[alerts.sinks]]\nkind = \"smtp\"\nurl = \"https://x.example/hush\"",
-        &["dispatchctl.toml:2", "alerts.sinks[0].kind", "later", "webhook"],
+        "sink of no kind",
+        "[[alerts.sinks]]\nkind = \"pigeon\"\nurl = \"https://x.example/hush\"",
+        &["dispatchctl.toml:2", "alerts.sinks[0].kind", "none of the words", "webhook"],
     ),
     (
-        "format of later",
-        "[[alerts.sinks]]\nkind = \"webhook\"\nurl = \"https://x.example/hush\"\nformat = \"teams\"",
-        &["dispatchctl.toml:4", "alerts.sinks[0].format", "later", "plain"],
+        "format that is none",
+        "[[alerts.sinks]]\nkind = \"webhook\"\nurl = \"https://x.example/hush\"\nformat = \"irc\"",
+        &["dispatchctl.toml:4", "alerts.sinks[0].format", "none of the words", "teams"],
+    ),
+    (
+        "pagerduty without its key",
+        "[[alerts.sinks]]\nkind = \"webhook\"\nformat = \"pagerduty\"",
+        &["dispatchctl.toml:1", "alerts.sinks[0].token", "is missing", "routing key"],
+    ),
+    (
+        "a routing key for a chat",
+        "[[alerts.sinks]]\nkind = \"webhook\"\nurl = \"https://x.example/hush\"\ntoken = \"hush-key\"",
+        &["dispatchctl.toml:4", "alerts.sinks[0].token"],
+    ),
+    (
+        "a push to no topic",
+        "[[alerts.sinks]]\nkind = \"ntfy\"\nurl = \"https://hush.example/\"",
+        &["dispatchctl.toml:3", "alerts.sinks[0].url", "names no topic", "ntfy.sh/TOPIC"],
+    ),
+    (
+        "a command that is none",
+        "[[alerts.sinks]]\nkind = \"command\"\ncommand = []",
+        &["dispatchctl.toml:1", "alerts.sinks[0].command", "is missing", "a program"],
+    ),
+    (
+        "mails without a relay",
+        "[[alerts.sinks]]\nkind = \"smtp\"\nto = [\"owner@example.com\"]",
+        &["dispatchctl.toml:1", "smtp.from", "alerts.sinks[0] tells by mail"],
+    ),
+    (
+        "a secret that signs nothing",
+        "[[alerts.sinks]]\nkind = \"webhook\"\nurl = \"https://x.example/hush\"\nsecret = \"whsec_hush\"",
+        &["dispatchctl.toml:4", "alerts.sinks[0].secret", "whsec_ and base64"],
     ),
     (
         "severity that is none",

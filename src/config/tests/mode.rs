@@ -25,6 +25,10 @@ fn what_the_file_points_at_is_replaced_and_said() {
         "server.public_url",
         "alerts.sinks[0]",
         "alerts.sinks[1]",
+        "alerts.sinks[2]",
+        "alerts.sinks[3]",
+        "alerts.sinks[4]",
+        "alerts.sinks[5]",
         "heartbeat.url",
         "smtp.url",
         "events[0]",
@@ -33,7 +37,7 @@ fn what_the_file_points_at_is_replaced_and_said() {
         assert!(said.contains(&format!("{key} (dispatchctl.toml:")), "{key} in\n{said}");
     }
     assert_eq!(c.smtp.as_ref().map(|url| url.expose().as_str()), Some("smtp://127.0.0.1:4011"));
-    assert_eq!(c.replaced.len(), 10, "{said}");
+    assert_eq!(c.replaced.len(), 14, "{said}");
     for row in c.shown() {
         assert!(!row.value.contains("example.com"), "{row:?}");
     }

@@ -14,6 +14,10 @@ const SECRETS: &[&str] = &[
     "sample-api-secret",
     "sample-airtable-token",
     "sample-hook-secret",
+    "c2FtcGxlLXNpZ25pbmcta2V5LW9mLWFsZXJ0cw",
+    "sample-routing-key",
+    "sample-ntfy-topic",
+    "sample-ntfy-token",
     "sample-events-path",
     "c2FtcGxlLXNpZ25pbmcta2V5LW9mLWV2ZW50cw",
     "sample-ping-secret",
@@ -54,6 +58,7 @@ fn nothing_that_is_printed_holds_a_secret() {
     assert_eq!(value("twilio.auth_token"), Some("****"));
     assert_eq!(value("contacts[0].phone"), Some("+1949•••0101"));
     assert_eq!(value("alerts.sinks[0].url"), Some("https://hooks.example.com/****"));
+    assert_eq!((value("alerts.sinks[1].secret"), value("alerts.sinks[2].token")), (Some("****"), Some("****")));
 }
 
 #[test]

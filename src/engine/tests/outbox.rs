@@ -12,7 +12,7 @@ use crate::domain::event::Event;
 use crate::engine::Engine;
 use crate::engine::outbox;
 use crate::engine::sink::Sink;
-use crate::gateways::{AlertNotice, AlertSink, SinkError};
+use crate::gateways::{AlertMessage, AlertSink, SinkError};
 use crate::testing::{World, office, secs};
 
 /// What a sink of the tests does with a message.
@@ -61,13 +61,13 @@ impl RecordingSink {
 
 #[async_trait]
 impl AlertSink for RecordingSink {
-    async fn deliver(&self, notices: &[AlertNotice]) -> Result<(), SinkError> {
+    async fn deliver(&self, message: &AlertMessage) -> Result<String, SinkError> {
         *self.asked.lock().expect("lock") += 1;
         self.signal.notify_one();
         let mood = self.mood.lock().expect("lock").clone();
         let error = |surely, retry_after| SinkError { why: "away".into(), surely, retry_after };
         let take = || {
-            let named = notices.iter().map(|n| (n.key.to_string(), n.resolved_at.is_some())).collect();
+            let named = message.notices.iter().map(|n| (n.key.to_string(), n.resolved_at.is_some())).collect();
             self.messages.lock().expect("lock").push(named);
         };
         match mood {
@@ -80,7 +80,7 @@ impl AlertSink for RecordingSink {
             Mood::Busy(wait) => return Err(error(true, Some(wait))),
             Mood::Hangs => std::future::pending().await,
         }
-        Ok(())
+        Ok("taken".to_owned())
     }
 }
 

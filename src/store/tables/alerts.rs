@@ -24,7 +24,9 @@ const MESSAGES_KEPT_MS: i64 = 600_000;
 
 pub(in crate::store) const DUE: &str = "SELECT a.key, a.call_id, a.message, a.raised_at, a.resolved_at,
         (SELECT reference FROM calls WHERE id = a.call_id), o.version, o.since, o.attempts,
-        EXISTS (SELECT 1 FROM alert_receivers r WHERE r.sink = o.sink AND r.key = o.key)
+        EXISTS (SELECT 1 FROM alert_receivers r WHERE r.sink = o.sink AND r.key = o.key),
+        (SELECT accepted_at FROM calls WHERE id = a.call_id),
+        (SELECT CASE WHEN json_valid(data) THEN json_extract(data, '$.issueSummary') END FROM calls WHERE id = a.call_id)
     FROM outbox o INDEXED BY outbox_alerts JOIN alerts a ON a.key = o.key
     WHERE o.sink = ?1 AND o.sink <> 'mirror' AND o.parked_at IS NULL AND o.next_at <= ?2 ORDER BY o.next_at LIMIT ?3";
 pub(in crate::store) const NEXT: &str = "SELECT next_at FROM outbox INDEXED BY outbox_alerts
@@ -69,6 +71,8 @@ fn task_from(row: Row<'_>) -> Result<AlertTask, StoreError> {
         since: Timestamp::from_millis(row.get(7)?),
         attempts: row.get(8)?,
         may_be_known: row.get(9)?,
+        accepted_at: row.get::<Option<i64>>(10)?.map(Timestamp::from_millis),
+        issue: row.get(11)?,
     })
 }
 

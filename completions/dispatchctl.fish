@@ -56,6 +56,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "settle" -d 
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "verify-events" -d 'Compare every dispatch event with Airtable by reading back, and mend it'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "follow-up" -d 'Show what is due, fire it by hand, or stop it'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "recover" -d 'After a restart: find what should run and does not, and see to it'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "alerts" -d 'Show what a person must look at, say that somebody has, or try the sinks'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "breaker" -d 'Show senders that are not used because they fail, and use one again'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "contacts" -d 'Show who can be told, and clear an opt-out'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "oncall" -d 'Show who would be told, for a line and level'
@@ -439,6 +440,83 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l test
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -f -a "list" -d 'Show every alert that is in force, and how each sink does (this is also done where nothing is said)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -f -a "ack" -d 'Say that a person has seen an alert: no sink is told of it again, but of its end'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -f -a "test" -d 'Send a real alert through each sink, and show what it answers'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from list" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from list" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from list" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from list" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from list" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from list" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from list" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from ack" -l by -d 'In whose name [default: the user of this system]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from ack" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from ack" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from ack" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from ack" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from ack" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from ack" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from ack" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from ack" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from ack" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from ack" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from ack" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from ack" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from test" -l by -d 'In whose name [default: the user of this system]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from test" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from test" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from test" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from test" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from test" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from test" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from test" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from test" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from test" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from test" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
@@ -880,6 +958,7 @@ json\t'One object a line'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
 own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l fix -d 'Create the tables and fields that Airtable\'s base lacks'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l alerts -d 'Send a real alert through each sink'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l write-probe -d 'Write a marked row to Airtable, read it back and delete it'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -s v -l verbose -d 'More words in the log (-vv: even more)'

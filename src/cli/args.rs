@@ -8,8 +8,8 @@ use crate::telemetry::Usual;
 use super::drills;
 use super::global::{ConfigNeed, Global, SettingsOf};
 use super::{
-    breaker, completions, config, contacts, decide, doctor, follow_up, init, log, night, oncall, recover, send, serve,
-    settle, status, store, verify_events,
+    alerts, breaker, completions, config, contacts, decide, doctor, follow_up, init, log, night, oncall, recover, send,
+    serve, settle, status, store, verify_events,
 };
 
 /// Emergency dispatch by SMS that cannot lose a message or a follow-up.
@@ -52,6 +52,8 @@ pub(crate) enum Command {
     FollowUp(follow_up::Args),
     /// After a restart: find what should run and does not, and see to it
     Recover(recover::Args),
+    /// Show what a person must look at, say that somebody has, or try the sinks
+    Alerts(alerts::Args),
     /// Show senders that are not used because they fail, and use one again
     Breaker(breaker::Args),
     /// Show who can be told, and clear an opt-out
@@ -107,6 +109,7 @@ impl Command {
             Self::Note(args) => args.by(),
             Self::Settle(args) => args.by(),
             Self::FollowUp(args) => args.by(),
+            Self::Alerts(args) => args.by(),
             Self::Breaker(args) => args.by(),
             Self::Contacts(args) => args.by(),
             Self::Oncall(args) => args.by(),

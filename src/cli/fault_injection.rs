@@ -56,7 +56,7 @@ fn sinks(text: &str) -> Result<Vec<Sink>, CliError> {
         let url = SecretUrl::of_fault_injection(url)
             .ok_or_else(|| refused("DISPATCHCTL_DRILL_SINK is not an http URL on this machine"))?;
         let place = SinkPlace::Webhook { url, format: SinkFormat::Plain, signs: Vec::new(), token: None };
-        Ok(Sink { name: name.to_owned(), min: Severity::Notice, fallback_for: None, place })
+        Ok(Sink { name: name.to_owned(), min: Severity::Notice, fallback_for: None, repeat: None, place })
     };
     text.split_whitespace().map(one).collect()
 }

@@ -1,5 +1,6 @@
 //! The command line: the clap tree, one match, and the wiring of what commands share.
 
+mod alerts;
 mod app;
 mod args;
 mod breaker;
@@ -157,6 +158,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Recover(args) => Box::pin(recover::run(args, app, out)).await,
         Command::VerifyEvents(args) => Box::pin(verify_events::run(args, app, out)).await,
         Command::FollowUp(args) => follow_up::run(args, &app, out).await,
+        Command::Alerts(args) => Box::pin(alerts::run(args, &app, out)).await,
         Command::Breaker(args) => breaker::run(args, &app, out).await,
         Command::Contacts(args) => contacts::run(args, &app, out).await,
         Command::Oncall(args) => oncall::run(args, &app, out).await,

@@ -25,7 +25,9 @@ impl App {
             let gateway = self.sink_gateway(&sink.place).map_err(|why| {
                 CliError::new(ExitStatus::Usage, format!("the alert sink {} cannot be used", sink.name)).cause(why)
             })?;
-            Ok(Arc::new(Sink::new(sink.name.clone(), sink.fallback_for.clone(), gateway)))
+            let mut made = Sink::new(sink.name.clone(), sink.fallback_for.clone(), gateway);
+            (made.repeat, made.wakes) = (sink.repeat, sink.place.wakes());
+            Ok(Arc::new(made))
         });
         made.collect()
     }

@@ -14,9 +14,11 @@ use crate::engine::apply::Core;
 use crate::engine::json;
 use crate::store::Holder;
 use crate::store::{
-    AlertLine, CallFilter, CallLine, CallStory, DueLine, EngineRow, FailureLine, Figures, OptOutLine, Unreadable,
+    AlertLine, CallFilter, CallLine, CallStory, DueLine, EngineRow, FailureLine, Figures, OptOutLine, SinkLine,
+    Unreadable,
 };
 
+use super::alerts::{alert_document, sink_document, sinks_table};
 use super::app::{App, NoStore};
 use super::decide::call_named;
 use super::engine::{Engine, Rest};
@@ -197,6 +199,7 @@ struct Overview {
     more_due: bool,
     failures: Vec<FailureLine>,
     alerts: Vec<AlertLine>,
+    sinks: Vec<SinkLine>,
     opt_outs: Vec<OptOutLine>,
     skipped_rows: Vec<Unreadable>,
 }
@@ -229,6 +232,7 @@ async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> 
         more_due: false,
         failures: store.failures(now.minus(DAY)).await?,
         alerts: store.alerts().await?,
+        sinks: store.sink_lines().await?,
         opt_outs: store.opt_outs().await?,
         skipped_rows: Vec::new(),
     };
@@ -326,10 +330,7 @@ fn document(o: &Overview, app: &App, out: &Output) -> Value {
     let failures = o.failures.iter().map(|f| {
         json!({ "code": f.code, "class": class_word(codes::class_of(f.code)), "name": f.code.map(codes::name_of), "count": f.count, "lastAt": f.last_at, "result": f.result })
     });
-    let alerts = o
-        .alerts
-        .iter()
-        .map(|a| json!({ "key": a.key, "kind": a.key.kind().name(), "severity": a.key.kind().severity().as_str(), "callId": a.call, "reference": a.reference, "message": a.message, "raisedAt": a.raised_at }));
+    let alerts = o.alerts.iter().map(alert_document);
     let due = o.due.iter().map(|d| line_json(d, &who(&d.call, d.due, &o.opt_outs, app), now));
     let mut doc = Map::new();
     doc.insert("engine".into(), json!(engine));
@@ -340,6 +341,7 @@ fn document(o: &Overview, app: &App, out: &Output) -> Value {
     doc.insert("due".into(), due.collect());
     doc.insert("failures".into(), failures.collect());
     doc.insert("alerts".into(), alerts.collect());
+    doc.insert("sinks".into(), o.sinks.iter().map(sink_document).collect());
     if !o.skipped_rows.is_empty() {
         let rows = o.skipped_rows.iter().map(|u| json!({ "row": u.row, "callId": u.call, "why": u.why }));
         doc.insert("unreadable".into(), rows.collect());
@@ -383,6 +385,7 @@ fn show(o: &Overview, app: &App, out: &mut Output) {
         out.line(&format!("settings {} in force since {}, by {}{by}", row.number, out.time(row.at), row.role));
     }
     section("alerts", &alerts_table(o, app.clock.now(), out), None, out);
+    section("sinks of alerts", &sinks_table(&o.sinks, app.clock.now(), out), None, out);
     section("cannot be read: see `dispatchctl recover --dry-run`", &left_out_table(o), None, out);
     section("calls", &calls, Some(&empty), out);
     if let Some(cut) = &o.cut {

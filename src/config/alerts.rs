@@ -9,6 +9,9 @@ use super::sinks::{NAME, SinkDraft, draft};
 use super::smtp::SmtpSection;
 use super::test_mode::TestMode;
 
+/// What is said where no sink can wake anybody while the provider of texts is away.
+pub const WAKES_NOBODY: &str = "alerts.sinks has none that wakes somebody without Twilio: name an ntfy topic, a webhook or a command (a mail wakes nobody)";
+
 pub(super) fn alerts(r: &mut Reader, root: &mut Section, test: &mut TestMode, relay: &SmtpSection) -> Alerts {
     let mut s = r.section(root, "alerts");
     let consecutive_failures = r.integer(&mut s, "consecutive_failures", 1..=1_000_000).map_or(1, |f| f.value);
@@ -21,6 +24,9 @@ pub(super) fn alerts(r: &mut Reader, root: &mut Section, test: &mut TestMode, re
     check_fallbacks(r, &drafts);
     if !given && !test.on {
         r.warnings.push("alerts.sinks is empty: nobody is told when a person must act".into());
+    }
+    if given && !test.on && !drafts.iter().any(|d| d.wakes) {
+        r.warnings.push(WAKES_NOBODY.into());
     }
     let sinks = if test.on { Vec::new() } else { drafts.into_iter().filter_map(SinkDraft::finish).collect() };
     Alerts { consecutive_failures, late_follow_up, sinks }

@@ -61,6 +61,7 @@ mod voice_types;
 
 pub use airtable_types::*;
 pub use airtable_words::{AVAILABLE, AWAY, AirtableValues, DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD, ValueMap};
+pub use alerts::WAKES_NOBODY;
 pub use calendar_types::{CalendarAt, CalendarPlace};
 pub use env::{Sources, no_color, unknown_time_zone, user_name};
 pub use event_types::key_of;

@@ -79,6 +79,14 @@ pub enum SinkPlace {
 }
 
 impl SinkPlace {
+    /// Whether it can wake somebody, and not by the provider of texts: a mail wakes nobody.
+    pub fn wakes(&self) -> bool {
+        match self {
+            Self::Webhook { .. } | Self::Ntfy { .. } | Self::Command(_) => true,
+            Self::Mail { .. } => false,
+        }
+    }
+
     /// Its secrets and addresses, for comparing alone.
     pub fn compared(&self) -> String {
         let text = |s: &SinkSecret| s.0.expose_secret().to_owned();
@@ -104,6 +112,8 @@ pub struct Sink {
     pub min: Severity,
     /// The sink that it stands in for, and is used only while that fails.
     pub fallback_for: Option<String>,
+    /// How often it is told again of what must wake somebody and nobody has seen.
+    pub repeat: Option<Duration>,
     pub place: SinkPlace,
 }
 

@@ -1,8 +1,11 @@
 //! One of `[[alerts.sinks]]`: its kind, and what that kind needs.
 
+use std::time::Duration;
+
 use super::event_types::key_of;
 use super::events::SECRET_FORM;
 use super::known::why;
+use super::limits::DAY;
 use super::origin::Origin;
 use super::people::MAIL_FORM;
 use super::read::{Found, Reader, Section};
@@ -17,6 +20,9 @@ use crate::domain::mail::MailAddress;
 
 pub(super) const NAME: &str = "1 to 40 visible characters, one name a sink";
 const NAME_MAX: usize = 40;
+/// How often a sink is told again of what must wake somebody, where nothing is said.
+const REPEAT: Duration = Duration::from_secs(30 * 60);
+const REPEAT_MIN: Duration = Duration::from_secs(60);
 /// Keys of one kind or another; of a secret its `_file` twin too.
 const OF_SOME_KIND: &[&str] = &[
     "format",
@@ -58,6 +64,13 @@ impl SinkKind {
             Self::Smtp => "smtp",
         }
     }
+
+    const fn wakes(self) -> bool {
+        match self {
+            Self::Webhook | Self::Ntfy | Self::Command => true,
+            Self::Smtp => false,
+        }
+    }
 }
 
 /// A sink as it was read, before it is compared with the others.
@@ -68,14 +81,17 @@ pub(super) struct SinkDraft {
     /// Its name, once it has one.
     pub(super) called: Option<String>,
     pub(super) fallback_for: Option<Found<String>>,
+    /// Whether it can wake somebody, and not by the provider of texts: a mail wakes nobody.
+    pub(super) wakes: bool,
     min: Severity,
+    repeat: Option<Duration>,
     place: Option<SinkPlace>,
 }
 
 impl SinkDraft {
     pub(super) fn finish(self) -> Option<Sink> {
         let fallback_for = self.fallback_for.map(|f| f.value);
-        Some(Sink { name: self.called?, min: self.min, fallback_for, place: self.place? })
+        Some(Sink { name: self.called?, min: self.min, fallback_for, repeat: self.repeat, place: self.place? })
     }
 }
 
@@ -86,6 +102,7 @@ pub(super) fn draft(r: &mut Reader, mut s: Section, test: &mut TestMode, relay: 
     let kind = r.choice(&mut s, "kind", &kinds).map(|k| k.value);
     let min = r.choice(&mut s, "min", &[("notice", Severity::Notice), ("page", Severity::Page)]);
     let fallback_for = r.text(&mut s, "fallback_for", "the name of another sink, or \"\"");
+    let repeat = repeat(r, &mut s);
     let form = kinds.map(|(word, _)| format!("\"{word}\"")).join(" or ");
     r.require(&s, "kind", kind.is_some(), &form);
     let (place, default_name) = match kind {
@@ -116,10 +133,27 @@ pub(super) fn draft(r: &mut Reader, mut s: Section, test: &mut TestMode, relay: 
         name,
         default_name,
         called: None,
+        wakes: kind.is_some_and(SinkKind::wakes),
         fallback_for: fallback_for.filter(|f| !f.value.is_empty()),
         min: min.map_or(Severity::Notice, |m| m.value),
+        repeat: match (repeat, &place) {
+            (Some(given), _) => Some(given).filter(|every| !every.is_zero()),
+            // It repeats by itself.
+            (None, Some(SinkPlace::Webhook { format: SinkFormat::PagerDuty, .. })) => None,
+            (None, _) => Some(REPEAT),
+        },
         place,
     }
+}
+
+/// Zero: never.
+fn repeat(r: &mut Reader, s: &mut Section) -> Option<Duration> {
+    let found = r.duration(s, "repeat")?;
+    if found.value.is_zero() || (REPEAT_MIN..=DAY).contains(&found.value) {
+        return Some(found.value);
+    }
+    r.wrong(found.origin, &found.key, "is out of range", "a duration from \"1m\" to \"24h\", or \"0s\": never");
+    None
 }
 
 type Placed = (Option<SinkPlace>, Option<String>);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::phone::masked;
-use super::types::CallId;
+use super::types::{Actor, CallId};
 
 /// How urgent an alert is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -217,6 +217,10 @@ kinds! {
     CallList = "call-list", Notice, Ended;
 
     // -- The machine and the store.
+    /// An alert sink takes nothing: what it is to be told waits. Subject: the sink.
+    SinkFailing = "sink-failing", Notice, Ended;
+    /// Somebody tries whether alerts arrive.
+    Test = "test", Page, Ended;
     /// The settings in force name an alert sink that this engine has no place for. Subject: the sink.
     SinkPlace = "sink-place", Page, Ended;
     /// The store is here, and a copy of it from when its file was gone lies beside it.
@@ -446,6 +450,8 @@ pub enum AlertChange {
         /// For how long by now.
         message: String,
     },
+    /// A person has seen it: it is not repeated any more, and its end is told. Once is enough; what is not raised stays so.
+    Acknowledge { key: AlertKey, by: Actor },
     /// It is over. Resolving what is not raised changes nothing.
     Resolve { key: AlertKey },
     /// All that was raised about this call and does not outlast this is over.
@@ -513,7 +519,7 @@ mod tests {
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
         let want = "exhausted untold unanswered stranded not-seen unknown nothing-said undecided-reply holder-opted-out taken-silent raise-untold adopt oncall_gap_near roll-call breaker no-sender \
-                    consecutive-failures unknown-writer webhooks-refused dispatch-refused reports-refused report-unread unheard key-not-known call-missed sink-place rescued-copy settings-file store store-file unreadable \
+                    consecutive-failures unknown-writer webhooks-refused dispatch-refused reports-refused report-unread unheard key-not-known call-missed test sink-place rescued-copy settings-file store store-file unreadable \
                     contacts-kept";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);
         assert_eq!(

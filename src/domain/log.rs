@@ -98,6 +98,8 @@ words! {
         BreakerClosed = "breaker.closed",
         /// A person must look.
         AlertRaised = "alert.raised",
+        /// A person has seen it.
+        AlertAcknowledged = "alert.acknowledged",
         /// It is over.
         AlertResolved = "alert.resolved",
         /// An exception to who is on call was made.

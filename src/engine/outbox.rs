@@ -9,14 +9,16 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::domain::Timestamp;
-use crate::domain::alert::{AlertKey, Severity};
+use crate::domain::alert::{AlertChange, AlertKey, AlertKind, Severity};
 use crate::domain::bulk::{self, Next};
+use crate::domain::event::Event;
+use crate::domain::types::Actor;
 use crate::failpoint;
 use crate::gateways::{AlertMessage, AlertNotice, SinkError};
-use crate::store::{AlertTask, NotDelivered, SinkState, StoreError};
+use crate::store::{AlertTask, Delivered, NotDelivered, SinkState, StoreError};
 
 use super::apply::Core;
 use super::sink::Sink;
@@ -31,6 +33,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(300);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 /// A sink that has failed for this long is stood in for by those that name it.
 pub(super) const FALLBACK_AFTER: Duration = Duration::from_secs(60);
+/// And after this the other sinks are told that it fails; one that refuses us is told of as soon as it is stood in for.
+const FAILING_AFTER: Duration = Duration::from_secs(300);
 /// How often a stand-in looks whether it is needed.
 const FALLBACK_LOOKS: Duration = Duration::from_secs(5);
 
@@ -40,7 +44,12 @@ const FALLBACK_LOOKS: Duration = Duration::from_secs(5);
 /// [`StoreError`].
 pub async fn start(engine: &Engine) -> Result<(), StoreError> {
     let core = &engine.core;
-    if engine.scope == Scope::All { core.store.share_alerts(core.clock.now()).await } else { Ok(()) }
+    if engine.scope != Scope::All {
+        return Ok(());
+    }
+    core.store.share_alerts(core.clock.now()).await?;
+    let sinks = engine.sinks();
+    resolve_failing(core, |name| sinks.iter().all(|s| s.name != name)).await
 }
 
 /// Delivers one message to this sink where one is due; returns when to look again.
@@ -59,6 +68,10 @@ pub async fn pass(engine: &Engine, sink: &Sink) -> Result<Option<Timestamp>, Sto
     if let Some(until) = state.not_before.filter(|at| *at > now && *at <= now.plus(RETRY_AFTER_MAX)) {
         return Ok(Some(until));
     }
+    let again = match sink.repeat {
+        Some(every) => or_later(core.store.repeat_alerts(&sink.name, now, every).await)?,
+        None => None,
+    };
     let due = core.store.alerts_due(&sink.name, now, BATCH).await?;
     let due: Vec<AlertTask> = due.into_iter().filter(|t| !sink.was_delivered(t)).collect();
     let (wanted, unwanted) = sort_out(core, sink, due, now).await?;
@@ -76,7 +89,10 @@ pub async fn pass(engine: &Engine, sink: &Sink) -> Result<Option<Timestamp>, Sto
         }
         Next::Wait(until) => Ok(Some(until)),
         Next::Idle if wanted.later => Ok(Some(now.plus(FALLBACK_LOOKS))),
-        Next::Idle => core.store.next_alert(&sink.name, now).await,
+        Next::Idle => {
+            let next = core.store.next_alert(&sink.name, now).await?;
+            Ok(next.into_iter().chain(again).min())
+        }
     }
 }
 
@@ -145,9 +161,14 @@ async fn deliver(core: &Core, sink: &Sink, state: &SinkState, tasks: Vec<AlertTa
     failpoint::hit("alert.told");
     let now = core.clock.now();
     match outcome {
-        Ok(_) => {
-            sink.keep_unrecorded(tasks, now);
+        Ok(said) => {
+            let wakes = |t: &AlertTask| t.line.key.kind().severity() == Severity::Page && t.resolved_at.is_none();
+            let again_at = sink.repeat.filter(|_| tasks.iter().any(wakes)).map(|every| now.plus(every));
+            sink.keep_unrecorded(tasks, Delivered { at: now, again_at, said });
             sink.record(core).await;
+            if state.failing_since.is_some() {
+                or_later(resolve_failing(core, |name| name == sink.name).await)?;
+            }
         }
         Err(error) => not_delivered(core, sink, state, tasks, &error).await?,
     }
@@ -173,8 +194,40 @@ async fn not_delivered(
     // What a sink refuses again and again for its content goes behind the others.
     let again_at = not_before.max(now.plus(pause(tries)));
     warn!(sink = sink.name, alerts = tasks.len(), why = error.why, until = %not_before, "alerts were not delivered; they are tried again");
-    let how = NotDelivered { at: now, again_at, not_before, surely: error.surely };
-    core.store.alerts_not_delivered(&sink.name, tasks, how).await
+    let how = NotDelivered { at: now, why: error.why.clone(), again_at, not_before, surely: error.surely };
+    core.store.alerts_not_delivered(&sink.name, tasks, how).await?;
+    let patience = if error.for_good { FALLBACK_AFTER } else { FAILING_AFTER };
+    if state.failing_since.is_some_and(|since| now.since(since) >= patience) {
+        let message = format!(
+            "the alert sink {} takes nothing: {}; what it is to be told waits; `dispatchctl alerts test` tries it",
+            sink.name, error.why
+        );
+        let change = AlertChange::Raise { key: AlertKind::SinkFailing.about(&sink.name), call: None, message };
+        or_later(core.apply(Event::Alert(change), Actor::engine()).await.map(drop))?;
+    }
+    Ok(())
+}
+
+/// A store that takes no writes holds up nothing that waits in it: what could not be written now is written later.
+pub(super) fn or_later<T: Default>(outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+    match outcome {
+        Err(e @ (StoreError::Broken { .. } | StoreError::Closed)) => Err(e),
+        Err(e) => {
+            debug!(error = %e, "an alert cannot be noted yet");
+            Ok(T::default())
+        }
+        Ok(done) => Ok(done),
+    }
+}
+
+/// What is said of sinks that failed and do so no more, or are no more, is over.
+async fn resolve_failing(core: &Core, is_over: impl Fn(&str) -> bool) -> Result<(), StoreError> {
+    for alert in core.store.alerts().await? {
+        if alert.key.kind() == AlertKind::SinkFailing && is_over(alert.key.subject()) {
+            core.apply(Event::Alert(AlertChange::Resolve { key: alert.key }), Actor::engine()).await?;
+        }
+    }
+    Ok(())
 }
 
 /// How long a sink is left alone after so many failures in a row and one more.

@@ -1,12 +1,12 @@
 //! One of the outside who is told of alerts, with what it was told while the store took no writes.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tracing::debug;
 
-use crate::domain::Timestamp;
 use crate::gateways::AlertSink;
-use crate::store::AlertTask;
+use crate::store::{AlertTask, Delivered};
 
 use super::apply::Core;
 
@@ -18,24 +18,28 @@ pub struct Sink {
     pub fallback_for: Option<String>,
     /// How it is told.
     pub gateway: Arc<dyn AlertSink>,
+    /// How often it is told again of what must wake somebody and nobody has seen; `None`: once is enough.
+    pub repeat: Option<Duration>,
+    /// Whether it can wake somebody, and not by the provider of texts.
+    pub wakes: bool,
     /// What it was told while the store took no writes.
-    unrecorded: Mutex<Vec<(Vec<AlertTask>, Timestamp)>>,
+    unrecorded: Mutex<Vec<(Vec<AlertTask>, Delivered)>>,
 }
 
 impl Sink {
-    /// A sink.
+    /// A sink that wakes, and is told once.
     pub fn new(name: impl Into<String>, fallback_for: Option<String>, gateway: Arc<dyn AlertSink>) -> Self {
-        Self { name: name.into(), fallback_for, gateway, unrecorded: Mutex::default() }
+        Self { name: name.into(), fallback_for, gateway, repeat: None, wakes: true, unrecorded: Mutex::default() }
     }
 
-    fn unrecorded(&self) -> Vec<(Vec<AlertTask>, Timestamp)> {
+    fn unrecorded(&self) -> Vec<(Vec<AlertTask>, Delivered)> {
         self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Records what was delivered and could not be recorded then; what still cannot be stays.
     pub(super) async fn record(&self, core: &Core) {
         for delivery in self.unrecorded() {
-            if let Err(e) = core.store.alerts_delivered(&self.name, delivery.0.clone(), delivery.1).await {
+            if let Err(e) = core.store.alerts_delivered(&self.name, delivery.0.clone(), delivery.1.clone()).await {
                 debug!(sink = self.name, error = %e, "what a sink was told cannot be recorded yet");
                 return;
             }
@@ -50,7 +54,7 @@ impl Sink {
     }
 
     /// It was told these, which the store could not record.
-    pub(super) fn keep_unrecorded(&self, tasks: Vec<AlertTask>, at: Timestamp) {
-        self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).push((tasks, at));
+    pub(super) fn keep_unrecorded(&self, tasks: Vec<AlertTask>, how: Delivered) {
+        self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).push((tasks, how));
     }
 }

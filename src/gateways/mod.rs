@@ -324,6 +324,8 @@ pub struct SinkError {
     pub why: String,
     /// Whether it surely did not take it.
     pub surely: bool,
+    /// Whether it will take none, until somebody changes something.
+    pub for_good: bool,
     /// How long it asked to be left alone.
     pub retry_after: Option<Duration>,
 }

@@ -10,7 +10,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tracing::warn;
 
-use crate::config::{empty_roles, no_last_resort};
+use crate::config::{WAKES_NOBODY, empty_roles, no_last_resort};
 use crate::domain::ClockOffset;
 use crate::domain::provider_clock::OFFSET_ALARM;
 use crate::engine::duty::{ESSENTIAL_MAX, Rank};
@@ -180,6 +180,7 @@ fn checks(state: &HttpState, snapshot: &HealthCache) -> Vec<Check> {
         });
     }
     checks.push(fixtures(state));
+    checks.extend(sinks(state));
     checks.extend(standing_still(&duties(state)));
     if let Some(trouble) = state.refusals.trouble() {
         checks.push(Check::new("webhooks", HealthStatus::Degraded, trouble));
@@ -188,6 +189,21 @@ fn checks(state: &HttpState, snapshot: &HealthCache) -> Vec<Check> {
         checks.push(Check::new("alerts", HealthStatus::Degraded, format!("{open} open")));
     }
     checks
+}
+
+/// No sink of alerts, or none that wakes anybody while the provider of texts is away: said, and no trouble of the moment.
+fn sinks(state: &HttpState) -> Option<Check> {
+    let sinks = state.engine.as_ref()?.sinks();
+    if state.settings.mode == "test" && sinks.is_empty() {
+        // A drill has none.
+        return None;
+    }
+    let said = match sinks.as_slice() {
+        [] => "no alert sink is configured: nobody is told when a person must act",
+        all if !all.iter().any(|s| s.wakes) => WAKES_NOBODY,
+        _ => return Some(Check::ok("sinks")),
+    };
+    Some(Check::new("sinks", HealthStatus::Ok, said))
 }
 
 /// Roles that nobody holds and a last resort that nobody is: said, and no trouble of the moment.

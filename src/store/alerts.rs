@@ -4,11 +4,13 @@
 //! notes first that it asks, and then what became of it, so that a crash between the two delivers at most once more, and a sink
 //! that may have heard of an alert is told of its end.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{AlertLine, StoreError};
 use crate::domain::Timestamp;
-use crate::domain::alert::AlertKey;
+use crate::domain::alert::{AlertKey, Severity};
 use crate::domain::bulk::{SentMessage, Waiting};
 
 /// An alert that a sink is still to be told of.
@@ -52,10 +54,41 @@ pub struct SinkState {
     pub sent: Vec<SentMessage>,
 }
 
+/// How the deliveries to a sink went since the store was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkLine {
+    pub name: String,
+    pub min: Severity,
+    /// Messages.
+    pub delivered: u64,
+    pub failed: u64,
+    /// The last of each.
+    pub delivered_at: Option<Timestamp>,
+    pub failed_at: Option<Timestamp>,
+    /// What its receiver answered the last time, or why it was not told.
+    pub said: Option<String>,
+    /// Since when nothing was delivered although it was tried; `None`: the last message was, or none was ever tried.
+    pub failing_since: Option<Timestamp>,
+    /// Alerts that wait for it.
+    pub waiting: u64,
+}
+
+/// What became of a message that was delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    pub at: Timestamp,
+    /// Its alerts are told again then, unless they are over or a person has seen them; `None`: never.
+    pub again_at: Option<Timestamp>,
+    /// What its receiver answered, for a person.
+    pub said: String,
+}
+
 /// What became of a message that was not delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotDelivered {
     pub at: Timestamp,
+    /// Why, for a person.
+    pub why: String,
     /// Its alerts are due again then.
     pub again_at: Timestamp,
     /// The sink is left alone until then.
@@ -78,7 +111,13 @@ pub trait AlertOutbox {
     /// The sink is about to be told of these: from here on it may know of them.
     async fn alerts_asked(&self, sink: &str, keys: Vec<AlertKey>) -> Result<(), StoreError>;
     /// One message told the sink of these: each waits no more, unless a newer state of it came meanwhile.
-    async fn alerts_delivered(&self, sink: &str, tasks: Vec<AlertTask>, at: Timestamp) -> Result<(), StoreError>;
+    async fn alerts_delivered(&self, sink: &str, tasks: Vec<AlertTask>, how: Delivered) -> Result<(), StoreError>;
+    /// What the sink knows of, is not over and was seen by nobody waits for it again where its time has come, and once more
+    /// `every` later; returns when the next of it is due.
+    async fn repeat_alerts(&self, sink: &str, now: Timestamp, every: Duration)
+    -> Result<Option<Timestamp>, StoreError>;
+    /// The sinks of the settings in force, and how their deliveries went.
+    async fn sink_lines(&self) -> Result<Vec<SinkLine>, StoreError>;
     /// One message did not tell the sink of these.
     async fn alerts_not_delivered(
         &self,

@@ -46,7 +46,7 @@ mod writer;
 
 use async_trait::async_trait;
 
-pub use alerts::{AlertTask, NotDelivered, SinkState};
+pub use alerts::{AlertTask, Delivered, NotDelivered, SinkLine, SinkState};
 pub use calendars::{CalendarOutcome, CalendarRead, CalendarState, Calendars, Feed, FeedOf, KeptCalendar, Renew};
 pub use control::{
     Control, EngineBeat, EngineRow, KeptProviderClock, ListProgress, Request, SyncedBusiness, SyncedContact,

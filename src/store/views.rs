@@ -101,6 +101,8 @@ pub struct AlertLine {
     pub message: String,
     /// Since when.
     pub raised_at: Timestamp,
+    /// Who has seen it, and when.
+    pub acknowledged: Option<(Timestamp, Actor)>,
 }
 
 /// What is known of a phone call by its id.

@@ -341,6 +341,7 @@ impl CoreHarness {
                     drop(self.about.insert(key.clone(), call));
                     self.alerts.entry(key).or_insert(message);
                 }
+                AlertChange::Acknowledge { .. } => {}
                 AlertChange::Again { key, message } => drop(self.alerts.get_mut(&key).map(|m| *m = message)),
                 AlertChange::ResolveAll { call, at } => self
                     .alerts

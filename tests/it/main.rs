@@ -1,5 +1,6 @@
 //! The integration tests: one binary.
 
+mod alerts;
 mod bad_input;
 mod bad_store;
 mod bad_store_disk;

@@ -13,6 +13,9 @@ pub(crate) struct Args {
     /// Create the tables and fields that Airtable's base lacks
     #[arg(long)]
     pub(super) fix: bool,
+    /// Send a real alert through each sink
+    #[arg(long)]
+    pub(super) alerts: bool,
     /// Write a marked row to Airtable, read it back and delete it
     #[arg(long)]
     pub(super) write_probe: bool,

@@ -4,6 +4,7 @@
 //! changed unless `--fix` or `--write-probe` says so, and no secret is ever shown.
 
 mod airtable;
+mod alerts;
 mod calendars;
 mod clock;
 mod fields;
@@ -44,10 +45,11 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
             intake::check(&app),
             mail::check(&app),
             voice::check(&app),
-            calendars::check(&app)
+            calendars::check(&app),
+            alerts::check(&app, &args)
         )
     });
-    for part in [parts.0, parts.1, parts.2, parts.3, parts.4, parts.5, parts.6, parts.7] {
+    for part in [parts.0, parts.1, parts.2, parts.3, parts.4, parts.5, parts.6, parts.7, parts.8] {
         all.all.extend(part.all);
     }
     bar.finish_and_clear();

@@ -30,6 +30,7 @@ mod oncall;
 mod oncall_table;
 mod one_phone_call;
 mod outbox;
+mod outbox_repeats;
 mod pages;
 mod phone_calls;
 mod provider_clock;

@@ -27,6 +27,8 @@ pub(super) enum Mood {
     Mute,
     /// It wants to be left alone for so long.
     Busy(Duration),
+    /// It refuses us until somebody changes something.
+    Refuses,
     /// It never answers.
     Hangs,
 }
@@ -35,6 +37,7 @@ pub(super) enum Mood {
 #[derive(Debug, Default)]
 pub(super) struct RecordingSink {
     messages: Mutex<Vec<Vec<(String, bool)>>>,
+    ids: Mutex<Vec<String>>,
     asked: Mutex<usize>,
     mood: Mutex<Mood>,
     signal: Notify,
@@ -50,6 +53,11 @@ impl RecordingSink {
         self.messages.lock().expect("lock").concat()
     }
 
+    /// Of every try, taken or not.
+    pub(super) fn ids(&self) -> Vec<String> {
+        self.ids.lock().expect("lock").clone()
+    }
+
     fn sizes(&self) -> Vec<usize> {
         self.messages.lock().expect("lock").iter().map(Vec::len).collect()
     }
@@ -63,9 +71,10 @@ impl RecordingSink {
 impl AlertSink for RecordingSink {
     async fn deliver(&self, message: &AlertMessage) -> Result<String, SinkError> {
         *self.asked.lock().expect("lock") += 1;
+        self.ids.lock().expect("lock").push(message.id.clone());
         self.signal.notify_one();
         let mood = self.mood.lock().expect("lock").clone();
-        let error = |surely, retry_after| SinkError { why: "away".into(), surely, retry_after };
+        let error = |surely, retry_after| SinkError { why: "away".into(), surely, for_good: false, retry_after };
         let take = || {
             let named = message.notices.iter().map(|n| (n.key.to_string(), n.resolved_at.is_some())).collect();
             self.messages.lock().expect("lock").push(named);
@@ -78,6 +87,7 @@ impl AlertSink for RecordingSink {
                 return Err(error(false, None));
             }
             Mood::Busy(wait) => return Err(error(true, Some(wait))),
+            Mood::Refuses => return Err(SinkError { for_good: true, ..error(true, None) }),
             Mood::Hangs => std::future::pending().await,
         }
         Ok("taken".to_owned())
@@ -112,12 +122,12 @@ pub(super) async fn deliver(engine: &Arc<Engine>) -> Option<Timestamp> {
     first
 }
 
-async fn raise(w: &World, key: &AlertKey) {
+pub(super) async fn raise(w: &World, key: &AlertKey) {
     let change = AlertChange::Raise { key: key.clone(), call: None, message: "look".into() };
     w.apply(Event::Alert(change), "engine").await;
 }
 
-async fn resolve(w: &World, key: &AlertKey) {
+pub(super) async fn resolve(w: &World, key: &AlertKey) {
     w.apply(Event::Alert(AlertChange::Resolve { key: key.clone() }), "engine").await;
 }
 

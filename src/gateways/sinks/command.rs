@@ -162,7 +162,7 @@ async fn said(mut reader: JoinHandle<Vec<u8>>) -> String {
 #[async_trait]
 impl AlertSink for CommandSink {
     async fn deliver(&self, message: &AlertMessage) -> Result<String, SinkError> {
-        let error = |why: String, surely| SinkError { why, surely, retry_after: None };
+        let error = |why: String, surely| SinkError { why, surely, for_good: surely, retry_after: None };
         let document = chat::plain(message, TextFormat::Plain, self.mode).unwrap_or_default().to_string();
         let mut child = self.command(message).spawn().map_err(|e| error(format!("it cannot be run: {e}"), true))?;
         let (stdin, out, err) = (child.stdin.take(), read(child.stdout.take()), read(child.stderr.take()));

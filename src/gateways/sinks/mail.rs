@@ -81,7 +81,7 @@ impl MailSink {
 impl AlertSink for MailSink {
     async fn deliver(&self, message: &AlertMessage) -> Result<String, SinkError> {
         let (mut said, mut failed) = (String::new(), Vec::new());
-        let mut surely = true;
+        let (mut surely, mut for_good) = (true, false);
         for to in self.to.iter().filter(|to| !self.has(&message.id, to)) {
             match self.relay.submit(&self.mail(message, to)).await {
                 Ok(words) => {
@@ -90,6 +90,7 @@ impl AlertSink for MailSink {
                 }
                 Err(e) => {
                     surely &= !matches!(e, MailError::Unknown { .. });
+                    for_good |= matches!(e, MailError::Refused { .. });
                     let no_relay = matches!(e, MailError::NotSent { .. });
                     failed.push(format!("{to}: {e}"));
                     if no_relay {
@@ -104,7 +105,7 @@ impl AlertSink for MailSink {
         }
         // Who has it knows of the alert.
         let surely = surely && self.to.iter().all(|to| !self.has(&message.id, to));
-        Err(SinkError { why: failed.join("; "), surely, retry_after: None })
+        Err(SinkError { why: failed.join("; "), surely, for_good, retry_after: None })
     }
 }
 

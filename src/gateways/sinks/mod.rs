@@ -30,14 +30,16 @@ async fn ask(request: RequestBuilder) -> Result<Option<HttpAnswer>, SinkError> {
         Ok(answer) => (answer.status, answer.retry_after, Some(answer)),
         // It answered, and at length: what it says is its own affair.
         Err(Failure::TooLong(status)) => (status, None, None),
-        Err(Failure::Before(why)) => return Err(SinkError { why, surely: true, retry_after: None }),
-        Err(Failure::After(why)) => return Err(SinkError { why, surely: false, retry_after: None }),
+        Err(Failure::Before(why)) => return Err(SinkError { why, surely: true, for_good: false, retry_after: None }),
+        Err(Failure::After(why)) => return Err(SinkError { why, surely: false, for_good: false, retry_after: None }),
     };
     if status.is_success() {
         return Ok(answer);
     }
     let why = format!("it answered HTTP {}", status.as_u16());
-    Err(SinkError { why, surely: status.is_client_error(), retry_after })
+    let asks_for_patience = matches!(status.as_u16(), 408 | 425 | 429);
+    let surely = status.is_client_error();
+    Err(SinkError { why, surely, for_good: surely && !asks_for_patience, retry_after })
 }
 
 /// What a 2xx says, for a person.

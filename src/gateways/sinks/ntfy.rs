@@ -73,7 +73,7 @@ impl AlertSink for NtfySink {
             // Another program at that address takes anything.
             None => {
                 let why = "it answered without a message's id: is its url that of ntfy?".to_owned();
-                Err(SinkError { why, surely: false, retry_after: None })
+                Err(SinkError { why, surely: false, for_good: true, retry_after: None })
             }
         }
     }

@@ -252,6 +252,7 @@ mod tests {
             let want = SinkError {
                 why: format!("it answered HTTP {status}"),
                 surely,
+                for_good: status == 404,
                 retry_after: wait.map(Duration::from_secs),
             };
             assert_eq!(error, want);

@@ -14,7 +14,7 @@ use tracing::warn;
 use crate::config::TokenScope;
 use crate::domain::alert::AlertKind;
 use crate::domain::oncall::outlook::duties;
-use crate::store::{AlertLine, Backlog, Figures, StoreError};
+use crate::store::{AlertLine, Backlog, Figures, SinkLine, StoreError};
 
 use self::counters::Counters;
 use self::text::{Exposition, FamilyType, MEDIA_TYPE, as_f64};
@@ -47,6 +47,10 @@ pub(super) async fn show(State(state): State<Arc<HttpState>>, request: Request) 
     match state.core.store.alerts().await {
         Ok(alerts) => of_alerts(&alerts, &mut e),
         Err(e) => warn!(error = %e, "metrics: alerts cannot be read"),
+    }
+    match state.core.store.sink_lines().await {
+        Ok(sinks) => of_sinks(&sinks, &mut e),
+        Err(e) => warn!(error = %e, "metrics: the sinks of alerts cannot be read"),
     }
     on_call(&state, &mut e);
     let mut counters = state.counters.lock().await;
@@ -129,6 +133,33 @@ fn of_alerts(alerts: &[AlertLine], e: &mut Exposition) {
         (labels, as_f64(u64::try_from(of(kind)).unwrap_or(u64::MAX)))
     });
     e.family("alerts_firing", FamilyType::Gauge, "Alerts that are in force, by kind.", firing);
+}
+
+fn of_sinks(sinks: &[SinkLine], e: &mut Exposition) {
+    use FamilyType::{Counter, Gauge};
+    let of = |s: &SinkLine| vec![("sink", s.name.clone())];
+    let deliveries = sinks.iter().flat_map(|s| {
+        [("delivered", s.delivered), ("failed", s.failed)].map(|(result, n)| {
+            let mut labels = of(s);
+            labels.push(("result", result.to_owned()));
+            (labels, as_f64(n))
+        })
+    });
+    e.family(
+        "alert_deliveries_total",
+        Counter,
+        "Messages to each sink of alerts since the store was made.",
+        deliveries,
+    );
+    let moment = |at: Option<crate::domain::Timestamp>| at.map_or(0.0, |at| millis(at.as_millis()));
+    let last = sinks.iter().map(|s| (of(s), moment(s.delivered_at)));
+    let help = "When each sink last took a message, in seconds since 1970; 0: never.";
+    e.family("alert_sink_last_delivery_timestamp_seconds", Gauge, help, last);
+    let failing = sinks.iter().map(|s| (of(s), moment(s.failing_since)));
+    let help = "Since when a sink takes nothing although it is asked, in seconds since 1970; 0: it does not fail.";
+    e.family("alert_sink_failing_since_timestamp_seconds", Gauge, help, failing);
+    let waiting = sinks.iter().map(|s| (of(s), as_f64(s.waiting)));
+    e.family("alert_sink_waiting", Gauge, "Alerts that wait for each sink.", waiting);
 }
 
 fn on_call(state: &HttpState, e: &mut Exposition) {

@@ -1,12 +1,15 @@
 //! Alerts and their sinks: a row a sink and alert, what a sink may know, how it does.
 
+use std::time::Duration;
+
 use super::fixtures::*;
 use crate::domain::alert::{AlertChange, AlertKey, Until};
 use crate::domain::bulk::SentMessage;
 use crate::domain::change::Change;
 use crate::domain::event::Load;
-use crate::domain::types::{CallId, Timestamp};
-use crate::store::{AlertTask, NotDelivered, Store};
+use crate::domain::log::LogKind;
+use crate::domain::types::{Actor, CallId, Timestamp};
+use crate::store::{AlertTask, Delivered, LogFilter, NotDelivered, Store};
 use crate::testing::alert_key;
 
 /// The sink that a store of the contract's tests knows.
@@ -26,6 +29,10 @@ fn again(key: &str, message: &str) -> AlertChange {
     AlertChange::Again { key: alert_key(key), message: message.into() }
 }
 
+fn taken(when: i64) -> Delivered {
+    Delivered { at: at(when), again_at: None, said: "taken".into() }
+}
+
 async fn due(store: &dyn Store, now: i64) -> Vec<AlertTask> {
     store.alerts_due(OFFICE, at(now), 99).await.expect("read")
 }
@@ -38,7 +45,7 @@ pub(crate) async fn alerts_are_told_again_in_new_words_and_resolved_by_call(stor
     let about_a = |key: &str| raise(key, Some("a"));
     let all = vec![about_a("late:a"), about_a("nobody:a:1:2"), about_a("conflict:a"), raise("late:b", Some("b"))];
     change(store, all, 1).await;
-    store.alerts_delivered(OFFICE, due(store, 9).await, at(9)).await.expect("delivered");
+    store.alerts_delivered(OFFICE, due(store, 9).await, taken(9)).await.expect("delivered");
     for (label, key, message, waits) in [
         ("the words that stand", "late:a", "first", 0),
         ("nothing raised", "late:c", "second", 0),
@@ -69,12 +76,12 @@ pub(crate) async fn an_alert_waits_for_a_sink_until_its_newest_state_is_delivere
     let (one, other): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|t| t.line.call.is_some());
     // A newer state came while the old one was delivered.
     change(store, vec![AlertChange::Resolve { key: alert_key("exhausted:c1") }], 3).await;
-    store.alerts_delivered(OFFICE, one, at(4)).await.expect("delivered");
+    store.alerts_delivered(OFFICE, one, taken(4)).await.expect("delivered");
     let tasks = due(store, 9).await;
     let newer = tasks.iter().find(|t| t.line.call.is_some()).expect("the end waits");
     assert_eq!((newer.resolved_at, newer.version, newer.may_be_known), (Some(at(3)), 2, true));
     let newer = newer.clone();
-    store.alerts_delivered(OFFICE, vec![newer], at(5)).await.expect("delivered");
+    store.alerts_delivered(OFFICE, vec![newer], taken(5)).await.expect("delivered");
     store.alerts_dropped(OFFICE, other.clone()).await.expect("dropped");
     store.alerts_dropped(OFFICE, other).await.expect("again: nothing");
     assert!(due(store, 9).await.is_empty());
@@ -88,7 +95,13 @@ pub(crate) async fn an_alert_waits_for_a_sink_until_its_newest_state_is_delivere
 pub(crate) async fn a_sink_may_know_what_it_was_asked_to_take_unless_it_surely_refused(store: &dyn Store) {
     let known = async |now| due(store, now).await.iter().map(|t| t.may_be_known).collect::<Vec<_>>();
     change(store, vec![raise("store", None)], 1).await;
-    let fails = |surely, ms: i64| NotDelivered { at: at(ms), again_at: at(ms + 5), not_before: at(ms + 2), surely };
+    let fails = |surely, ms: i64| NotDelivered {
+        at: at(ms),
+        why: "away".into(),
+        again_at: at(ms + 5),
+        not_before: at(ms + 2),
+        surely,
+    };
     let key = || vec![alert_key("store")];
     store.alerts_asked(OFFICE, key()).await.expect("asked");
     assert_eq!(known(1).await, [true], "a crash here: it may");
@@ -105,7 +118,7 @@ pub(crate) async fn a_sink_may_know_what_it_was_asked_to_take_unless_it_surely_r
     assert_eq!(known(25).await, [true], "nobody knows");
     let state = store.sink_state(OFFICE, at(0)).await.expect("read");
     assert_eq!((state.failing_since, state.failures, state.not_before), (Some(at(10)), 2, Some(at(22))));
-    store.alerts_delivered(OFFICE, due(store, 25).await, at(26)).await.expect("delivered");
+    store.alerts_delivered(OFFICE, due(store, 25).await, taken(26)).await.expect("delivered");
     change(store, vec![again("store", "second")], 30).await;
     store.alerts_not_delivered(OFFICE, due(store, 30).await, fails(true, 31)).await.expect("noted");
     assert_eq!(known(99).await, [true], "what it took before it knows");
@@ -115,7 +128,7 @@ pub(crate) async fn a_sink_may_know_what_it_was_asked_to_take_unless_it_surely_r
 
 pub(crate) async fn what_waits_for_another_system_is_found_by_age_and_hurried(store: &dyn Store) {
     change(store, vec![raise("store", None)], 1).await;
-    let how = NotDelivered { at: at(1), again_at: at(100), not_before: at(90), surely: true };
+    let how = NotDelivered { at: at(1), why: "away".into(), again_at: at(100), not_before: at(90), surely: true };
     store.alerts_not_delivered(OFFICE, due(store, 1).await, how).await.expect("noted");
     let rows = async |before: Timestamp| {
         let stuck = store.stuck_outbox(before).await.expect("read");
@@ -126,6 +139,44 @@ pub(crate) async fn what_waits_for_another_system_is_found_by_age_and_hurried(st
     assert!(due(store, 9).await.is_empty());
     store.retry_outbox_now(at(9)).await.expect("hurried");
     assert_eq!(store.sink_state(OFFICE, at(0)).await.expect("read").not_before, Some(at(9)));
-    store.alerts_delivered(OFFICE, due(store, 9).await, at(9)).await.expect("delivered");
+    store.alerts_delivered(OFFICE, due(store, 9).await, taken(9)).await.expect("delivered");
     assert_eq!(rows(at(99)).await, []);
+}
+
+pub(crate) async fn what_nobody_has_seen_is_told_again_in_its_time(store: &dyn Store) {
+    const EVERY: Duration = Duration::from_secs(100);
+    let how = |when: i64| Delivered { again_at: Some(at(when + 100)), ..taken(when) };
+    let next = async |now: i64| store.repeat_alerts(OFFICE, at(now), EVERY).await.expect("read");
+    assert_eq!(next(5).await, None);
+    change(store, vec![raise("store", None), raise("no-sender", None), raise("settings-file", None)], 1).await;
+    store.alerts_delivered(OFFICE, due(store, 9).await, how(9)).await.expect("delivered");
+    assert_eq!((next(10).await, due_keys(store, 10).await), (Some(at(109)), vec![]), "not yet");
+    let by = Actor("Ana".into());
+    change(store, vec![AlertChange::Acknowledge { key: alert_key("no-sender"), by: by.clone() }], 50).await;
+    change(store, vec![AlertChange::Acknowledge { key: alert_key("no-sender"), by: Actor("Bo".into()) }], 51).await;
+    change(store, vec![AlertChange::Resolve { key: alert_key("settings-file") }], 52).await;
+    assert_eq!(next(109).await, Some(at(209)));
+    assert_eq!(due_keys(store, 109).await, ["settings-file", "store"], "what is seen waits no more; an end does");
+    assert_eq!((next(110).await, due(store, 110).await.len()), (Some(at(209)), 2), "asked again, it waits once");
+    let open = store.alerts().await.expect("read");
+    let seen: Vec<_> = open.iter().map(|a| (a.key.to_string(), a.acknowledged.clone())).collect();
+    assert_eq!(seen, [("no-sender".into(), Some((at(50), by))), ("store".into(), None)]);
+    // It is raised anew: nobody has seen that.
+    change(store, vec![AlertChange::Resolve { key: alert_key("no-sender") }, raise("no-sender", None)], 300).await;
+    assert!(store.alerts().await.expect("read").iter().all(|a| a.acknowledged.is_none()));
+    let lines = store.sink_lines().await.expect("read");
+    assert_eq!(lines.iter().map(|l| (l.name.as_str(), l.delivered, l.waiting)).collect::<Vec<_>>(), [(OFFICE, 1, 3)]);
+    let log = store.log(&LogFilter { limit: 99, ..LogFilter::default() }).await.expect("read");
+    assert_eq!(log.iter().filter(|l| l.entry.kind == LogKind::AlertAcknowledged).count(), 1, "once is enough");
+}
+
+pub(crate) async fn a_repetition_by_time_is_not_told_of_what_a_person_has_seen(store: &dyn Store) {
+    change(store, vec![raise("untold:c1", None), raise("unread-reply:c1", None)], 1).await;
+    store.alerts_delivered(OFFICE, due(store, 9).await, taken(9)).await.expect("delivered");
+    let seen = |key: &str| AlertChange::Acknowledge { key: alert_key(key), by: Actor("Ana".into()) };
+    change(store, vec![seen("untold:c1"), seen("unread-reply:c1")], 10).await;
+    change(store, vec![again("untold:c1", "for 20 min"), again("unread-reply:c1", "other words")], 20).await;
+    assert_eq!(due_keys(store, 20).await, ["unread-reply:c1"], "what somebody wrote is news");
+    change(store, vec![AlertChange::Resolve { key: alert_key("untold:c1") }], 30).await;
+    assert_eq!(due(store, 30).await.len(), 2, "its end is told");
 }

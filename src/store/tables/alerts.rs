@@ -1,20 +1,21 @@
 //! The sinks' part of the store: see [`AlertOutbox`].
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::store::sql::{Connection, Row, params};
 use async_trait::async_trait;
 
 use super::database::Database;
 use super::load::str_at;
-use super::reads::{ReadContext, all, at_most, moment, one, readable};
+use super::reads::{ReadContext, acknowledged, all, at_most, moment, one, readable};
 use super::save::{in_force, sink_row};
 use super::settings;
 use super::sql;
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertKey, AlertKind, SinkTarget};
 use crate::domain::bulk::SentMessage;
-use crate::store::alerts::{AlertOutbox, AlertTask, NotDelivered, SinkState};
+use crate::store::alerts::{AlertOutbox, AlertTask, Delivered, NotDelivered, SinkLine, SinkState};
 use crate::store::{AlertLine, StoreError, rows};
 
 /// The sink's name in rows of an older version, which told all sinks together.
@@ -25,6 +26,7 @@ const MESSAGES_KEPT_MS: i64 = 600_000;
 pub(in crate::store) const DUE: &str = "SELECT a.key, a.call_id, a.message, a.raised_at, a.resolved_at,
         (SELECT reference FROM calls WHERE id = a.call_id), o.version, o.since, o.attempts,
         EXISTS (SELECT 1 FROM alert_receivers r WHERE r.sink = o.sink AND r.key = o.key),
+        a.acknowledged_at, a.acknowledged_by,
         (SELECT accepted_at FROM calls WHERE id = a.call_id),
         (SELECT CASE WHEN json_valid(data) THEN json_extract(data, '$.issueSummary') END FROM calls WHERE id = a.call_id)
     FROM outbox o INDEXED BY outbox_alerts JOIN alerts a ON a.key = o.key
@@ -40,8 +42,8 @@ const DELIVERED: &str = "DELETE FROM outbox WHERE sink = ?1 AND key = ?2 AND ver
 const NOT_DELIVERED: &str = "UPDATE outbox SET attempts = attempts + 1, next_at = ?4
     WHERE sink = ?1 AND key = ?2 AND version = ?3";
 const ASKED: &str = "INSERT INTO alert_receivers (sink, key, certain) VALUES (?1, ?2, 0) ON CONFLICT DO NOTHING";
-const KNOWS: &str = "INSERT INTO alert_receivers (sink, key, certain) VALUES (?1, ?2, 1)
-    ON CONFLICT (sink, key) DO UPDATE SET certain = 1";
+const KNOWS: &str = "INSERT INTO alert_receivers (sink, key, certain, again_at) VALUES (?1, ?2, 1, ?3)
+    ON CONFLICT (sink, key) DO UPDATE SET certain = 1, again_at = excluded.again_at";
 const KNOWS_NO_MORE: &str = "DELETE FROM alert_receivers WHERE sink = ?1 AND key = ?2";
 const SURELY_DOES_NOT_KNOW: &str = "DELETE FROM alert_receivers WHERE sink = ?1 AND key = ?2 AND certain = 0";
 const SENT: &str = "INSERT INTO alert_messages (sink, at, kind, alerts) VALUES (?1, ?2, ?3, ?4)";
@@ -49,8 +51,23 @@ const FORGET_SENT: &str = "DELETE FROM alert_messages WHERE sink = ?1 AND at < ?
 const WELL: &str = "DELETE FROM alert_sinks WHERE sink = ?1";
 const FAILING: &str = "INSERT INTO alert_sinks (sink, failing_since, failures, not_before) VALUES (?1, ?2, 1, ?3)
     ON CONFLICT (sink) DO UPDATE SET failures = alert_sinks.failures + 1, not_before = excluded.not_before";
+/// Served by `alert_receivers_again`; there is one row an alert in force.
+const AGAIN: &str = "SELECT r.key FROM alert_receivers r JOIN alerts a ON a.key = r.key
+    WHERE r.sink = ?1 AND r.again_at <= ?2 AND a.resolved_at IS NULL AND a.acknowledged_at IS NULL ORDER BY r.again_at LIMIT 1000";
+const NEXT_AGAIN: &str = "SELECT min(r.again_at) FROM alert_receivers r JOIN alerts a ON a.key = r.key
+    WHERE r.sink = ?1 AND r.again_at IS NOT NULL AND a.resolved_at IS NULL AND a.acknowledged_at IS NULL";
+const PUT_OFF: &str = "UPDATE alert_receivers SET again_at = ?3 WHERE sink = ?1 AND key = ?2";
+const COUNT_DELIVERED: &str = "INSERT INTO alert_deliveries (sink, delivered, failed, delivered_at, said)
+    VALUES (?1, 1, 0, ?2, ?3) ON CONFLICT (sink) DO UPDATE SET delivered = alert_deliveries.delivered + 1,
+    delivered_at = excluded.delivered_at, said = excluded.said";
+const COUNT_FAILED: &str = "INSERT INTO alert_deliveries (sink, delivered, failed, failed_at, said)
+    VALUES (?1, 0, 1, ?2, ?3) ON CONFLICT (sink) DO UPDATE SET failed = alert_deliveries.failed + 1,
+    failed_at = excluded.failed_at, said = excluded.said";
+const DELIVERIES: &str =
+    "SELECT delivered, failed, delivered_at, failed_at, said FROM alert_deliveries WHERE sink = ?1";
 const SINKS: &str = "SELECT DISTINCT sink FROM (SELECT sink FROM outbox WHERE sink <> 'mirror'
-    UNION ALL SELECT sink FROM alert_receivers UNION ALL SELECT sink FROM alert_sinks UNION ALL SELECT sink FROM alert_messages) AS all_sinks";
+    UNION ALL SELECT sink FROM alert_receivers UNION ALL SELECT sink FROM alert_sinks UNION ALL SELECT sink FROM alert_messages
+    UNION ALL SELECT sink FROM alert_deliveries) AS all_sinks";
 const KEYS_OF: &str =
     "SELECT key FROM outbox WHERE sink = ?1 UNION SELECT key FROM alert_receivers WHERE sink = ?1 AND sink = 'alerts'";
 
@@ -65,14 +82,15 @@ fn task_from(row: Row<'_>) -> Result<AlertTask, StoreError> {
             reference: reference.and_then(|r| r.parse().ok()),
             message: row.get(2)?,
             raised_at: Timestamp::from_millis(row.get(3)?),
+            acknowledged: acknowledged(row.get(10)?, row.get(11)?),
         },
         resolved_at: row.get::<Option<i64>>(4)?.map(Timestamp::from_millis),
         version: row.get(6)?,
         since: Timestamp::from_millis(row.get(7)?),
         attempts: row.get(8)?,
         may_be_known: row.get(9)?,
-        accepted_at: row.get::<Option<i64>>(10)?.map(Timestamp::from_millis),
-        issue: row.get(11)?,
+        accepted_at: row.get::<Option<i64>>(12)?.map(Timestamp::from_millis),
+        issue: row.get(13)?,
     })
 }
 
@@ -105,13 +123,16 @@ fn state(conn: Connection<'_>, sink: &str, since: Timestamp) -> Result<SinkState
     Ok(SinkState { sent, ..found.unwrap_or_default() })
 }
 
-fn delivered(conn: Connection<'_>, sink: &str, tasks: &[AlertTask], at: Timestamp) -> Result<(), StoreError> {
-    let sink = sink_row(sink);
+fn delivered(conn: Connection<'_>, sink: &str, tasks: &[AlertTask], how: &Delivered) -> Result<(), StoreError> {
+    let (sink, at) = (sink_row(sink), how.at);
     for task in tasks {
         let key = task.line.key.to_string();
         conn.prepare_cached(DELIVERED)?.execute(params![sink, key, task.version])?;
-        let known = if task.resolved_at.is_some() { KNOWS_NO_MORE } else { KNOWS };
-        conn.prepare_cached(known)?.execute([&sink, &key])?;
+        if task.resolved_at.is_some() {
+            conn.prepare_cached(KNOWS_NO_MORE)?.execute([&sink, &key])?;
+        } else {
+            conn.prepare_cached(KNOWS)?.execute(params![sink, key, rows::millis(how.again_at)])?;
+        }
     }
     if let Some(first) = tasks.first() {
         let n = i64::try_from(tasks.len()).unwrap_or(i64::MAX);
@@ -119,10 +140,47 @@ fn delivered(conn: Connection<'_>, sink: &str, tasks: &[AlertTask], at: Timestam
     }
     conn.prepare_cached(FORGET_SENT)?.execute(params![sink, at.as_millis().saturating_sub(MESSAGES_KEPT_MS)])?;
     conn.prepare_cached(WELL)?.execute([&sink])?;
+    conn.prepare_cached(COUNT_DELIVERED)?.execute(params![sink, at.as_millis(), how.said])?;
     Ok(())
 }
 
-fn not_delivered(conn: Connection<'_>, sink: &str, tasks: &[AlertTask], how: NotDelivered) -> Result<(), StoreError> {
+/// Puts what is to be told again into the outbox; when the next of it is.
+fn repeat(conn: Connection<'_>, sink: &str, now: Timestamp, every: Duration) -> Result<(), StoreError> {
+    let sink = sink_row(sink);
+    for key in all(conn, AGAIN, params![sink, now.as_millis()], |row| row.get::<String>(0))? {
+        conn.prepare_cached(sql::OUTBOX)?.execute(params![sink, key, now.as_millis()])?;
+        conn.prepare_cached(PUT_OFF)?.execute(params![sink, key, now.plus(every).as_millis()])?;
+    }
+    Ok(())
+}
+
+fn line(conn: Connection<'_>, target: SinkTarget) -> Result<SinkLine, StoreError> {
+    let sink = sink_row(&target.name);
+    let at = |ms: Option<i64>| ms.map(Timestamp::from_millis);
+    let failing_since = one(conn, STATE, [&sink], |row| row.get::<i64>(0))?;
+    let counted = one(conn, DELIVERIES, [&sink], |row| {
+        let counts: (i64, i64) = (row.get(0)?, row.get(1)?);
+        Ok((counts, at(row.get(2)?), at(row.get(3)?), row.get::<Option<String>>(4)?))
+    })?;
+    let ((delivered, failed), delivered_at, failed_at, said) = counted.unwrap_or_default();
+    let waiting: i64 = conn
+        .prepare_cached("SELECT count(*) FROM outbox WHERE sink = ?1 AND parked_at IS NULL")?
+        .query_row([&sink], |row| row.get(0))?;
+    let count = |n: i64| u64::try_from(n).map_err(|_| rows::corrupt("a count"));
+    Ok(SinkLine {
+        name: target.name,
+        min: target.min,
+        delivered: count(delivered)?,
+        failed: count(failed)?,
+        delivered_at,
+        failed_at,
+        said,
+        failing_since: at(failing_since),
+        waiting: count(waiting)?,
+    })
+}
+
+fn not_delivered(conn: Connection<'_>, sink: &str, tasks: &[AlertTask], how: &NotDelivered) -> Result<(), StoreError> {
     let sink = sink_row(sink);
     for task in tasks {
         let key = task.line.key.to_string();
@@ -134,6 +192,7 @@ fn not_delivered(conn: Connection<'_>, sink: &str, tasks: &[AlertTask], how: Not
     }
     let values = params![sink, how.at.as_millis(), how.not_before.as_millis()];
     conn.prepare_cached(FAILING)?.execute(values)?;
+    conn.prepare_cached(COUNT_FAILED)?.execute(params![sink, how.at.as_millis(), how.why])?;
     Ok(())
 }
 
@@ -151,7 +210,7 @@ fn share(conn: Connection<'_>, targets: &[SinkTarget], now: Timestamp) -> Result
             hand_over(conn, &gone, &key, targets, now)?;
             conn.prepare_cached(TAKE_OUT)?.execute([&gone, &key.to_string()])?;
         }
-        for table in ["alert_receivers", "alert_sinks", "alert_messages"] {
+        for table in ["alert_receivers", "alert_sinks", "alert_messages", "alert_deliveries"] {
             conn.prepare_cached(&format!("DELETE FROM {table} WHERE sink = ?1"))?.execute([&gone])?;
         }
     }
@@ -180,7 +239,7 @@ fn hand_over(
     for target in targets.iter().filter(|t| key.kind().severity() >= t.min) {
         let sink = sink_row(&target.name);
         if known_before {
-            conn.prepare_cached(KNOWS)?.execute([&sink, &text])?;
+            conn.prepare_cached(KNOWS)?.execute(params![sink, text, None::<i64>])?;
         }
         let update = match open {
             Some(true) => !knows(&sink)?,
@@ -227,9 +286,34 @@ impl<D: Database> AlertOutbox for D {
         .await
     }
 
-    async fn alerts_delivered(&self, sink: &str, tasks: Vec<AlertTask>, at: Timestamp) -> Result<(), StoreError> {
+    async fn alerts_delivered(&self, sink: &str, tasks: Vec<AlertTask>, how: Delivered) -> Result<(), StoreError> {
         let sink = sink.to_owned();
-        self.with_tx(move |conn| delivered(conn, &sink, &tasks, at)).await
+        self.with_tx(move |conn| delivered(conn, &sink, &tasks, &how)).await
+    }
+
+    async fn repeat_alerts(
+        &self,
+        sink: &str,
+        now: Timestamp,
+        every: Duration,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let row = sink_row(sink);
+        let next = self.read(move |conn| moment(conn, NEXT_AGAIN, [&row])).await?;
+        if next.is_none_or(|at| at > now) {
+            return Ok(next);
+        }
+        let name = sink.to_owned();
+        self.with_tx(move |conn| repeat(conn, &name, now, every)).await?;
+        Ok(Some(now.plus(every)))
+    }
+
+    async fn sink_lines(&self) -> Result<Vec<SinkLine>, StoreError> {
+        let sinks = self.shared().sinks.clone();
+        self.read(move |conn| {
+            let targets = in_force(conn, &sinks, settings::basis(conn)?)?.alerts;
+            targets.iter().cloned().map(|target| line(conn, target)).collect()
+        })
+        .await
     }
 
     async fn alerts_not_delivered(
@@ -239,7 +323,7 @@ impl<D: Database> AlertOutbox for D {
         how: NotDelivered,
     ) -> Result<(), StoreError> {
         let sink = sink.to_owned();
-        self.with_tx(move |conn| not_delivered(conn, &sink, &tasks, how)).await
+        self.with_tx(move |conn| not_delivered(conn, &sink, &tasks, &how)).await
     }
 
     async fn alerts_dropped(&self, sink: &str, tasks: Vec<AlertTask>) -> Result<(), StoreError> {

@@ -96,6 +96,7 @@ impl<D: Database> Ledger for D {
             sql::SHIFT_OUTBOX,
             sql::SHIFT_ALERT_MESSAGES,
             sql::SHIFT_ALERT_SINKS,
+            sql::SHIFT_ALERT_REPEATS,
             sql::SHIFT_READ_BACKS,
             roll_calls::SHIFT_WAKES,
             roll_calls::SHIFT_PAUSES,

@@ -501,7 +501,9 @@ pub(in crate::store) fn to_ask(
 }
 
 pub(in crate::store) fn alerts(context: ReadContext<'_>) -> Result<Vec<AlertLine>, StoreError> {
-    const SQL: &str = "SELECT key, call_id, message, raised_at, (SELECT reference FROM calls WHERE id = alerts.call_id)
+    const SQL: &str =
+        "SELECT key, call_id, message, raised_at, (SELECT reference FROM calls WHERE id = alerts.call_id),
+        acknowledged_at, acknowledged_by
         FROM alerts WHERE resolved_at IS NULL ORDER BY raised_at, key";
     readable(context, "alerts", SQL, [], |row| {
         let (call, reference): (Option<String>, Option<String>) = (row.get(1)?, row.get(4)?);
@@ -512,8 +514,14 @@ pub(in crate::store) fn alerts(context: ReadContext<'_>) -> Result<Vec<AlertLine
             call: call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?,
             message: row.get(2)?,
             raised_at: Timestamp::from_millis(row.get(3)?),
+            acknowledged: acknowledged(row.get(5)?, row.get(6)?),
         })
     })
+}
+
+/// Who has seen an alert, and when.
+pub(in crate::store) fn acknowledged(at: Option<i64>, by: Option<String>) -> Option<(Timestamp, Actor)> {
+    at.map(Timestamp::from_millis).zip(by.map(Actor))
 }
 
 pub(in crate::store) fn opt_outs(conn: Connection<'_>) -> Result<Vec<OptOutLine>, StoreError> {

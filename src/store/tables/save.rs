@@ -339,9 +339,14 @@ fn save_alert(
             return Ok(());
         }
         AlertChange::Again { key, message } => {
-            let stored: Option<Option<String>> =
-                conn.prepare_cached(sql::ALERT_AGAIN)?.query_maybe(params![key.to_string(), message], |r| r.get(0))?;
-            let Some(call) = stored else { return Ok(()) };
+            let stored: Option<(Option<String>, bool)> = conn
+                .prepare_cached(sql::ALERT_AGAIN)?
+                .query_maybe(params![key.to_string(), message], |r| Ok((r.get(0)?, r.get(1)?)))?;
+            let Some((call, acknowledged)) = stored else { return Ok(()) };
+            if acknowledged && key.kind().repeat_every().is_some() {
+                // A person has seen it: that time goes by is no news.
+                return Ok(());
+            }
             let call = call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?;
             (LogKind::AlertRaised, key, call, message.clone())
         }
@@ -361,6 +366,23 @@ fn save_alert(
                 return Ok(());
             }
             (LogKind::AlertRaised, key, call.clone(), message.clone())
+        }
+        AlertChange::Acknowledge { key, by } => {
+            let with = params![key.to_string(), at.as_millis(), by.0];
+            let stored: Option<Option<String>> =
+                conn.prepare_cached(sql::ACKNOWLEDGE_ALERT)?.query_maybe(with, |r| r.get(0))?;
+            let Some(call) = stored else { return Ok(()) };
+            let call = call.map(|c| rows::parsed("alerts.call_id", &c)).transpose()?;
+            let entry = LogEntry {
+                kind: LogKind::AlertAcknowledged,
+                at,
+                call,
+                attempt: None,
+                actor: by.clone(),
+                message: format!("the alert {} is seen and told no more until it is over", key.masked()),
+                data: json!({ "key": key }),
+            };
+            return append_log(conn, &[entry]);
         }
         AlertChange::Resolve { key } => {
             let was: Option<(Option<String>, String)> = conn

@@ -120,9 +120,12 @@ pub(in crate::store) const OPT_IN_EVERY: &str = "DELETE FROM opt_outs WHERE phon
 /// Changes a row only where the alert is not raised: the count of changed rows says whether it was news.
 pub(in crate::store) const RAISE_ALERT: &str = "INSERT INTO alerts (key, call_id, message, raised_at) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (key) DO UPDATE SET call_id = excluded.call_id, message = excluded.message, raised_at = excluded.raised_at,
-    resolved_at = NULL WHERE alerts.resolved_at IS NOT NULL";
+    resolved_at = NULL, acknowledged_at = NULL, acknowledged_by = NULL WHERE alerts.resolved_at IS NOT NULL";
+pub(in crate::store) const ACKNOWLEDGE_ALERT: &str = "UPDATE alerts SET acknowledged_at = ?2, acknowledged_by = ?3
+    WHERE key = ?1 AND resolved_at IS NULL AND acknowledged_at IS NULL RETURNING call_id";
 pub(in crate::store) const ALERT_AGAIN: &str =
-    "UPDATE alerts SET message = ?2 WHERE key = ?1 AND resolved_at IS NULL AND message <> ?2 RETURNING call_id";
+    "UPDATE alerts SET message = ?2 WHERE key = ?1 AND resolved_at IS NULL AND message <> ?2
+    RETURNING call_id, acknowledged_at IS NOT NULL";
 pub(in crate::store) const ALERTS_OF_CALL: &str =
     "SELECT key FROM alerts INDEXED BY alerts_of_call WHERE resolved_at IS NULL AND call_id = ?1";
 pub(in crate::store) const RESOLVE_ALERT: &str =
@@ -191,5 +194,7 @@ pub(in crate::store) const SHIFT_OUTBOX: &str = "UPDATE outbox SET next_at = nex
 pub(in crate::store) const SHIFT_READ_BACKS: &str =
     "UPDATE mirror SET verify_at = verify_at - ?1 WHERE verify_at IS NOT NULL";
 pub(in crate::store) const SHIFT_ALERT_MESSAGES: &str = "UPDATE alert_messages SET at = at - ?1";
+pub(in crate::store) const SHIFT_ALERT_REPEATS: &str =
+    "UPDATE alert_receivers SET again_at = again_at - ?1 WHERE again_at IS NOT NULL";
 pub(in crate::store) const SHIFT_ALERT_SINKS: &str =
     "UPDATE alert_sinks SET failing_since = failing_since - ?1, not_before = not_before - ?1";

@@ -108,6 +108,7 @@ pub(crate) fn died_at(process: &mut Process, point: &str, bound: Duration) -> bo
 pub(crate) struct Sink {
     pub(crate) url: String,
     heard: Arc<Mutex<BTreeSet<String>>>,
+    ids: Arc<Mutex<Vec<String>>>,
 }
 
 impl Sink {
@@ -116,10 +117,13 @@ impl Sink {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/alerts", listener.local_addr().expect("an address"));
         let heard: Arc<Mutex<BTreeSet<String>>> = Arc::default();
-        let keep = heard.clone();
+        let ids: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (keep, keep_ids) = (heard.clone(), ids.clone());
         std::thread::spawn(move || {
             for mut peer in listener.incoming().flatten() {
                 if let Some(alert) = document(&peer) {
+                    let id = alert["id"].as_str().unwrap_or_default().to_owned();
+                    keep_ids.lock().unwrap_or_else(PoisonError::into_inner).push(id);
                     let all = alert["alerts"].as_array().cloned().unwrap_or_default();
                     let keys = all.iter().filter_map(|a| a["key"].as_str()).map(str::to_owned);
                     keep.lock().unwrap_or_else(PoisonError::into_inner).extend(keys);
@@ -127,7 +131,12 @@ impl Sink {
                 }
             }
         });
-        Self { url, heard }
+        Self { url, heard, ids }
+    }
+
+    /// The ids of its messages, in order.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn heard(&self) -> BTreeSet<String> {

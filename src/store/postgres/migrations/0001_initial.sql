@@ -204,7 +204,9 @@ CREATE TABLE alerts (
     call_id text COLLATE "C",
     message text COLLATE "C" NOT NULL,
     raised_at bigint NOT NULL,
-    resolved_at bigint
+    resolved_at bigint,
+    acknowledged_at bigint,
+    acknowledged_by text COLLATE "C"
 );
 CREATE INDEX alerts_raised ON alerts (raised_at) WHERE resolved_at IS NULL;
 
@@ -293,8 +295,20 @@ CREATE TABLE alert_receivers (
     sink text COLLATE "C" NOT NULL,
     key text COLLATE "C" NOT NULL,
     certain bigint NOT NULL,
+    again_at bigint,
+    receipt text COLLATE "C",
     PRIMARY KEY (sink, key),
     CONSTRAINT receiver_is_certain_or_not CHECK (certain IN (0, 1))
+);
+CREATE INDEX alert_receivers_again ON alert_receivers (sink, again_at) WHERE again_at IS NOT NULL;
+
+CREATE TABLE alert_deliveries (
+    sink text COLLATE "C" PRIMARY KEY NOT NULL,
+    delivered bigint NOT NULL,
+    failed bigint NOT NULL,
+    delivered_at bigint,
+    failed_at bigint,
+    said text COLLATE "C"
 );
 
 CREATE TABLE alert_messages (

@@ -3,13 +3,14 @@
 //! Loops wait with [`Clock::sleep_until`], which never trusts one long sleep: wall time jumps, and the timers of a suspended
 //! machine stand still, so both clocks are read again at least every 30 s.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::domain::Timestamp;
-use crate::failpoint::{self, FaultInjectionError};
+use crate::failpoint::{self, FaultInjectionError, Safeguard};
 
 /// Where time comes from; tests bring a clock that they move by hand.
 #[async_trait]
@@ -72,6 +73,56 @@ impl Stopwatch {
     }
 }
 
+/// Until when this process may begin what two processes must not both do. By the boot clock; clones share it. One that has ended
+/// never lasts again.
+#[derive(Debug, Clone)]
+pub struct Permit(Option<Arc<AtomicU64>>);
+
+/// What an ended permit holds.
+const ENDED: u64 = 0;
+
+impl Permit {
+    /// It lasts as long as this process.
+    pub const fn endless() -> Self {
+        Self(None)
+    }
+
+    /// It lasts until this time of the boot clock.
+    pub fn until(boot: Duration) -> Self {
+        Self(Some(Arc::new(AtomicU64::new(nanos(boot)))))
+    }
+
+    /// It lasts until this time, where it has not ended and does not last longer already.
+    pub fn extend(&self, until: Duration) {
+        let Some(held) = &self.0 else { return };
+        let later = |was: u64| (was != ENDED).then(|| was.max(nanos(until)));
+        // It has ended: so it stays.
+        let _ = held.fetch_update(Ordering::AcqRel, Ordering::Acquire, later);
+    }
+
+    /// It lasts no longer.
+    pub fn end(&self) {
+        if let Some(held) = &self.0 {
+            held.store(ENDED, Ordering::Release);
+        }
+    }
+
+    /// How long it still lasts; `None`: without end.
+    pub fn left(&self) -> Option<Duration> {
+        let until = Duration::from_nanos(self.0.as_ref()?.load(Ordering::Acquire));
+        Some(until.saturating_sub(SystemClock.boot()))
+    }
+
+    /// Whether it lasts longer than this.
+    pub fn lasts(&self, at_least: Duration) -> bool {
+        Safeguard::Permit.is_off() || self.left().is_none_or(|left| left > at_least)
+    }
+}
+
+fn nanos(d: Duration) -> u64 {
+    u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// CLOCK_MONOTONIC stands still while the machine is suspended (`man 2 clock_gettime`).
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const BOOT_CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
@@ -113,6 +164,23 @@ impl Clock for SystemClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_permit_ends_by_the_boot_clock_and_never_lasts_again() {
+        let now = SystemClock.boot();
+        let permit = Permit::until(now + Duration::from_secs(60));
+        assert!(permit.lasts(Duration::from_secs(50)) && !permit.lasts(Duration::from_secs(61)));
+        permit.extend(now + Duration::from_secs(120));
+        permit.extend(now + Duration::from_secs(90));
+        assert!(permit.clone().lasts(Duration::from_secs(100)), "it only grows");
+        permit.end();
+        permit.extend(now + Duration::from_secs(300));
+        assert!(!permit.lasts(Duration::ZERO), "what has ended stays so");
+        assert!(!Permit::until(now).lasts(Duration::ZERO), "its time is over");
+        let endless = Permit::endless();
+        endless.end();
+        assert!(endless.lasts(Duration::from_secs(1 << 40)) && endless.left().is_none());
+    }
 
     #[test]
     fn the_boot_clock_is_the_machines_and_the_same_for_all() {

@@ -116,6 +116,10 @@ pub enum Safeguard {
     KeyNeeded,
     /// A key is the provider's own word.
     KeySignature,
+    /// What an engine decides is committed only while it holds the lease.
+    Fence,
+    /// An engine begins nothing that must not be done twice once its lease may have ended.
+    Permit,
 }
 
 impl Safeguard {
@@ -140,6 +144,8 @@ impl Safeguard {
         (Self::OnePhoneCall, "one-phone-call"),
         (Self::KeyNeeded, "key-needed"),
         (Self::KeySignature, "key-signature"),
+        (Self::Fence, "fence"),
+        (Self::Permit, "permit"),
     ];
 
     /// Whether a drill has taken it away; one relaxed load.

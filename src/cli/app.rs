@@ -1,16 +1,15 @@
 //! The wiring of what commands share, once.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, Permit, SystemClock};
 use crate::config::{self, AIRTABLE_RATE_MAX, Config, ConfigErrors, Mode, Part, Sources, Twilio};
 use crate::domain::UnknownPolicy;
 use crate::domain::oncall::DutyOverride;
 use crate::domain::rules::Rules;
 use crate::domain::settings::SettingsRow;
 use crate::domain::team::Directory;
-use crate::domain::types::Actor;
 use crate::engine::apply::Core;
 use crate::engine::in_force::{Decides, InForce, Interpreter};
 use crate::engine::links::Links;
@@ -23,7 +22,7 @@ use crate::gateways::smtp::SmtpRelay;
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
 use crate::gateways::{MailGateway, MirrorGateway, NoTexts, SmsGateway, VoiceGateway};
 use crate::ids::Ids;
-use crate::store::{self, Holder, Location, Peeked, Store, StoreMode, StoreSettings, SyncedContacts};
+use crate::store::{self, Holder, Lease, Location, Peeked, Store, StoreMode, StoreSettings, SyncedContacts};
 use crate::telemetry;
 
 use super::exit::ExitStatus;
@@ -31,6 +30,8 @@ use super::global::{ConfigNeed, Global, LogFormat};
 use super::location::location_of;
 use super::output::Output;
 use super::report::{CliError, check_has_engines};
+
+pub(crate) use super::operator::{check_by, operator};
 
 /// What a command works with.
 pub(crate) struct App {
@@ -55,6 +56,10 @@ pub(crate) struct App {
     /// Why this process's own configuration cannot be used, where the settings in force stand in for it.
     pub(crate) broken: Option<ConfigErrors>,
     base: OnceLock<Arc<dyn MirrorGateway>>,
+    /// The lease by which this process is the engine, while whoever has taken it keeps it.
+    lease: Option<Weak<dyn Lease>>,
+    /// Until when it may begin a send by it.
+    permit: Permit,
 }
 
 /// What the sandbox's base may be asked within a second where a test store's settings ask for more than Airtable allows.
@@ -146,6 +151,8 @@ impl App {
             calendars_changed: basis.calendars,
             broken,
             base: OnceLock::new(),
+            lease: None,
+            permit: Permit::endless(),
         };
         app.say_whose(wanted, out)?;
         Ok(app)
@@ -319,7 +326,7 @@ impl App {
         let (Some(url), Some(from)) = (&self.config.smtp, &self.config.directory.mail_from) else { return Ok(None) };
         let relay = SmtpRelay::new(url.expose(), from.clone())
             .map_err(|what| CliError::new(ExitStatus::Usage, format!("smtp.url {what}")))?;
-        Ok(Some(Arc::new(relay)))
+        Ok(Some(Arc::new(relay.within(self.permit.clone()))))
     }
 
     /// The provider of phone calls, where there is a number to ring from.
@@ -386,9 +393,17 @@ impl App {
             connect_timeout: t.connect_timeout,
             request_timeout: t.request_timeout,
             public_url: self.config.server.public_url.clone(),
+            permit: self.permit.clone(),
         };
         TwilioClient::new(settings)
             .map_err(|e| CliError::new(ExitStatus::Usage, "the client for the provider cannot be made").cause(e))
+    }
+
+    /// This process holds this lease: the engine that is made next is of its term, and no client made from here on begins a send
+    /// after it.
+    pub(crate) fn holds(&mut self, lease: &Arc<dyn Lease>) {
+        self.lease = Some(Arc::downgrade(lease));
+        self.permit = lease.permit();
     }
 
     /// An engine; whoever runs it holds the lock.
@@ -399,9 +414,13 @@ impl App {
         scope: Scope,
     ) -> Result<Arc<Engine>, CliError> {
         let bounds = self.bounds(&core)?;
-        let id = format!("eng_{}", self.ids.uuid(self.clock.now()).simple());
+        let lease = self.lease.as_ref().and_then(Weak::upgrade);
+        let term = lease.as_ref().and_then(|lease| lease.term().map(str::to_owned));
+        let id = term.unwrap_or_else(|| format!("eng_{}", self.ids.uuid(self.clock.now()).simple()));
+        let core = lease.map_or_else(|| core.clone(), |lease| core.in_term(&*lease));
         let sinks = self.sinks()?;
         let engine = Engine::new(core, sms, sinks, id, scope, bounds);
+        engine.begins_within(self.permit.clone());
         engine.set_mail(self.relay()?);
         engine.set_voice(self.phones()?);
         Ok(engine)
@@ -439,6 +458,8 @@ impl App {
             calendars_changed: self.calendars_changed,
             broken: None,
             base: OnceLock::new(),
+            lease: self.lease.clone(),
+            permit: self.permit.clone(),
         }
     }
 
@@ -554,28 +575,4 @@ fn policy(p: config::UnknownPolicy) -> UnknownPolicy {
         config::UnknownPolicy::Resend => UnknownPolicy::Resend,
         config::UnknownPolicy::Hold => UnknownPolicy::Hold,
     }
-}
-
-/// Who runs this command, for the log: the name the operating system knows, or what `--by` says.
-pub(crate) fn operator(by: Option<&str>) -> Actor {
-    let os = config::user_name().unwrap_or_else(|| "operator".into());
-    // A user of this system may have any name; the log's own are not for him.
-    let os = if Actor::is_reserved(&os, []) { format!("user {os}") } else { os };
-    match by.map(str::trim).filter(|b| !b.is_empty()) {
-        Some(name) if name != os => Actor(format!("{name} ({os})")),
-        _ => Actor(os),
-    }
-}
-
-/// `--by` names a person.
-///
-/// # Errors
-/// Exit 2 where the log gives that name to the engine, a provider or a token; nothing was done.
-pub(crate) fn check_by(by: Option<&str>, tokens: &[config::Token]) -> Result<(), CliError> {
-    let taken = by.is_some_and(|by| Actor::is_reserved(by, tokens.iter().map(|t| t.name.as_str())));
-    if !taken {
-        return Ok(());
-    }
-    let what = format!("--by {:?} is how the log names the engine, a provider or a token", by.unwrap_or_default());
-    Err(CliError::new(ExitStatus::Usage, what).hint("give a person's name; nothing was done"))
 }

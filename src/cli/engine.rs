@@ -40,6 +40,14 @@ impl Engine {
     /// mirror holds the lock for that moment and is no engine: it gives no sign, and nothing of it is waited for.
     pub(crate) fn now(holder: Option<Holder>, row: Option<&EngineRow>, clock: &dyn Clock) -> Option<Self> {
         let holder = holder.filter(|h| !matches!(h.role.as_str(), "status" | "verify-events"))?;
+        // What it says of its machine's clock means nothing on another; its lease is renewed by the store's own.
+        if holder.host.is_some() {
+            let state = match holder.silent_for {
+                Some(ago) if ago > OLD => EngineState::Silent(ago),
+                _ => EngineState::Working,
+            };
+            return Some(Self { holder, state });
+        }
         let own = row.filter(|r| r.pid == holder.pid && r.stopped_at.is_none());
         let beat = own.and_then(|r| r.beat.as_ref()).filter(|b| b.boot_id == clock::boot_id());
         let state = match beat.map(|b| clock.boot().saturating_sub(b.boot)) {
@@ -67,14 +75,14 @@ impl Engine {
 
     /// For a sentence about it.
     pub(crate) fn said(&self) -> String {
-        let Holder { role, pid } = &self.holder;
+        let holder = &self.holder;
         match self.state {
-            EngineState::Working => format!("the engine (`{role}`, process {pid}) works"),
-            EngineState::NoSign => format!(
-                "the engine (`{role}`, process {pid}) has not answered yet: it is starting, or hangs at its start"
-            ),
+            EngineState::Working => format!("the engine ({holder}) works"),
+            EngineState::NoSign => {
+                format!("the engine ({holder}) has not answered yet: it is starting, or hangs at its start")
+            }
             EngineState::Silent(ago) => {
-                format!("the engine has not answered for {} s (`{role}`, process {pid})", ago.as_secs())
+                format!("the engine has not answered for {} s ({holder})", ago.as_secs())
             }
         }
     }
@@ -94,7 +102,13 @@ impl Engine {
             EngineState::NoSign => ("starting", None),
             EngineState::Silent(ago) => ("silent", Some(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX))),
         };
-        json!({ "role": self.holder.role, "pid": self.holder.pid, "state": state, "silentMs": ago })
+        let mut document = json!({ "role": self.holder.role, "pid": self.holder.pid, "state": state, "silentMs": ago });
+        if let (Some(host), Some(map)) = (&self.holder.host, document.as_object_mut()) {
+            let ago = self.holder.silent_for.map(|ago| u64::try_from(ago.as_millis()).unwrap_or(u64::MAX));
+            map.insert("host".into(), host.as_str().into());
+            map.insert("beatAgoMs".into(), ago.into());
+        }
+        document
     }
 
     /// Says that it does not answer; how a command ends whose own commit stays and whose rest waits for it.
@@ -220,7 +234,7 @@ mod tests {
             listen: None,
             beat: Some(beat.clone()),
         };
-        let held = |role: &str, pid| Some(Holder { role: role.into(), pid });
+        let held = |role: &str, pid| Some(Holder::of_this_machine(role, pid));
         let state = |holder, row: &EngineRow| Engine::now(holder, Some(row), &clock).map(|e| e.state);
         clock.set_wall(Timestamp::from_millis(0));
         clock.pass(Duration::from_secs(5));

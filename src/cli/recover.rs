@@ -126,13 +126,14 @@ pub(super) async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> 
     app.providers_required()?;
     let sandbox = app.sandbox_if_needed(out).await?;
     app.make_links(core).await?;
+    app.holds(&lock);
     let engine = app.engine(core.clone(), app.gateway()?, Scope::All)?;
     let sinks = engine.sinks();
     start::recover_local(&engine, "recover", None).await?;
     let supervisor = Supervisor::new(engine);
     let bar = spinner(out, "recovering");
     let (stop, yielded) = (tokio_util::sync::CancellationToken::new(), supervisor.yielded());
-    let running = tokio::spawn(supervisor.run(stop.clone()));
+    let running = tokio::spawn(supervisor.run_in_term(stop.clone(), lock.lost()));
     let deadline = app.clock.now().plus(WORK_MAX);
     let done = loop {
         let now = app.clock.now();
@@ -150,6 +151,7 @@ pub(super) async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> 
     let ended =
         running.await.map_err(|e| CliError::new(ExitStatus::Bug, "the engine of this command ended badly").cause(e))?;
     ended?;
+    lock.release().await;
     drop(lock);
     bar.finish_and_clear();
     if let Some(s) = sandbox {

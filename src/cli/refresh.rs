@@ -76,6 +76,7 @@ async fn alone(
 ) -> Result<Option<Value>, CliError> {
     app.config.twilio_required()?;
     let sandbox = app.sandbox_if_needed(out).await?;
+    app.holds(&lock);
     let engine = app.engine(core.clone(), app.gateway()?, Scope::Only(call.clone()))?;
     let poller = Poller::new(engine);
     let answer = tokio::select! {
@@ -85,6 +86,7 @@ async fn alone(
             None
         }
     };
+    lock.release().await;
     drop(lock);
     if let Some(s) = sandbox {
         s.shutdown().await;

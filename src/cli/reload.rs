@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -19,12 +20,14 @@ use crate::engine::apply::Core;
 use crate::engine::in_force::Decides;
 use crate::engine::supervisor::Supervisor;
 use crate::engine::wake::WakeSignal;
-use crate::engine::{Engine, duties, outbox};
+use crate::engine::{Engine, Scope, duties, outbox, start};
 use crate::http::HttpState;
-use crate::store::StoreError;
+use crate::store::{Lease, StoreError};
 
 use super::app::{App, operator, rules};
+use super::assign;
 use super::brought;
+use super::replica::Term;
 use super::report::CliError;
 
 /// How often to look whether another process put settings in force.
@@ -37,8 +40,9 @@ const TRIED_AGAIN: Duration = Duration::from_secs(5);
 pub(super) struct Reload {
     /// As this process was set up last.
     pub(super) app: App,
-    pub(super) engine: Arc<Engine>,
-    pub(super) supervisor: Arc<Supervisor>,
+    pub(super) core: Arc<Core>,
+    /// The engine of the term that this process is in.
+    pub(super) running: Option<(Arc<Engine>, Arc<Supervisor>)>,
     pub(super) state: Arc<HttpState>,
     /// The listeners that run may be reached from elsewhere: what the start demanded tokens for goes on to demand them.
     pub(super) is_exposed: bool,
@@ -68,7 +72,12 @@ pub(super) async fn say_file(core: &Core, wrong: Option<&ConfigErrors>) -> Resul
 
 impl Reload {
     /// Until `stop`.
-    pub(super) async fn run(mut self, mut hangup: Option<Signal>, stop: CancellationToken) {
+    pub(super) async fn run(
+        shared: Arc<Mutex<Self>>,
+        core: Arc<Core>,
+        mut hangup: Option<Signal>,
+        stop: CancellationToken,
+    ) {
         loop {
             let asked = async {
                 match &mut hangup {
@@ -80,10 +89,41 @@ impl Reload {
             };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = asked => Box::pin(self.own()).await,
-                () = self.engine.core.clock.sleep_until(self.engine.core.clock.now().plus(LOOK_EVERY)) => Box::pin(self.follow()).await,
+                () = asked => {
+                    let mut this = shared.lock().await;
+                    Box::pin(this.own()).await;
+                },
+                () = core.clock.sleep_until(core.clock.now().plus(LOOK_EVERY)) => {
+                    let mut this = shared.lock().await;
+                    Box::pin(this.follow()).await;
+                }
             }
         }
+    }
+
+    /// This process is the engine from now on, as far as it can be before its loops run: what engines that are gone have left is
+    /// settled in the store.
+    pub(super) async fn begin(&mut self, lease: &Arc<dyn Lease>, own_url: &str) -> Result<Term, CliError> {
+        self.app.holds(lease);
+        let engine = self.app.engine(self.core.clone(), self.app.gateway()?, Scope::All)?;
+        let supervisor = Supervisor::new(engine.clone());
+        engine.file_watch.holds(lease.clone());
+        assign::assign_airtable(&self.app, &engine, &supervisor).await?;
+        super::calendars::assign(&self.app, &engine, &supervisor).await?;
+        assign::assign_heartbeat(&self.app, &engine, &supervisor)?;
+        assign::assign_reports(&self.app, &engine, &supervisor);
+        assign::assign_events(&self.app, &engine, &supervisor).await?;
+        super::call_lists::assign(&self.app, &engine, &supervisor)?;
+        start::recover_local(&engine, "serve", Some(own_url.to_owned())).await?;
+        self.running = Some((engine.clone(), supervisor.clone()));
+        self.state.set_engine(Some(engine.clone()));
+        Ok(Term { lease: lease.clone(), engine, supervisor })
+    }
+
+    /// This process stands by.
+    pub(super) fn ended(&mut self) {
+        self.running = None;
+        self.state.set_engine(None);
     }
 
     /// The configuration is read again and put in force.
@@ -97,7 +137,7 @@ impl Reload {
                 return;
             }
         };
-        let core = &self.engine.core;
+        let core = &self.core;
         let settings = NewSettings {
             document: new.documents.decides.clone(),
             places: Some(new.documents.places.clone()),
@@ -121,18 +161,19 @@ impl Reload {
                 brought::Applied::AfterARestart => warn!("{said}"),
             }
         }
-        super::serve::warn_of(&new);
+        assign::warn_of(&new);
         self.take_over(row, new).await;
         // The contacts' table is read again with the file.
-        self.engine.core.wake.notify(WakeSignal::ContactSync);
+        self.core.wake.notify(WakeSignal::ContactSync);
         self.said(None).await;
         info!("settings and tokens were read again");
     }
 
     /// A sink that the settings name and this process has no place for hears nothing: that is an alarm of its own.
     async fn say_sinks(&self, named: &[SinkTarget]) {
-        let core = &self.engine.core;
-        let here = self.engine.sinks();
+        let core = &self.core;
+        let Some((engine, _)) = &self.running else { return };
+        let here = engine.sinks();
         let is_here = |sink: &SinkTarget| here.iter().any(|s| s.name == sink.name);
         let mut changes: Vec<AlertChange> = Vec::new();
         for sink in named.iter().filter(|s| !is_here(s)) {
@@ -157,21 +198,22 @@ impl Reload {
 
     /// To the sinks of the new settings; what waits for those that are gone is handed over.
     async fn deliver_alerts_anew(&self) -> Result<(), CliError> {
-        self.engine.set_sinks(self.app.sinks()?);
-        outbox::start(&self.engine).await?;
-        self.supervisor.assign(duties::ALERTS, duties::alerts(&self.engine));
+        let Some((engine, supervisor)) = &self.running else { return Ok(()) };
+        engine.set_sinks(self.app.sinks()?);
+        outbox::start(engine).await?;
+        supervisor.assign(duties::ALERTS, duties::alerts(engine));
         Ok(())
     }
 
     async fn said(&self, wrong: Option<&ConfigErrors>) {
-        if let Err(e) = say_file(&self.engine.core, wrong).await {
+        if let Err(e) = say_file(&self.core, wrong).await {
             warn!(error = %e, "the state of the configuration file could not be recorded");
         }
     }
 
     /// Settings that another process put in force.
     async fn follow(&mut self) {
-        let core = self.engine.core.clone();
+        let core = self.core.clone();
         let known = self.app.settings.as_ref().map(|s| s.number);
         match core.store.basis().await {
             Ok(basis) if basis.settings != known => {}
@@ -199,7 +241,7 @@ impl Reload {
 
     /// Decisions, bounds and what is done with the base go by these from now on.
     async fn take_over(&mut self, row: SettingsRow, new: Config) {
-        let core = self.engine.core.clone();
+        let core = self.core.clone();
         let decides = Decides { directory: new.directory.clone(), rules: rules(&new) };
         let of = row.clone();
         if let Err(e) = core.change_in_force(move |held| held.with_settings(Some(&of), decides)).await {
@@ -214,22 +256,24 @@ impl Reload {
         let same_sinks = self.app.config.alerts.sinks == new.alerts.sinks;
         let same_events = self.app.config.events == new.events;
         self.app = self.app.with(new, row);
+        // What a standby does later, it does by these.
+        let Some((engine, supervisor)) = self.running.clone() else { return core.wake.all() };
         match self.app.bounds(&core) {
-            Ok(bounds) => self.engine.set_bounds(bounds),
+            Ok(bounds) => engine.set_bounds(bounds),
             Err(e) => warn!(error = %e.what, "the bounds of the engine stay"),
         }
         match self.app.relay() {
-            Ok(relay) => self.engine.set_mail(relay),
+            Ok(relay) => engine.set_mail(relay),
             Err(e) => warn!(error = %e.what, "mails go by the relay of before"),
         }
         match self.app.phones() {
-            Ok(provider) => self.engine.set_voice(provider),
+            Ok(provider) => engine.set_voice(provider),
             Err(e) => warn!(error = %e.what, "phones are rung by the provider of before"),
         }
-        if !same_base && let Err(e) = super::serve::assign_airtable(&self.app, &self.engine, &self.supervisor).await {
+        if !same_base && let Err(e) = assign::assign_airtable(&self.app, &engine, &supervisor).await {
             error!(error = %e.what, causes = ?e.causes, "what is done with Airtable goes on as before: it cannot be set up anew");
         }
-        if let Err(e) = super::calendars::assign(&self.app, &self.engine, &self.supervisor).await {
+        if let Err(e) = super::calendars::assign(&self.app, &engine, &supervisor).await {
             error!(error = %e.what, "calendars of who is on call are read as before");
         }
         // Those that are as they were go on undisturbed.
@@ -237,14 +281,14 @@ impl Reload {
             error!(error = %e.what, "alerts are delivered as before");
         }
         self.say_sinks(&named).await;
-        if !same_events && let Err(e) = super::serve::assign_events(&self.app, &self.engine, &self.supervisor).await {
+        if !same_events && let Err(e) = assign::assign_events(&self.app, &engine, &supervisor).await {
             error!(error = %e.what, "events are told as before");
         }
-        if let Err(e) = super::serve::assign_heartbeat(&self.app, &self.engine, &self.supervisor) {
+        if let Err(e) = assign::assign_heartbeat(&self.app, &engine, &supervisor) {
             error!(error = %e.what, "the heartbeat goes on as before");
         }
-        super::serve::assign_reports(&self.app, &self.engine, &self.supervisor);
-        if let Err(e) = super::call_lists::assign(&self.app, &self.engine, &self.supervisor) {
+        assign::assign_reports(&self.app, &engine, &supervisor);
+        if let Err(e) = super::call_lists::assign(&self.app, &engine, &supervisor) {
             error!(error = %e.what, "the lists of phone calls are compared as before");
         }
         core.wake.all();
@@ -257,7 +301,7 @@ fn whole(new: Config) -> Result<Config, ConfigErrors> {
 }
 
 /// With the sinks of the drill that this process runs in, if it does: their URLs were checked at its start.
-fn with_fault_injection(sources: &config::Sources, mut new: Config) -> Result<Config, ConfigErrors> {
+pub(super) fn with_fault_injection(sources: &config::Sources, mut new: Config) -> Result<Config, ConfigErrors> {
     match super::fault_injection::add_sinks(sources, &mut new) {
         Ok(()) => Ok(new),
         Err(_) => Err(ConfigErrors(Vec::new())),

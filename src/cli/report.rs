@@ -162,6 +162,9 @@ impl From<StoreError> for CliError {
                 ExitStatus::Store,
                 Some("nothing was recorded; see that the server of `store.url` runs, and run it again"),
             ),
+            StoreError::Fenced => {
+                (ExitStatus::Store, Some("another engine works on the store now, and goes on with it"))
+            }
             StoreError::Unsure { .. } => (ExitStatus::Store, Some("run it again: the same command is harmless")),
             _ => (ExitStatus::Store, None),
         };
@@ -194,6 +197,7 @@ impl From<LeaseError> for CliError {
                 "one engine works on a store; see it with `dispatchctl status`, or choose another store with --store"
             }
             LeaseError::Io { .. } => "check the directory of the store and its permissions",
+            LeaseError::Store(_) => "nobody knows who the engine is now: run it again",
         };
         Self::from_chain(ExitStatus::Store, &e).hint(hint)
     }

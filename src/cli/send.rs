@@ -23,7 +23,7 @@ use crate::engine::intake::json::Document;
 use crate::engine::intake::{self, Intake, Validation};
 use crate::engine::supervisor::Supervisor;
 use crate::engine::{Scope, json, start};
-use crate::store::{Lease, LeaseError};
+use crate::store::LeaseError;
 
 use super::app::{App, NoStore, operator};
 use super::drills::Sandbox;
@@ -324,24 +324,29 @@ impl Send<'_> {
         let lock = match self.core.store.take_lease("send").await {
             Ok(lock) => lock,
             // The call is committed: who may not be the engine goes on watching, and says in the end that it waits for one.
-            Err(LeaseError::Held(_) | LeaseError::Io { .. }) => return Ok(None),
+            Err(LeaseError::Held(_) | LeaseError::Io { .. } | LeaseError::Store(_)) => return Ok(None),
         };
         if self.sandbox.is_none() {
             // The engine beside us is gone, and with it the sandbox that it may have run.
             self.sandbox = self.app.sandbox_if_needed(out).await?;
         }
         self.app.make_links(&self.core).await?;
+        self.app.holds(&lock);
         let engine = self.app.engine(self.core.clone(), self.app.gateway()?, Scope::Only(self.call.clone()))?;
         start::recover_local(&engine, "send", None).await?;
         let supervisor = Supervisor::new(engine);
         let stop = supervisor.yielded();
-        let (ended, running) = (CancellationToken::new(), supervisor.run(stop.clone()));
+        let (ended, running) = (CancellationToken::new(), supervisor.run_in_term(stop.clone(), lock.lost()));
         let at_the_end = ended.clone().drop_guard();
         let task = tokio::spawn(async move {
             let _ended = at_the_end;
-            running.await
+            let done = running.await;
+            lock.release().await;
+            // Whoever hears of the end finds it free.
+            drop(lock);
+            done
         });
-        Ok(Some(CallEngine { task, ended, stop, _lock: lock }))
+        Ok(Some(CallEngine { task, ended, stop }))
     }
 
     fn ended(&self, state: &CallState) -> Option<End> {
@@ -477,7 +482,6 @@ struct CallEngine {
     /// Fires when the task ends, in whatever way.
     ended: CancellationToken,
     stop: CancellationToken,
-    _lock: Arc<dyn Lease>,
 }
 
 impl CallEngine {

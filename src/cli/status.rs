@@ -215,9 +215,13 @@ async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> 
         }
     }
     open_calls::worst_first(&mut calls);
-    let holder = app.holder();
+    let mut holder = app.holder();
     let mut engine = store.engine().await?;
-    let beside = Engine::now(holder.clone(), engine.as_ref(), &*app.clock);
+    let mut beside = Engine::now(holder.clone(), engine.as_ref(), &*app.clock);
+    // What changes with every look is no news to who watches.
+    for holder in holder.iter_mut().chain(beside.as_mut().map(|e| &mut e.holder)).filter(|_| args.watch) {
+        holder.silent_for = None;
+    }
     if let Some(row) = &mut engine {
         row.beat = None;
     }
@@ -325,7 +329,13 @@ fn document(o: &Overview, app: &App, out: &Output) -> Value {
     let engine = o.holder.as_ref().map(|h| {
         let row = row_of(o, h);
         let how = o.beside.as_ref().map(Engine::document).unwrap_or_default();
-        json!({ "role": h.role, "pid": h.pid, "state": how.get("state"), "silentMs": how.get("silentMs"), "id": row.map(|r| &r.id), "since": row.map(|r| r.started_at), "listen": row.and_then(|r| r.listen.as_deref()) })
+        let mut doc = json!({ "role": h.role, "pid": h.pid, "state": how.get("state"), "silentMs": how.get("silentMs"), "id": row.map(|r| &r.id), "since": row.map(|r| r.started_at), "listen": row.and_then(|r| r.listen.as_deref()) });
+        for key in ["host", "beatAgoMs"] {
+            if let (Some(value), Some(map)) = (how.get(key), doc.as_object_mut()) {
+                map.insert(key.into(), value.clone());
+            }
+        }
+        doc
     });
     let failures = o.failures.iter().map(|f| {
         json!({ "code": f.code, "class": class_word(codes::class_of(f.code)), "name": f.code.map(codes::name_of), "count": f.count, "lastAt": f.last_at, "result": f.result })
@@ -417,7 +427,8 @@ fn engine_line(o: &Overview, app: &App, out: &Output) -> String {
         if let Some(silent) = o.beside.as_ref().filter(|e| e.is_silent()) {
             return format!("warning: {}{since}{listen}", out.emphasis(Some(false), &silent.said()));
         }
-        return format!("engine: {}, process {}{since}{listen}", out.emphasis(Some(true), &h.role), h.pid);
+        let host = h.host.as_ref().map(|host| format!(" on {host}")).unwrap_or_default();
+        return format!("engine: {}, process {}{host}{since}{listen}", out.emphasis(Some(true), &h.role), h.pid);
     }
     let last = match &o.engine {
         Some(e) if e.stopped_at.is_none() => format!(" (`{}`, process {}, did not stop cleanly)", e.role, e.pid),

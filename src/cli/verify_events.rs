@@ -4,6 +4,7 @@
 //! oldest, and has the rest told again: by the running engine, else by this command, which then is the engine for that long.
 //! Rows without an Event ID are named and never touched. Safe to run at any time, and again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -13,7 +14,7 @@ use crate::engine::mirror::verify::{CheckError, Checker, Difference, DifferenceK
 use crate::engine::mirror::{Mirror, MirrorSettings};
 use crate::gateways::MirrorError;
 use crate::gateways::mirror::{Lane, RefusalScope};
-use crate::store::{Control, EventFilter, LeaseError, MirrorKey, MirrorOutbox, Store};
+use crate::store::{Control, EventFilter, Lease, LeaseError, MirrorKey, MirrorOutbox, Store};
 
 use super::app::{App, NoStore};
 use super::decide::call_named;
@@ -163,7 +164,7 @@ async fn see_to_it(
                 next = mirror.pass_now() => next?,
                 asked = until_asked(app, store) => {
                     asked?;
-                    drop(lock.take());
+                    release(&mut lock).await;
                     app.clock.sleep_until(app.clock.now().plus(Duration::from_secs(1))).await;
                     None
                 }
@@ -172,7 +173,7 @@ async fn see_to_it(
             None
         };
         // Nor does a command that would send and looks for an engine.
-        drop(lock.take());
+        release(&mut lock).await;
         app.clock.sleep_until(next.unwrap_or(now).clamp(now, now.plus(LOOK_EVERY))).await;
         if next.is_none() {
             app.clock.sleep_until(now.plus(LOOK_EVERY)).await;
@@ -181,6 +182,13 @@ async fn see_to_it(
     drop(lock);
     bar.finish_and_clear();
     Ok(())
+}
+
+/// Nobody waits for the end of a lease that is not used any more.
+async fn release(lease: &mut Option<Arc<dyn Lease>>) {
+    if let Some(lease) = lease.take() {
+        lease.release().await;
+    }
 }
 
 /// Until somebody asks for the lock.

@@ -310,6 +310,8 @@ pub enum Event {
     /// What became of a POST.
     Sent {
         attempt: AttemptId,
+        /// The engine that sent, where it is known. That it did not send says nothing of a claim of another.
+        by: Option<String>,
         /// What became of it.
         outcome: SendOutcome,
     },

@@ -6,6 +6,7 @@
 pub(crate) mod alert;
 pub(crate) mod answers;
 pub(crate) mod attempt;
+pub(crate) mod authority;
 pub(crate) mod body;
 pub(crate) mod breaker;
 pub(crate) mod bulk;

@@ -53,3 +53,10 @@ pub enum SendOutcome {
         why: String,
     },
 }
+
+impl SendOutcome {
+    /// Whether it surely did not happen and is tried again within the attempt.
+    pub const fn is_tried_again(&self) -> bool {
+        matches!(self, Self::NotSent { .. } | Self::BadCallback | Self::BadUrl)
+    }
+}

@@ -281,7 +281,12 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
 }
 
 /// What became of a POST. News that came before the answer stands; the answer of a claim that is gone is recorded all the same.
-pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, outcome: &SendOutcome) -> Result<(), Illegal> {
+pub(super) fn sent(w: &mut Work<'_>, id: AttemptId, by: Option<&str>, outcome: &SendOutcome) -> Result<(), Illegal> {
+    let claimed_by = w.attempt(id)?.claimed_by.as_deref();
+    if outcome.is_tried_again() && by.is_some() && claimed_by.is_some() && claimed_by != by {
+        // It comes again, after another engine has claimed the attempt: that one's POST may be under way.
+        return Ok(());
+    }
     let number = w.attempt(id)?.number;
     match outcome {
         SendOutcome::Accepted { sid, status, code, error_class, provider_at, queued_for } => {

@@ -66,7 +66,9 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Asked(at) => with_call(loaded, ctx, |w| dial::key::asked(w, at))?,
         Event::Key { turn, digits } => with_call(loaded, ctx, |w| dial::key::key(w, turn, digits))?,
         Event::EndPhoneCall { attempt } => with_call(loaded, ctx, |w| dial::ending::end(w, *attempt))?,
-        Event::Sent { attempt, outcome } => with_call(loaded, ctx, |w| sending::sent(w, *attempt, outcome))?,
+        Event::Sent { attempt, by, outcome } => {
+            with_call(loaded, ctx, |w| sending::sent(w, *attempt, by.as_deref(), outcome))?
+        }
         Event::EngineGone { attempt, engine } => with_call(loaded, ctx, |w| sending::engine_gone(w, *attempt, engine))?,
         Event::Searched { attempt, complete, began_at } => {
             with_call(loaded, ctx, |w| resend::searched(w, *attempt, *complete, *began_at))?

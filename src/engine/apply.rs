@@ -12,6 +12,7 @@ use tracing::{debug, error, info, warn};
 use crate::clock::Clock;
 use crate::domain::Settlement;
 use crate::domain::alert::AlertChange;
+use crate::domain::authority::Authority;
 use crate::domain::call::CallState;
 use crate::domain::change::{Answer, Change};
 use crate::domain::event::{Event, Load, Loaded, NewCall, Report, Source};
@@ -30,7 +31,7 @@ use crate::domain::types::{Actor, AttemptId, CallId};
 use crate::domain::work::Ctx;
 use crate::domain::{PhoneNumber, ProviderClock, Timestamp};
 use crate::ids::Ids;
-use crate::store::{Committed, Store, StoreError, SyncedContacts};
+use crate::store::{Committed, Lease, Store, StoreError, SyncedContacts};
 
 use super::in_force::{self, InForce, Interpreter};
 use super::links::Links;
@@ -53,20 +54,23 @@ const PLATFORMS: &[&str] = &["retell", "vapi", "twilio"];
 const REFERENCE_DRAWS: usize = 16;
 
 /// What every writer shares.
+#[derive(Clone)]
 pub struct Core {
-    /// The durable state.
+    /// The durable state. In an engine's term it takes what the term's holder decides, and nothing after the term.
     pub store: Arc<dyn Store>,
+    /// The same for evidence, which is taken from anybody.
+    evidence: Arc<dyn Store>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Ids and chance.
     pub ids: Arc<Ids>,
     /// Hints to the loops.
-    pub wake: Wake,
-    in_force: RwLock<Arc<InForce>>,
+    pub wake: Arc<Wake>,
+    in_force: Arc<RwLock<Arc<InForce>>>,
     interpreter: Option<Interpreter>,
-    links: RwLock<Option<Arc<Links>>>,
-    provider_clock: Mutex<ProviderClock>,
-    refused: AtomicU64,
+    links: Arc<RwLock<Option<Arc<Links>>>>,
+    provider_clock: Arc<Mutex<ProviderClock>>,
+    refused: Arc<AtomicU64>,
 }
 
 impl Core {
@@ -96,15 +100,33 @@ impl Core {
         interpreter: Option<Interpreter>,
     ) -> Self {
         Self {
+            evidence: store.clone(),
             store,
             clock,
             ids,
-            wake: Wake::default(),
-            in_force: RwLock::new(Arc::new(in_force)),
+            wake: Arc::default(),
+            in_force: Arc::new(RwLock::new(Arc::new(in_force))),
             interpreter,
-            provider_clock: Mutex::default(),
-            links: RwLock::default(),
-            refused: AtomicU64::new(0),
+            provider_clock: Arc::default(),
+            links: Arc::default(),
+            refused: Arc::default(),
+        }
+    }
+
+    /// The same write path for whoever holds this lease: what it decides is committed only while the lease is held.
+    pub fn in_term(self: &Arc<Self>, lease: &dyn Lease) -> Arc<Self> {
+        match self.evidence.under(lease) {
+            Some(store) => Arc::new(Self { store, ..Self::clone(self) }),
+            None => self.clone(),
+        }
+    }
+
+    /// Where this event is written.
+    fn store_of(&self, event: &Event) -> Result<&Arc<dyn Store>, StoreError> {
+        match event.authority() {
+            Authority::Anybody => Ok(&self.evidence),
+            Authority::Engine if !self.store.decides() => Err(StoreError::Fenced),
+            Authority::Engine | Authority::Decision => Ok(&self.store),
         }
     }
 
@@ -255,7 +277,7 @@ impl Core {
     async fn apply_under(&self, held: Arc<InForce>, event: &Arc<Event>, actor: &Actor) -> Result<Answer, StoreError> {
         let now = self.clock.now();
         let (load, phones, decide) = self.decision(now, held, event, actor);
-        let done = self.store.transact(load, phones, Arc::new(decide)).await;
+        let done = self.store_of(event)?.transact(load, phones, Arc::new(decide)).await;
         match &done {
             Ok(committed) => {
                 log_committed(&committed.change);
@@ -417,7 +439,7 @@ impl Core {
             | Event::Decide { call, .. }
             | Event::Unnotified { call }
             | Event::Unanswered { call } => Load::Call(call.clone()),
-            Event::Sent { attempt, outcome: crate::domain::event::SendOutcome::Accepted { sid, .. } } => {
+            Event::Sent { attempt, outcome: crate::domain::event::SendOutcome::Accepted { sid, .. }, .. } => {
                 Load::Message { attempt: Some(*attempt), sid: sid.clone(), said: None }
             }
             Event::Settle { attempt, how: Settlement::Sent(sid), .. } => {

@@ -35,6 +35,12 @@ use super::{Engine, Scope, others_go_on};
 const IN_FLIGHT_MAX: usize = 256;
 /// An attempt that cannot be decided (our bug, or an unreadable row) is set aside for this long; the others go on.
 const SET_QUARANTINED: Duration = Duration::from_secs(30);
+/// What is left of a permit when a claim is made.
+const CLAIMED_BEFORE: Duration = Duration::from_secs(1);
+/// What is left of it when a request is handed to its provider's client, which looks once more.
+pub const SENT_BEFORE: Duration = Duration::from_millis(200);
+/// How soon a permit that is nearly over is looked at again.
+const RENEWAL_LOOK: Duration = Duration::from_millis(100);
 /// How many mails may be under way at once: a relay that hangs keeps no text waiting.
 const MAILS_IN_FLIGHT_MAX: usize = 16;
 /// A relay that could not be reached so often for one mail is taken to be away: its breaker opens.
@@ -84,6 +90,10 @@ impl Dispatcher {
     pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
         let (store, clock) = (&self.engine.core.store, &self.engine.core.clock);
         let now = clock.now();
+        if !self.engine.may_send(CLAIMED_BEFORE) {
+            // The lease is renewed every second, or it ends.
+            return Ok(Some(now.plus(RENEWAL_LOOK)));
+        }
         let mut breakers = store.breakers().await?;
         lock(&self.quarantined).retain(|_, until| *until > now);
         let bounds = self.engine.bounds();
@@ -307,7 +317,7 @@ impl Dispatcher {
                 error!(attempt.id = %id, "a task that sent ended badly: its outcome is unknown and is looked for");
                 let outcome =
                     SendOutcome::Unknown { why: "the task that sent it ended before its answer was stored".into() };
-                let event = Event::Sent { attempt: id, outcome };
+                let event = Event::Sent { attempt: id, by: Some(self.engine.id.clone()), outcome };
                 others_go_on(self.engine.core.apply(event, Actor::engine()).await.map(drop))?;
             }
         }
@@ -411,7 +421,10 @@ impl One {
         let segments = match self.claim(id).await {
             Some(send) => {
                 let segments = send.attempt.segments;
-                let outcome = self.submit(&send).await;
+                let outcome = match self.engine.may_send(SENT_BEFORE) {
+                    true => self.submit(&send).await,
+                    false => not_within_the_term(self.engine.core.clock.now()),
+                };
                 self.intent_after_all(id).await;
                 self.record(id, outcome, place).await;
                 segments
@@ -423,6 +436,9 @@ impl One {
     }
 
     async fn claim(&self, id: AttemptId) -> Option<ToSend> {
+        if !self.engine.may_send(CLAIMED_BEFORE) {
+            return None;
+        }
         if Safeguard::IntentCommit.is_off() {
             return self.engine.core.claim_unstored(id, &self.engine.id).await;
         }
@@ -517,7 +533,7 @@ impl One {
         let mut pause = Duration::from_millis(100);
         failpoint::hit("outcome.before-commit");
         loop {
-            let event = Event::Sent { attempt: id, outcome: outcome.clone() };
+            let event = Event::Sent { attempt: id, by: Some(self.engine.id.clone()), outcome: outcome.clone() };
             match self.engine.core.apply(event, Actor::engine()).await {
                 Ok(_) => return failpoint::hit("outcome.committed"),
                 // Our own bug: the attempt must not stay under way for as long as this engine lives.
@@ -541,6 +557,11 @@ impl One {
         let clock = &self.engine.core.clock;
         clock.sleep_until(clock.now().plus(d)).await;
     }
+}
+
+/// The lease may have ended between the claim and its send: nothing has left.
+pub fn not_within_the_term(now: Timestamp) -> SendOutcome {
+    SendOutcome::NotSent { why: "this process may not be the engine any more".into(), again_at: now }
 }
 
 fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -62,12 +62,12 @@ pub(crate) mod waiting;
 pub(crate) mod wake;
 pub(crate) mod watch;
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::clock;
+use crate::clock::{self, Permit};
 use crate::domain::types::CallId;
 use crate::domain::{ClockOffset, Timestamp};
 use crate::gateways::{MailGateway, SmsGateway, VoiceGateway};
@@ -122,8 +122,10 @@ pub struct Engine {
     sinks: RwLock<Vec<Arc<Sink>>>,
     /// When it was made, by the clock that nobody can step.
     pub started: Duration,
-    /// A fresh id for every start: the owner of its claims.
+    /// A fresh id for every start, that of its term where there is one: the owner of its claims.
     pub id: String,
+    /// Until when it may begin a send.
+    permit: OnceLock<Permit>,
     /// The boot of the machine that it was started in.
     pub boot_id: String,
     /// Whose work it does.
@@ -162,6 +164,7 @@ impl Engine {
             sms,
             sinks: RwLock::new(sinks),
             id,
+            permit: OnceLock::new(),
             boot_id: clock::boot_id(),
             scope,
             bounds: RwLock::new(bounds),
@@ -174,6 +177,16 @@ impl Engine {
             voice: RwLock::default(),
             yielded: CancellationToken::new(),
         })
+    }
+
+    /// It begins no send after this permit has ended; to be said before it runs.
+    pub fn begins_within(&self, permit: Permit) {
+        let _ = self.permit.set(permit);
+    }
+
+    /// Whether a send may begin that takes so long until its first byte leaves.
+    pub fn may_send(&self, within: Duration) -> bool {
+        self.permit.get().is_none_or(|permit| permit.lasts(within))
     }
 
     /// Where alerts are delivered, by the settings in force.

@@ -92,6 +92,37 @@ impl Supervisor {
         self.engine.yielded.clone()
     }
 
+    /// As [`Supervisor::run`], and until the term of this engine is lost: then others go on, what is in flight may finish, and what
+    /// becomes of it is recorded all the same.
+    ///
+    /// # Errors
+    /// As [`Supervisor::run`].
+    pub async fn run_in_term(
+        self: Arc<Self>,
+        stop: CancellationToken,
+        lost: CancellationToken,
+    ) -> Result<(), StoreError> {
+        let both = stop.child_token();
+        let (ends, over) = (both.clone(), lost.clone());
+        let watched = tokio::spawn(async move {
+            over.cancelled().await;
+            ends.cancel();
+        });
+        let done = self.run(both).await;
+        watched.abort();
+        match done {
+            // Others have its claims by now, or will.
+            Err(StoreError::Fenced) => Ok(()),
+            // That it has stopped could not be said where the store is away: which may be why the term is over.
+            Err(StoreError::Unreachable { .. } | StoreError::Unsure { .. } | StoreError::Busy)
+                if lost.is_cancelled() =>
+            {
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
     /// Runs until `stop`, then drains: no new POST is started, those under way may finish within the request's timeout,
     /// where there is a relay within a conversation's, and [`DRAIN_GRACE`].
     ///
@@ -117,6 +148,11 @@ impl Supervisor {
             let Some(mut ran) = running.remove(&id) else { continue };
             match ended {
                 Ok((_, Ok(()))) => {}
+                Ok((_, Err(e @ StoreError::Fenced))) => {
+                    warn!(error = %e, "this process is not the engine any more: its loops stop");
+                    fatal = Some(e);
+                    stop.cancel();
+                }
                 Ok((_, Err(e))) => {
                     error!(error = %e, "the engine stops: the store cannot be trusted any more");
                     fatal = Some(e);
@@ -229,7 +265,10 @@ async fn drive(
                 let cap = clock.now().plus(duty.pause_max());
                 next.map_or(cap, |n| n.min(cap))
             }
-            Err(e @ (StoreError::Broken { .. } | StoreError::Closed | StoreError::WrongFile { .. })) => return Err(e),
+            Err(
+                e
+                @ (StoreError::Broken { .. } | StoreError::Closed | StoreError::WrongFile { .. } | StoreError::Fenced),
+            ) => return Err(e),
             Err(e) => {
                 errors = errors.saturating_add(1);
                 beat.failed(clock.boot(), e.to_string());

@@ -67,6 +67,8 @@ pub enum WakeSignal {
     OnCall,
     /// Whoever sends roll calls: rung when a text of one waits.
     RollCall,
+    /// Whoever looks what other processes have committed.
+    Others,
     /// Never rings: for loops that only the clock wakes. The last one.
     Never,
 }

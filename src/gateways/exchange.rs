@@ -7,7 +7,9 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use url::Url;
 
+use super::permit::PermitLayer;
 use super::twilio::wire::retry_after;
+use crate::clock::Permit;
 
 /// A provider's two clients: what is written must not meet a stale connection, of which nobody could say what became of it.
 pub(super) struct Clients {
@@ -22,7 +24,25 @@ pub(super) struct Clients {
 /// # Errors
 /// What the library cannot do with these settings.
 pub(super) fn clients(base_url: &Url, connect: Duration, request: Duration) -> Result<Clients, reqwest::Error> {
-    let writes = builder(base_url, connect, request).pool_max_idle_per_host(0).build()?;
+    clients_within(base_url, connect, request, Permit::endless())
+}
+
+/// The same, where no write begins after the permit has ended: it is looked at last of all, on the open connection, before the first
+/// byte of the request.
+///
+/// # Errors
+/// As [`clients`].
+pub(super) fn clients_within(
+    base_url: &Url,
+    connect: Duration,
+    request: Duration,
+    permit: Permit,
+) -> Result<Clients, reqwest::Error> {
+    let writes = builder(base_url, connect, request).pool_max_idle_per_host(0).connector_layer(PermitLayer(permit));
+    // Bytes that nobody has acknowledged are not delivered later than their answer is waited for.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let writes = writes.tcp_user_timeout(request);
+    let writes = writes.build()?;
     Ok(Clients { writes, reads: builder(base_url, connect, request).build()? })
 }
 

@@ -7,6 +7,7 @@ mod exchange;
 pub(crate) mod heartbeat;
 pub(crate) mod mirror;
 mod no_texts;
+mod permit;
 pub(crate) mod phone_calls;
 mod provider_clock;
 pub(crate) mod sinks;

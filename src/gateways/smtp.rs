@@ -20,7 +20,9 @@ use url::Url;
 
 use crate::domain::mail::{MailAddress, is_this_machine};
 
+use super::permit::LEFT_MIN;
 use super::{MAIL_MAX, Mail, MailError, MailGateway, MailRefusal};
+use crate::clock::Permit;
 
 /// To connect and greet.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -47,6 +49,7 @@ pub struct SmtpRelay {
     tls: Tls,
     credentials: Option<Credentials>,
     from: MailAddress,
+    permit: Permit,
 }
 
 impl SmtpRelay {
@@ -68,7 +71,13 @@ impl SmtpRelay {
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let credentials = (!url.username().is_empty())
             .then(|| Credentials::new(decoded(url.username()), decoded(url.password().unwrap_or_default())));
-        Ok(Self { host, port: url.port().unwrap_or(port), tls, credentials, from })
+        Ok(Self { host, port: url.port().unwrap_or(port), tls, credentials, from, permit: Permit::endless() })
+    }
+
+    /// No mail is handed over after this permit has ended.
+    #[must_use]
+    pub fn within(self, permit: Permit) -> Self {
+        Self { permit, ..self }
     }
 
     async fn connected(&self) -> Result<AsyncSmtpConnection, MailError> {
@@ -119,6 +128,10 @@ impl SmtpRelay {
         let to = relay.command(Rcpt::new(to, Vec::new())).await;
         to.map_err(|e| answered("the reader's address", &e, MailRefusal::Recipient))?;
         relay.command(Data).await.map_err(|e| answered("the mail", &e, MailRefusal::Content))?;
+        if !self.permit.lasts(LEFT_MIN) {
+            // Of a mail that is not ended the relay keeps nothing (RFC 5321 §4.1.1.4).
+            return Err(MailError::NotSent { why: "this process may not be the engine any more".to_owned() });
+        }
         ended.store(true, Ordering::Relaxed);
         let said = relay.message(&bytes).await.map_err(|e| match e.status() {
             Some(_) => answered("the mail", &e, MailRefusal::Content),

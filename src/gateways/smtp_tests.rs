@@ -136,3 +136,17 @@ fn a_relay_elsewhere_is_reached_over_tls_alone() {
         assert!(make(bad).is_err(), "{bad}");
     }
 }
+
+#[tokio::test]
+async fn a_mail_whose_permit_ends_before_its_last_word_is_not_handed_over() {
+    use crate::clock::{Clock as _, Permit, SystemClock};
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (url, task) = peer(WELL).await;
+    let permit = Permit::until(SystemClock.boot());
+    let relay =
+        SmtpRelay::new(&url, "dispatch@example.com".parse().expect("an address")).expect("a relay").within(permit);
+    let said = relay.submit(&mail()).await;
+    assert!(matches!(said, Err(MailError::NotSent { .. })), "{said:?}");
+    let heard = task.await.expect("played");
+    assert!(heard.contains("DATA") && !heard.contains("no heat"), "{heard}");
+}

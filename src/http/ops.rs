@@ -28,6 +28,8 @@ const FRESH: Duration = Duration::from_secs(1);
 const PROBE_MAX: Duration = Duration::from_secs(2);
 /// A due step that is still waiting after this long is late.
 const LATE: Duration = Duration::from_secs(30);
+/// A leader that was not seen for longer is none.
+const LEADER_SILENT: Duration = Duration::from_secs(10);
 /// What waits for the mirror for longer than this is worth a look.
 const MIRROR_LATE: Duration = Duration::from_secs(60);
 
@@ -79,24 +81,30 @@ pub(super) async fn live(State(state): State<Arc<HttpState>>) -> Response {
 
 /// The store takes writes and the scheduler runs.
 pub(super) async fn ready(State(state): State<Arc<HttpState>>) -> Result<Response, Problem> {
-    let checks = essential(&state, &look(&state).await?);
+    let snapshot = look(&state).await?;
+    let checks = essential(&state, &snapshot);
     let ready = all_work(&state, &checks);
     let (code, word) = if ready { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "failing") };
     let checks: Vec<Value> = checks.iter().map(Check::document).collect();
-    Ok(json_answer(code, &json!({ "status": word, "mode": state.settings.mode, "checks": checks })))
+    let mut document = json!({ "status": word, "mode": state.settings.mode, "checks": checks });
+    if let (true, Some(map)) = (state.settings.is_shared, document.as_object_mut()) {
+        map.insert("role".into(), role(&state).into());
+        map.insert("leader".into(), leader_document(&snapshot));
+    }
+    Ok(json_answer(code, &document))
 }
 
 impl HttpState {
     /// Whether the store takes writes and the scheduler runs, at most a second old: what `/readyz` says, but for the place of the
     /// store's file, which a restart would not mend: it would end what is still open.
     pub async fn works(self: &Arc<Self>) -> bool {
-        let checks = |snapshot: &HealthCache| [store(snapshot), scheduler(self, snapshot)];
+        let checks = |snapshot: &HealthCache| [store(snapshot), engine(self, snapshot)];
         look(self).await.is_ok_and(|snapshot| all_work(self, &checks(&snapshot)))
     }
 }
 
 fn essential(state: &HttpState, snapshot: &HealthCache) -> [Check; 2] {
-    [store_in_place(state, snapshot), scheduler(state, snapshot)]
+    [store_in_place(state, snapshot), engine(state, snapshot)]
 }
 
 /// A listener that stops takes no new work.
@@ -111,24 +119,27 @@ pub(super) async fn health(State(state): State<Arc<HttpState>>) -> Result<Respon
     let status = checks.iter().map(|c| c.status).max().unwrap_or(HealthStatus::Failing);
     let code = if status == HealthStatus::Failing { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let uptime = state.core.clock.boot().saturating_sub(state.started);
-    let document = json!({
+    let mut document = json!({
         "status": status.as_str(),
         "timestamp": state.core.clock.now(),
         "service": "dispatchctl",
         "version": env!("CARGO_PKG_VERSION"),
         "mode": state.settings.mode,
-        "role": state.engine.as_ref().map(|_| "engine"),
+        "role": role(&state),
         "uptimeSeconds": uptime.as_secs(),
         "metrics": metrics(&state, &snapshot),
         "checks": checks.iter().map(Check::document).collect::<Vec<_>>(),
         "duties": duties(&state).iter().map(duty_document).collect::<Vec<_>>(),
     });
+    if let (true, Some(map)) = (state.settings.is_shared, document.as_object_mut()) {
+        map.insert("leader".into(), leader_document(&snapshot));
+    }
     Ok(json_answer(code, &document))
 }
 
 /// What each duty of the engine reports of itself now.
 fn duties(state: &HttpState) -> Vec<DutyLine> {
-    state.engine.as_ref().map(|e| e.heartbeats.lines(state.core.clock.boot())).unwrap_or_default()
+    state.engine().map(|e| e.heartbeats.lines(state.core.clock.boot())).unwrap_or_default()
 }
 
 fn duty_document(duty: &DutyLine) -> Value {
@@ -167,7 +178,7 @@ fn metrics(state: &HttpState, snapshot: &HealthCache) -> Value {
 }
 
 fn checks(state: &HttpState, snapshot: &HealthCache) -> Vec<Check> {
-    let mut checks = vec![store_in_place(state, snapshot), scheduler(state, snapshot), twilio(state, snapshot)];
+    let mut checks = vec![store_in_place(state, snapshot), engine(state, snapshot), twilio(state, snapshot)];
     let figures = snapshot.figures.as_ref();
     if state.settings.airtable {
         checks.push(airtable(state, figures));
@@ -225,7 +236,7 @@ fn standing_still(duties: &[DutyLine]) -> Option<Check> {
 /// Rows that wait for long, that were given up or are not proven, and what the base itself says.
 fn airtable(state: &HttpState, figures: Option<&Figures>) -> Check {
     let now = state.core.clock.now();
-    let mirror = state.engine.as_ref().map(|e| e.mirror()).unwrap_or_default();
+    let mirror = state.engine().map(|e| e.mirror()).unwrap_or_default();
     let oldest = figures.and_then(|f| f.outbox_oldest).map(|at| now.since(at));
     let mut said = Vec::new();
     if let Some(waits) = oldest.filter(|waits| *waits > MIRROR_LATE + mirror.patience) {
@@ -253,7 +264,7 @@ fn airtable(state: &HttpState, figures: Option<&Figures>) -> Check {
 fn store_in_place(state: &HttpState, snapshot: &HealthCache) -> Check {
     let place = state.core.store.place();
     let Some(what) = place.trouble() else { return store(snapshot) };
-    let copy = state.engine.as_ref().and_then(|e| e.file_watch.copy());
+    let copy = state.engine().and_then(|e| e.file_watch.copy());
     let copy =
         copy.map_or_else(|| "there is no copy yet".to_owned(), |at| format!("a copy is kept at {}", at.display()));
     Check::new("store", HealthStatus::Failing, format!("{what}; {copy}"))
@@ -264,6 +275,40 @@ fn store(snapshot: &HealthCache) -> Check {
         (false, _) => Check::new("store", HealthStatus::Failing, "it does not take writes"),
         (true, None) => Check::new("store", HealthStatus::Failing, "it cannot be read"),
         (true, Some(_)) => Check::ok("store"),
+    }
+}
+
+/// What this process does for the store.
+fn role(state: &HttpState) -> Option<&'static str> {
+    match (state.engine(), state.settings.is_shared) {
+        (Some(_), _) => Some("engine"),
+        (None, true) => Some("standby"),
+        (None, false) => None,
+    }
+}
+
+/// Who holds the lease of a store that several share.
+fn leader_document(snapshot: &HealthCache) -> Value {
+    let Some(h) = snapshot.leader.as_ref().filter(|h| h.host.is_some()) else { return Value::Null };
+    let ago = h.silent_for.map(|ago| u64::try_from(ago.as_millis()).unwrap_or(u64::MAX));
+    json!({ "role": h.role, "host": h.host, "pid": h.pid, "beatAgoMs": ago })
+}
+
+/// Whether somebody does the engine's work: here, or seen from here.
+fn engine(state: &HttpState, snapshot: &HealthCache) -> Check {
+    const NAME: &str = "engine";
+    if !state.settings.is_shared {
+        return scheduler(state, snapshot);
+    }
+    let leader = snapshot.leader.as_ref();
+    let silent = leader.and_then(|h| h.silent_for).filter(|ago| *ago > LEADER_SILENT);
+    match (state.engine(), leader, silent) {
+        (_, Some(h), Some(ago)) => {
+            Check::new(NAME, HealthStatus::Degraded, format!("no sign of life of {h} for {} s", ago.as_secs()))
+        }
+        (Some(_), ..) => scheduler(state, snapshot),
+        (None, Some(h), None) => Check::new(NAME, HealthStatus::Ok, format!("stands by: {h} is the engine")),
+        (None, None, _) => Check::new(NAME, HealthStatus::Degraded, "no process is the engine"),
     }
 }
 
@@ -298,7 +343,7 @@ fn twilio(state: &HttpState, snapshot: &HealthCache) -> Check {
 
 /// How far our clock is ahead of the provider's; `None` before anything was measured.
 fn clock_offset(state: &HttpState) -> Option<ClockOffset> {
-    match &state.engine {
+    match state.engine() {
         Some(engine) => engine.provider_offset(),
         None => state.core.provider_clock().offset,
     }
@@ -306,7 +351,7 @@ fn clock_offset(state: &HttpState) -> Option<ClockOffset> {
 
 /// How long ago those passed who fire and who send, whichever waits longer; `None` before their first pass, or without an engine.
 fn since_tick(state: &HttpState) -> Option<Duration> {
-    state.engine.as_ref()?.heartbeats.since_essential(state.core.clock.boot())
+    state.engine()?.heartbeats.since_essential(state.core.clock.boot())
 }
 
 /// What is known of the store, at most [`FRESH`] old. The look is a task of its own: a client that hangs up at once cannot
@@ -332,7 +377,9 @@ pub(super) async fn look(state: &Arc<HttpState>) -> Result<HealthCache, Problem>
         };
         let figures = tokio::time::timeout(PROBE_MAX, state.core.store.figures(clock.now())).await;
         let figures = figures.ok().and_then(|f| f.inspect_err(|e| warn!(error = %e, "health: no figures")).ok());
-        let found = HealthCache { at: clock.boot(), writable, figures };
+        let leader = tokio::time::timeout(PROBE_MAX, state.core.store.lease_holder()).await;
+        let leader = leader.ok().and_then(Result::ok).flatten();
+        let found = HealthCache { at: clock.boot(), writable, figures, leader };
         *kept = Some(found.clone());
         found
     });

@@ -98,6 +98,9 @@ impl Problem {
             StoreError::Unreachable { .. } => {
                 ("The store cannot be reached. Nothing was recorded; make the same request again.", "1")
             }
+            StoreError::Fenced => {
+                ("Another instance is the engine now. Nothing was recorded; make the same request again.", "1")
+            }
             StoreError::Unsure { .. } => {
                 ("Whether this was recorded is not known; the same request again is harmless.", "1")
             }

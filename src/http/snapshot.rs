@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::store::Figures;
+use crate::store::{Figures, Holder};
 
 /// What a look at the store said.
 #[derive(Debug, Clone)]
@@ -11,4 +11,6 @@ pub(super) struct HealthCache {
     pub(super) at: Duration,
     pub(super) writable: bool,
     pub(super) figures: Option<Figures>,
+    /// Who is the engine, whether it gives signs of life or not.
+    pub(super) leader: Option<Holder>,
 }

@@ -68,6 +68,8 @@ pub struct HttpSettings {
     pub signature_tokens: Vec<SecretString>,
     /// Whether the mirror is configured: health shows it.
     pub airtable: bool,
+    /// Whether several processes may serve the store: who is not the engine stands by.
+    pub is_shared: bool,
     /// The bounds.
     pub limits: HttpLimits,
 }
@@ -83,6 +85,7 @@ impl HttpSettings {
             account_sid: String::new(),
             signature_tokens: Vec::new(),
             airtable: false,
+            is_shared: false,
             limits: HttpLimits::default(),
         }
     }
@@ -134,7 +137,7 @@ pub enum Surface {
 /// What the requests share.
 pub struct HttpState {
     pub(super) core: Arc<Core>,
-    pub(super) engine: Option<Arc<Engine>>,
+    engine: RwLock<Option<Arc<Engine>>>,
     pub(super) settings: HttpSettings,
     pub(super) signature: RwLock<Arc<SignatureChecker>>,
     pub(super) tokens: TokenBook,
@@ -177,8 +180,18 @@ impl HttpState {
             closing: CancellationToken::new(),
             settings,
             core,
-            engine,
+            engine: RwLock::new(engine),
         })
+    }
+
+    /// The engine of this process, where it is one.
+    pub(super) fn engine(&self) -> Option<Arc<Engine>> {
+        self.engine.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// This process is the engine from now on, or stands by.
+    pub fn set_engine(&self, engine: Option<Arc<Engine>>) {
+        *self.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
     }
 
     /// Replaces the bearer tokens (SIGHUP); requests from now on are checked against these.
@@ -250,7 +263,7 @@ impl HttpState {
         let is_reply = matches!(event, Event::Inbound(_));
         let done = tokio::spawn(async move { core.apply(event, actor).await }).await;
         let done = done.map_err(|e| Problem::internal(&e))?;
-        if let (true, Err(_), Some(engine)) = (is_reply, &done, &self.engine) {
+        if let (true, Err(_), Some(engine)) = (is_reply, &done, self.engine()) {
             // The provider posts it once: from now on it is in its list alone.
             engine.first_read.reply_refused();
         }

@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Store;
 use super::error::StoreError;
-use super::lease::{Lease, LeaseError};
+use super::lease::{Holder, Lease, LeaseError};
 use crate::domain::hours::Hours;
 use crate::domain::mail::MailAddress;
 use crate::domain::settings::{Basis, NewSettings, SettingsRow};
@@ -201,11 +202,21 @@ pub trait Control: Send + Sync {
     /// As [`Store::version`], for the commits of other processes alone: our own change nothing. Costs a look while nobody
     /// commits, and a turn of the writer after a commit.
     async fn version_of_others(&self) -> Result<u64, StoreError>;
-    /// Makes this process the engine, at once, or says which other one is.
+    /// Returns soon after another process has committed something, or never: a hint, which may be lost.
+    async fn hinted(&self);
+    /// Makes this process the engine, at once, or says which other one is. On a store that machines share, whoever asks again and again
+    /// takes over what it has seen stand still for long enough: after 3.2 s, asking at least every 250 ms.
     ///
     /// # Errors
     /// [`LeaseError`]; the store is untouched.
     async fn take_lease(&self, role: &str) -> Result<Arc<dyn Lease>, LeaseError>;
+    /// Who holds the lease, whether it still gives signs of life or not: nothing is decided by it.
+    async fn lease_holder(&self) -> Result<Option<Holder>, StoreError>;
+    /// The same store for whoever holds this lease: all that is changed through it is committed only while the lease is held, else
+    /// it is [`StoreError::Fenced`]. `None`: this handle does.
+    fn under(&self, lease: &dyn Lease) -> Option<Arc<dyn Store>>;
+    /// Whether an engine may decide through this handle; else only evidence may be written and what people decide.
+    fn decides(&self) -> bool;
     /// A real write and commit, for health: how long it took.
     async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError>;
 }

@@ -67,6 +67,10 @@ pub enum StoreError {
     /// The server never said whether it committed the change: it may be there, or not. The same may be asked again.
     #[error("nobody knows whether the store took the change: {what}")]
     Unsure { what: String },
+    /// It was a decision of an engine that does not hold the lease any more, or never did: nothing of it was committed, and its
+    /// term is over.
+    #[error("another engine holds the lease of the store")]
+    Fenced,
     /// The change was ours to refuse: a decision that cannot be, or a constraint that it broke.
     #[error("a change was refused: {what}")]
     Refused { what: String },

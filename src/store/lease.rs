@@ -2,19 +2,36 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use super::error::StoreError;
+use crate::clock::Permit;
 
 /// The right to be the engine of a store, from [`Control::take_lease`](super::Control::take_lease) until it is dropped or its
-/// process has ended.
+/// process has ended: a term. On a store that several machines share it may also be lost while its process lives.
 #[async_trait]
 pub trait Lease: fmt::Debug + Send + Sync {
+    /// The term, a new one each time; the owner of its claims. `None`: the lease is an OS lock, which has no terms.
+    fn term(&self) -> Option<&str>;
+    /// Until when whoever holds it may begin what must not be done twice.
+    fn permit(&self) -> Permit;
+    /// Fires when the term is over, and in doubt: whoever holds it then decides nothing more, and finishes what it has begun.
+    fn lost(&self) -> CancellationToken;
+    /// Ends the term, so that another process need not wait for its end. To be called when nothing is decided or begun any more.
+    /// Where it cannot be said, the others wait.
+    async fn release(&self);
     /// Makes it seen again by other processes, where somebody removed its sign. Called several times a second by the engine.
     ///
     /// # Errors
     /// [`LeaseError`]: the sign cannot be kept; the right itself stays.
     async fn keep(&self) -> Result<(), LeaseError>;
 }
+
+/// A holder whose last sign of life is older is gone, for commands and people: its permit is over.
+const SEEN_MAX: Duration = Duration::from_millis(3_500);
 
 /// Who holds a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,13 +40,37 @@ pub struct Holder {
     pub role: String,
     /// Its process.
     pub pid: u32,
+    /// Its machine, where that may be another one.
+    pub host: Option<String>,
+    /// How long ago it gave its last sign of life, by the store's own clock; `None`: its lock is the sign.
+    pub silent_for: Option<Duration>,
+}
+
+impl Holder {
+    /// Whether it holds the lease still, as far as commands and people are concerned.
+    pub fn is_seen(&self) -> bool {
+        self.silent_for.is_none_or(|ago| ago <= SEEN_MAX)
+    }
+
+    /// A process of this machine, which lives.
+    pub fn of_this_machine(role: impl Into<String>, pid: u32) -> Self {
+        Self { role: role.into(), pid, host: None, silent_for: None }
+    }
+}
+
+/// For a sentence.
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`, process {}", self.role, self.pid)?;
+        self.host.as_ref().map_or(Ok(()), |host| write!(f, " on {host}"))
+    }
 }
 
 /// Why a lease could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
     /// Another process works on this store.
-    #[error("the store is held by another engine ({})", .0.as_ref().map_or_else(|| "unknown".to_owned(), |h| format!("`{}`, process {}", h.role, h.pid)))]
+    #[error("the store is held by another engine ({})", .0.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string))]
     Held(Option<Holder>),
     /// The file cannot be made or locked.
     #[error("the engine lock {path} cannot be taken")]
@@ -38,4 +79,7 @@ pub enum LeaseError {
         #[source]
         source: std::io::Error,
     },
+    /// The store does not say who holds it.
+    #[error("the lease of the store cannot be taken")]
+    Store(#[from] StoreError),
 }

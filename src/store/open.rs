@@ -68,11 +68,12 @@ pub fn check(location: &Location) -> Result<(), StoreError> {
     }
 }
 
-/// The process that is the engine of this store now; `None`: there is none. Blocks for a look at the file system.
+/// The process that is the engine of this store now; `None`: there is none, or nobody can say. Blocks for a look at the file system
+/// or the server.
 pub fn holder(location: &Location) -> Option<Holder> {
     match location {
         Location::File(path) => sqlite::holder(path),
-        Location::Postgres(_) => None,
+        Location::Postgres(url) => postgres::holder(url).filter(Holder::is_seen),
     }
 }
 

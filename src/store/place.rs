@@ -15,6 +15,13 @@ pub enum Location {
     Postgres(PostgresUrl),
 }
 
+impl Location {
+    /// Whether several processes, on whatever machines, may serve it at once.
+    pub const fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+}
+
 /// A database of a server: `postgres://user@host/database`, in the form that tokio-postgres documents, and how it is reached. It
 /// may hold a password, which no text shows.
 #[derive(Clone, PartialEq, Eq)]

@@ -260,6 +260,7 @@ fn again(e: &StoreError) -> StoreError {
         StoreError::Busy => StoreError::Busy,
         StoreError::Unreachable { what } => StoreError::Unreachable { what: what.clone() },
         StoreError::Unsure { what } => StoreError::Unsure { what: what.clone() },
+        StoreError::Fenced => StoreError::Fenced,
         StoreError::Closed => StoreError::Closed,
         other => StoreError::Refused { what: other.to_string() },
     }

@@ -181,7 +181,7 @@ impl CoreHarness {
         for (attempt, number) in waiting {
             if let Answer::Send(_) = self.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None }) {
                 let outcome = accepted(number, "queued", None);
-                self.apply(Event::Sent { attempt, outcome });
+                self.apply(Event::Sent { attempt, by: None, outcome });
             }
         }
     }

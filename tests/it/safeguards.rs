@@ -47,6 +47,8 @@ const SAFEGUARDS: &[(&str, &str, Play)] = &[
     ("last-resort", "ledger: the last resort is told before a call is given up", last_resort),
     ("key-signature", "scenario: a forged key changes nothing", |off| scenario("phone-forged-key", off)),
     ("key-needed", "scenario: a mailbox takes no call", |off| scenario("phone-voicemail", off)),
+    ("fence", "ledger: nothing leaves under another's lease", crate::safeguards_lease::fence),
+    ("permit", "wire: no POST begins after the lease", crate::safeguards_lease::permit),
     ("one-phone-call", "scenario: a phone is in one call of ours", |off| scenario("phone-two-calls-to-one-phone", off)),
 ];
 

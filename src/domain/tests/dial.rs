@@ -35,7 +35,7 @@ fn place(harness: &mut CoreHarness, number: u32) -> AttemptId {
         provider_at: None,
         queued_for: secs(0),
     };
-    harness.apply(Event::Sent { attempt, outcome });
+    harness.apply(Event::Sent { attempt, by: None, outcome });
     attempt
 }
 

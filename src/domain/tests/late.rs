@@ -90,7 +90,7 @@ fn an_answer_to_the_create_that_says_failed_is_classed_by_its_code() {
             harness.dispatch("c", "normal");
             let attempt = harness.attempt(1).id;
             harness.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
-            harness.apply(Event::Sent { attempt, outcome: accepted(1, word, Some(code)) });
+            harness.apply(Event::Sent { attempt, by: None, outcome: accepted(1, word, Some(code)) });
             let a = harness.attempt(1);
             assert_eq!((a.state, a.error_code.map(|c| c.0)), (AttemptState::Failed, Some(code)), "{code} {word}");
             assert!(holds(&harness), "{code} {word}: {label}: {:?}", harness.log);
@@ -158,7 +158,7 @@ fn a_message_that_is_anothers_leaves_the_outcome_unknown() {
     let ids: Vec<AttemptId> = harness.calls.iter().map(|c| c.attempts[0].id).collect();
     for attempt in &ids {
         harness.apply(Event::Claim { attempt: *attempt, engine: "e".into(), provider_after: None });
-        harness.apply(Event::Sent { attempt: *attempt, outcome: accepted(1, "queued", None) });
+        harness.apply(Event::Sent { attempt: *attempt, by: None, outcome: accepted(1, "queued", None) });
     }
     let (a, b) = (&harness.calls[0].attempts[0], &harness.calls[1].attempts[0]);
     assert_eq!((a.state, a.sid.as_ref()), (AttemptState::Submitted, Some(&sid(1))));
@@ -180,7 +180,7 @@ fn sayings(ids: [AttemptId; 2]) -> Vec<Event> {
             SendOutcome::Unknown { why: "reset".into() },
             SendOutcome::Refused { code: None, error_class: crate::domain::codes::NO_CODE, why: "no".into() },
         ];
-        all.extend(outcomes.map(|outcome| Event::Sent { attempt, outcome }));
+        all.extend(outcomes.map(|outcome| Event::Sent { attempt, by: None, outcome }));
         for message in [1, 2] {
             for (word, code) in [("sent", None), ("delivered", None), ("failed", None), ("failed", Some(30005))] {
                 all.push(Event::StatusUpdate(update(Some(attempt), message, word, code, Source::Receipt)));

@@ -32,7 +32,7 @@ fn hear(harness: &mut CoreHarness, said: Said) {
     let attempt = harness.attempt(1).id;
     let code = |word: &str| matches!(word, "failed" | "undelivered").then_some(CARRIER_BUSY);
     let event = match said {
-        Said::Response => Event::Sent { attempt, outcome: accepted(1, "queued", None) },
+        Said::Response => Event::Sent { attempt, by: None, outcome: accepted(1, "queued", None) },
         Said::Named(word) => Event::StatusUpdate(update(Some(attempt), 1, word, code(word), Source::Receipt)),
         Said::Bare(word) => Event::StatusUpdate(update(None, 1, word, code(word), Source::Receipt)),
     };

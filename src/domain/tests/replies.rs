@@ -48,7 +48,7 @@ fn send(harness: &mut CoreHarness) {
         if matches!(harness.apply(claim), Answer::Send(_)) {
             let sent = harness.calls.iter().flat_map(|c| &c.attempts).filter(|a| a.sid.is_some()).count();
             let outcome = accepted(u32::try_from(sent).expect("few") + 1, "queued", None);
-            harness.apply(Event::Sent { attempt, outcome });
+            harness.apply(Event::Sent { attempt, by: None, outcome });
         }
     }
 }

@@ -259,7 +259,7 @@ fn a_raise_that_its_holder_may_not_have_read_pages() {
         core.apply(Event::Claim { attempt, engine: "e1".into(), provider_after: None });
         let is_open = outcome.is_none();
         let unknown = SendOutcome::Unknown { why: "reset".into() };
-        core.apply(Event::Sent { attempt, outcome: outcome.unwrap_or(unknown) });
+        core.apply(Event::Sent { attempt, by: None, outcome: outcome.unwrap_or(unknown) });
         while is_open && core.attempt(2).decided_at.is_none() {
             let at = core.attempt(2).poll_at.expect("it is searched for");
             core.now = core.now.max(at).plus(Duration::from_secs(1));
@@ -282,6 +282,6 @@ fn a_raise_that_its_holder_may_not_have_read_pages() {
     let attempt = core.attempt(2).id;
     core.apply(Event::Claim { attempt, engine: "e1".into(), provider_after: None });
     let outcome = SendOutcome::Refused { code: None, error_class: crate::domain::codes::NO_CODE, why: "no".into() };
-    core.apply(Event::Sent { attempt, outcome });
+    core.apply(Event::Sent { attempt, by: None, outcome });
     assert!(!core.alerts.contains_key(&AlertKind::RaiseUntold.about("retell:1")));
 }

@@ -209,7 +209,7 @@ fn a_claim_is_good_for_one_post() {
     harness.apply(Event::EngineGone { attempt, engine: "b".into() });
     assert_eq!(harness.attempt(1).state, AttemptState::Unknown);
     assert!(matches!(harness.apply(claim("b")), Answer::NotSent(_)), "an unknown outcome is not sent again");
-    harness.apply(Event::Sent { attempt, outcome: SendOutcome::Unknown { why: "late".into() } });
+    harness.apply(Event::Sent { attempt, by: None, outcome: SendOutcome::Unknown { why: "late".into() } });
     assert_eq!(harness.attempt(1).state, AttemptState::Unknown);
 }
 
@@ -270,7 +270,7 @@ fn who_was_under_way_when_the_call_was_taken_and_never_reached_is_not_stood_down
             "{label}"
         );
         harness.reply(1, "sam", "1");
-        harness.apply(Event::Sent { attempt, outcome });
+        harness.apply(Event::Sent { attempt, by: None, outcome });
         let stand_down = harness.call().attempts.last().expect("a stand-down").clone();
         assert_eq!(stand_down.kind, crate::domain::attempt::AttemptKind::StandDown, "{label}");
         let claimed = harness.apply(Event::Claim { attempt: stand_down.id, engine: "e".into(), provider_after: None });
@@ -305,7 +305,7 @@ fn not_sent_while(
     harness.now = harness.now.plus(passes);
     harness.apply(Event::Wake { call });
     let outcome = SendOutcome::NotSent { why: "connection refused".into(), again_at: harness.now };
-    harness.apply(Event::Sent { attempt, outcome });
+    harness.apply(Event::Sent { attempt, by: None, outcome });
     attempt
 }
 
@@ -324,7 +324,7 @@ fn a_notice_that_was_being_tried_when_a_newer_one_was_made_is_superseded_too() {
     let newer = harness.attempt(2).id;
     harness.apply(Event::Claim { attempt: newer, engine: "e".into(), provider_after: None });
     let outcome = SendOutcome::Refused { code: None, error_class: crate::domain::codes::NO_CODE, why: "no".into() };
-    harness.apply(Event::Sent { attempt: newer, outcome });
+    harness.apply(Event::Sent { attempt: newer, by: None, outcome });
     let claimed = harness.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
     assert!(matches!(claimed, Answer::Send(_)), "the newer one failed and stands for nothing: {claimed:?}");
 }

@@ -23,7 +23,7 @@ use crate::domain::roll_call::event::RollCallEvent;
 use crate::domain::roll_call::plan::{NewRollCall, due};
 use crate::domain::types::{Actor, AttemptId};
 use crate::engine::Engine;
-use crate::engine::dispatcher::Dispatcher;
+use crate::engine::dispatcher::{Dispatcher, SENT_BEFORE, not_within_the_term};
 use crate::engine::duty::Passed;
 use crate::failpoint;
 use crate::gateways::{Callback, GatewayError, ListFilter, MessageBody, MessageRecord, Submission};
@@ -178,7 +178,10 @@ impl RollCallDuty {
             return claimed.map(|_| Sent::NotYet(None));
         };
         failpoint::hit("roll-call-intent.committed");
-        let outcome = self.submit(&send).await;
+        let outcome = match self.engine.may_send(SENT_BEFORE) {
+            true => self.submit(&send).await,
+            false => not_within_the_term(core.clock.now()),
+        };
         self.dispatcher.settle_slot(&sender, send.text.segments);
         failpoint::hit("roll-call-outcome.before-commit");
         self.apply(RollCallEvent::Sent { text: send.text.id, outcome }).await?;

@@ -39,6 +39,7 @@ fn twilio(server: &MockServer) -> TwilioCalls {
         connect_timeout: Duration::from_secs(5),
         request_timeout: Duration::from_secs(20),
         public_url: None,
+        permit: crate::clock::Permit::endless(),
     });
     TwilioCalls::new(client.expect("a client"), std::sync::Arc::new(|| vec![LINE.to_owned()]))
 }

@@ -141,6 +141,7 @@ mod tests {
             connect_timeout: std::time::Duration::from_secs(5),
             request_timeout: std::time::Duration::from_secs(20),
             public_url: None,
+            permit: crate::clock::Permit::endless(),
         });
         (server, client.expect("a client"))
     }

@@ -18,6 +18,7 @@ fn client(base: &str, public_url: Option<&str>) -> TwilioClient {
         connect_timeout: Duration::from_secs(5),
         request_timeout: Duration::from_secs(20),
         public_url: public_url.map(|url| url.parse().expect("a URL")),
+        permit: crate::clock::Permit::endless(),
     })
     .expect("a client")
 }

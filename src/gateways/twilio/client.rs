@@ -16,10 +16,11 @@ use tracing::debug;
 use url::Url;
 
 use super::wire;
+use crate::clock::Permit;
 use crate::domain::ProviderClock;
 use crate::domain::types::{AttemptId, ErrorCode, MessageSid, Timestamp};
 use crate::failpoint;
-use crate::gateways::exchange::{self, Clients, Failure, HttpAnswer, clients};
+use crate::gateways::exchange::{self, Clients, Failure, HttpAnswer, clients_within};
 use crate::gateways::{
     Callback, ClockWatcher, GatewayError, ListFilter, Listing, MessageRecord, SmsGateway, Submission,
 };
@@ -67,6 +68,8 @@ pub struct TwilioSettings {
     pub request_timeout: Duration,
     /// What Twilio calls; without it messages carry no callback.
     pub public_url: Option<Url>,
+    /// No message and no phone call is begun after it.
+    pub permit: Permit,
 }
 
 /// Why no client could be made.
@@ -112,9 +115,13 @@ impl TwilioClient {
         if let Some(url) = &settings.public_url {
             check_url(url, "public_url")?;
         }
-        let Clients { writes: sends, reads } =
-            clients(&settings.base_url, settings.connect_timeout, settings.request_timeout)
-                .map_err(ClientError::Http)?;
+        let Clients { writes: sends, reads } = clients_within(
+            &settings.base_url,
+            settings.connect_timeout,
+            settings.request_timeout,
+            settings.permit.clone(),
+        )
+        .map_err(ClientError::Http)?;
         Ok(Self { settings: Arc::new(settings), sends, reads, clock: Arc::default() })
     }
 

@@ -25,6 +25,7 @@ fn settings(base: &str) -> TwilioSettings {
         connect_timeout: Duration::from_secs(5),
         request_timeout: Duration::from_secs(20),
         public_url: Some("https://dispatch.example.com/pre/".parse().expect("a URL")),
+        permit: crate::clock::Permit::endless(),
     }
 }
 
@@ -367,4 +368,19 @@ fn settings_that_cannot_work_are_refused_and_secrets_not_shown() {
     }
     let shown = format!("{:?}", client("http://127.0.0.1:1"));
     assert!(!shown.contains(TOKEN), "{shown}");
+}
+
+#[tokio::test]
+async fn after_the_permit_nothing_is_sent_and_that_is_known() {
+    use crate::clock::{Clock as _, Permit, SystemClock};
+    let server = MockServer::start().await;
+    let permit = Permit::until(SystemClock.boot() + Duration::from_secs(60));
+    let client =
+        TwilioClient::new(TwilioSettings { permit: permit.clone(), ..settings(&server.uri()) }).expect("client");
+    drop(client.submit(&submission()).await);
+    assert_eq!(server.received_requests().await.expect("recorded").len(), 1, "within the permit");
+    permit.end();
+    let done = client.submit(&submission()).await;
+    assert!(matches!(&done, Err(GatewayError::Retryable { why, .. }) if why.contains("not be the engine")), "{done:?}");
+    assert_eq!(server.received_requests().await.expect("recorded").len(), 1, "nothing more has come");
 }

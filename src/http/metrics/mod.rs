@@ -73,7 +73,7 @@ fn of_this_process(state: &HttpState, e: &mut Exposition) {
         "When this process began to serve, in seconds since 1970.",
         seconds(now.minus(boot.saturating_sub(state.started))),
     );
-    let Some(engine) = &state.engine else { return };
+    let Some(engine) = &state.engine() else { return };
     let last = engine.heartbeats.since_essential(boot).map_or(0.0, |ago| seconds(now.minus(ago)));
     let help = "When those who fire and send had last passed, in seconds since 1970; 0 before the first pass.";
     e.single("scheduler_last_pass_timestamp_seconds", FamilyType::Gauge, help, last);

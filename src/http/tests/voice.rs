@@ -46,7 +46,7 @@ async fn shop_that_rings() -> (Shop, String) {
         provider_at: None,
         queued_for: std::time::Duration::ZERO,
     };
-    shop.core.apply(Event::Sent { attempt: a.id, outcome }, Actor::engine()).await.expect("sent");
+    shop.core.apply(Event::Sent { attempt: a.id, by: None, outcome }, Actor::engine()).await.expect("sent");
     (shop, a.id.to_string())
 }
 

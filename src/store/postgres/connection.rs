@@ -5,13 +5,14 @@
 //! or that ended, is used no more.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client, Row, SimpleQueryMessage};
 use tracing::warn;
@@ -20,11 +21,15 @@ use super::connect::connect;
 use super::dialect::{is_read, translated};
 use super::errors::{is_surely_not_committed, meaning, unreachable, with_cause};
 use super::values::sent;
-use crate::store::sql::Params;
+use crate::failpoint::Safeguard;
+use crate::store::sql::{Connection, Params};
 use crate::store::{PostgresUrl, StoreError};
 
 /// How long an answer is waited for beyond what the server itself may wait for a lock.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// A first look: who is behind a takeover already is not even tried. What counts is the fence of the commit.
+const HOLDER: &str = "SELECT holder FROM engine WHERE slot = 1";
 
 /// A statement that the server has parsed.
 #[derive(Clone)]
@@ -47,6 +52,10 @@ pub(in crate::store) struct PgConnection {
     /// The server warned of something.
     warned: Arc<AtomicBool>,
     answer_within: Duration,
+    /// Whose decisions are in the transaction that is open: it commits only while they hold the lease.
+    terms: RefCell<BTreeSet<String>>,
+    /// The payloads of the hints that came.
+    hints: RefCell<mpsc::UnboundedReceiver<String>>,
 }
 
 impl PgConnection {
@@ -55,10 +64,23 @@ impl PgConnection {
     /// # Errors
     /// [`StoreError::Open`]: the URL cannot be used, or the server refuses this user. [`StoreError::Unreachable`].
     pub(super) fn open(url: &PostgresUrl, lock_within: Duration) -> Result<Self, StoreError> {
+        Self::open_within(url, lock_within, ANSWER_WITHIN + lock_within)
+    }
+
+    /// As [`PgConnection::open`], with how long any answer is waited for.
+    ///
+    /// # Errors
+    /// As [`PgConnection::open`].
+    pub(super) fn open_within(
+        url: &PostgresUrl,
+        lock_within: Duration,
+        answer_within: Duration,
+    ) -> Result<Self, StoreError> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|e| unreachable(e.to_string()))?;
         let (client, mut connection) = runtime.block_on(connect(url))?;
         let warned = Arc::new(AtomicBool::new(false));
         let hears = Arc::clone(&warned);
+        let (heard, hints) = mpsc::unbounded_channel();
         runtime.spawn(async move {
             while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
                 match message {
@@ -66,6 +88,8 @@ impl PgConnection {
                         warn!("the store's server says: {}", said.message());
                         hears.store(true, Ordering::Relaxed);
                     }
+                    // Nobody may be there any more to hear it.
+                    Ok(AsyncMessage::Notification(hint)) => drop(heard.send(hint.payload().to_owned())),
                     Ok(_) => {}
                     // Whoever waits for an answer hears it.
                     Err(_) => return,
@@ -80,7 +104,9 @@ impl PgConnection {
             is_lost: Cell::new(false),
             is_failed: Cell::new(false),
             warned,
-            answer_within: ANSWER_WITHIN + lock_within,
+            answer_within,
+            terms: RefCell::default(),
+            hints: RefCell::new(hints),
         };
         // An answer is given after the commit is on the server's disk, whatever the server's usual is. A process that was stopped
         // inside a transaction keeps the others waiting for so long at most.
@@ -170,6 +196,59 @@ impl PgConnection {
             Ok(Err(e)) => Err(unsure(with_cause(&e))),
             Err(e) => Err(unsure(e.to_string())),
         }
+    }
+
+    /// Waits so long for a hint that is not of this payload; whether one came.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`]: the connection is over.
+    pub(super) fn hears(&self, own: &str, within: Duration) -> Result<bool, StoreError> {
+        let runtime = self.runtime.as_ref().filter(|_| !self.is_over());
+        let runtime = runtime.ok_or_else(|| unreachable("the connection is closed"))?;
+        let mut hints = self.hints.borrow_mut();
+        let heard = runtime.block_on(async {
+            let others = async {
+                loop {
+                    match hints.recv().await {
+                        Some(by) if by == own => {}
+                        other => return other.is_some(),
+                    }
+                }
+            };
+            tokio::time::timeout(within, others).await
+        });
+        match heard {
+            Ok(true) => Ok(true),
+            Ok(false) => Err(unreachable("the connection is closed")),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// The transaction that is open commits only while this term holds the lease, which it does now.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`]: it does not any more; nothing was written.
+    pub(super) fn fence(&self, term: &str) -> Result<(), StoreError> {
+        if Safeguard::Fence.is_off() || self.terms.borrow().contains(term) {
+            return Ok(());
+        }
+        let holder: Option<String> = Connection::Postgres(self).prepare_cached(HOLDER)?.query_row([], |r| r.get(0))?;
+        if holder.as_deref() != Some(term) {
+            return Err(StoreError::Fenced);
+        }
+        self.terms.borrow_mut().insert(term.to_owned());
+        Ok(())
+    }
+
+    /// No decision is in the transaction that begins.
+    pub(super) fn without_fence(&self) {
+        self.terms.borrow_mut().clear();
+    }
+
+    /// What a commit begins with: statements that end it where a term is over.
+    pub(super) fn fences(&self) -> String {
+        // A term is of letters, digits and `_`: see where the lease is taken.
+        self.terms.borrow().iter().map(|term| format!("SELECT fence('{term}'); ")).collect()
     }
 
     /// Parsed once a connection.

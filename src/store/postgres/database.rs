@@ -1,14 +1,15 @@
 //! The server as a database: see [`Database`].
 
-use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::connection::PgConnection;
+use super::lease;
 use super::store::PostgresStore;
+use crate::failpoint::Safeguard;
 use crate::store::sql::Connection;
 use crate::store::tables::{CommonState, Database};
-use crate::store::{Lease, LeaseError, StoreError, Unreadable, rows, writer};
+use crate::store::{Holder, Lease, LeaseError, Store, StoreError, Unreadable, rows, writer};
 
 /// How many transactions of all processes changed something. Signs of life do not count.
 const VERSION: &str = "SELECT n FROM commits";
@@ -32,7 +33,14 @@ impl Database for PostgresStore {
         F: Fn(Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        writer::submit(&jobs.ok_or(StoreError::Closed)?, change).await
+        let term = self.term.clone();
+        let fenced = move |conn: Connection<'_>| {
+            if let (Connection::Postgres(conn), Some(term)) = (conn, &term) {
+                conn.fence(term)?;
+            }
+            change(conn)
+        };
+        writer::submit(&jobs.ok_or(StoreError::Closed)?, fenced).await
     }
 
     async fn run_beat<F>(&self, change: F) -> Result<(), StoreError>
@@ -54,10 +62,29 @@ impl Database for PostgresStore {
         Ok(all.wrapping_sub(self.own.load(Ordering::Relaxed)))
     }
 
-    async fn lease(&self, _: &str) -> Result<Arc<dyn Lease>, LeaseError> {
-        let source =
-            io::Error::new(io::ErrorKind::Unsupported, "no engine works on a PostgreSQL store in this version");
-        Err(LeaseError::Io { path: "postgres".into(), source })
+    async fn lease(&self, role: &str) -> Result<Arc<dyn Lease>, LeaseError> {
+        let (observer, url, role) = (Arc::clone(&self.observer), self.url.clone(), role.to_owned());
+        let take = move || observer.lock().unwrap_or_else(PoisonError::into_inner).try_take(&url, &role);
+        let lease = tokio::task::spawn_blocking(take).await.map_err(|_| StoreError::Closed)??;
+        tokio::spawn(lease.watch());
+        Ok(Arc::new(lease))
+    }
+
+    async fn hint(&self) {
+        self.hints.next(&self.url).await;
+    }
+
+    async fn holder_seen(&self) -> Result<Option<Holder>, StoreError> {
+        self.readers.on_one(lease::holder).await
+    }
+
+    fn handle_under(&self, lease: &dyn Lease) -> Option<Arc<dyn Store>> {
+        let term = Some(lease.term()?.to_owned());
+        Some(Arc::new(self.handle_of(term)))
+    }
+
+    fn may_decide(&self) -> bool {
+        self.term.is_some() || Safeguard::Fence.is_off()
     }
 
     fn file_name(&self) -> Option<String> {

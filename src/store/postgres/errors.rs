@@ -5,6 +5,9 @@ use tokio_postgres::error::DbError;
 
 use crate::store::StoreError;
 
+/// Of our own function `fence`.
+const FENCED: &str = "DC001";
+
 /// What the server or the way to it says of anything but a commit. Messages name constraints, never values: PostgreSQL puts
 /// values into the detail, which is left out.
 pub(super) fn meaning(e: &Error) -> StoreError {
@@ -26,6 +29,7 @@ fn said_by_server(e: &DbError) -> StoreError {
     };
     let code = e.code().code();
     match (code.get(..2).unwrap_or_default(), code) {
+        (_, FENCED) => StoreError::Fenced,
         (_, "40001" | "40P01" | "55P03" | "53200" | "53300" | "57014") => StoreError::Busy,
         // A right that is missing is given by somebody else, as room on a disk is.
         (_, "53100" | "42501") => StoreError::Full { what },
@@ -38,7 +42,7 @@ fn said_by_server(e: &DbError) -> StoreError {
 
 /// Whether the answer to a commit surely says that nothing of it was committed.
 pub(super) fn is_surely_not_committed(e: &Error) -> bool {
-    e.code().is_some_and(|code| ["23", "40", "53"].iter().any(|class| code.code().starts_with(class)))
+    e.code().is_some_and(|code| ["23", "40", "53", "55", FENCED].iter().any(|class| code.code().starts_with(class)))
 }
 
 pub(super) fn unreachable(what: impl Into<String>) -> StoreError {

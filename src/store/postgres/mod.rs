@@ -13,9 +13,13 @@ mod connection;
 mod database;
 mod dialect;
 mod errors;
+mod hints;
 mod import;
 #[cfg(test)]
 mod import_tests;
+mod lease;
+#[cfg(test)]
+mod lease_tests;
 mod open;
 mod pooler;
 mod readers;
@@ -29,6 +33,6 @@ mod values;
 
 pub(super) use self::connection::{PgConnection, PgStatement};
 pub(super) use self::import::ServerImport;
-pub(super) use self::open::{exists, peek};
+pub(super) use self::open::{exists, holder, peek};
 pub(super) use self::store::PostgresStore;
 pub(super) use self::values::value_of;

@@ -6,9 +6,11 @@
 use std::time::Duration;
 
 use super::connection::PgConnection;
+use super::lease;
 use super::pooler::refuse_shared_sessions;
+use crate::failpoint;
 use crate::store::sql::{Connection, params};
-use crate::store::{Peeked, PostgresUrl, StoreError, StoreMode, StoreSettings, tables};
+use crate::store::{Holder, Peeked, PostgresUrl, StoreError, StoreMode, StoreSettings, tables};
 
 /// Numbered, forward only, never edited after a release.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
@@ -36,6 +38,8 @@ pub(super) fn prepare(options: &StoreSettings, url: &PostgresUrl) -> Result<Prep
         (PgConnection::open(url, options.busy_timeout)?, PgConnection::open(url, options.busy_timeout)?);
     refuse_shared_sessions(&conn, &reader, url)?;
     let version = recognise(&conn, options, url)?;
+    failpoint::opened(options.mode == StoreMode::Test)
+        .map_err(|e| StoreError::Open { path: url.to_string().into(), source: e.into() })?;
     if version < known_schema() {
         migrate(&conn, options, url)?;
     }
@@ -140,6 +144,11 @@ pub(in crate::store) fn exists(url: &PostgresUrl) -> Result<bool, StoreError> {
             Err(e) => Err(e),
         }
     })
+}
+
+/// Who is the engine of the store in this database; `None`: nobody, or there is no telling. Blocks.
+pub(in crate::store) fn holder(url: &PostgresUrl) -> Option<Holder> {
+    on_a_thread(|| lease::holder(&PgConnection::open(url, Duration::from_secs(1))?)).ok().flatten()
 }
 
 /// A connection blocks, which a thread of a runtime must not.

@@ -4,26 +4,57 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
+use super::hints;
+use super::lease::Observer;
 use super::open::{self, Prepared, known_schema};
 use super::readers::ServerReaders;
 use super::state;
 use super::transaction::ServerWriter;
+use crate::clock::{Clock as _, SystemClock};
+use crate::ids::Ids;
 use crate::store::sql::Connection;
 use crate::store::tables::{CommonState, Damage};
 use crate::store::writer::{self, Job, Writer};
-use crate::store::{Location, ServerState, Store, StoreError, StoreSettings, Upkeep};
+use crate::store::{Location, PostgresUrl, ServerState, Store, StoreError, StoreSettings, Upkeep};
+
+/// Where changes are handed over.
+type Jobs = mpsc::Sender<Box<dyn Job>>;
+
+/// Of other processes' commits, from when they are first waited for.
+pub(super) struct Hints {
+    key: i64,
+    process: String,
+    bell: OnceLock<Arc<Notify>>,
+}
+
+impl Hints {
+    /// Returns with the next one.
+    pub(super) async fn next(&self, url: &PostgresUrl) {
+        let bell = self.bell.get_or_init(|| {
+            let bell = Arc::default();
+            hints::listen(url.clone(), self.key, self.process.clone(), &bell);
+            bell
+        });
+        bell.notified().await;
+    }
+}
 
 /// A store in a database. Dropping it lets what was handed over be committed; closing it also waits for that.
 pub(in crate::store) struct PostgresStore {
-    pub(super) common: CommonState,
+    pub(super) common: Arc<CommonState>,
     pub(super) readers: ServerReaders,
     /// How many transactions of this process changed something.
     pub(super) own: Arc<AtomicU64>,
-    pub(super) jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    pub(super) jobs: Arc<Mutex<Option<Jobs>>>,
+    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+    pub(super) url: PostgresUrl,
+    pub(super) observer: Arc<Mutex<Observer>>,
+    pub(super) hints: Arc<Hints>,
+    /// All that is written through this handle is committed only while this term holds the lease.
+    pub(super) term: Option<String>,
 }
 
 impl PostgresStore {
@@ -42,16 +73,44 @@ impl PostgresStore {
         let (jobs, waiting) = mpsc::channel(writer::WAITING_MAX);
         let own = Arc::new(AtomicU64::new(0));
         let lock_within = options.busy_timeout;
-        let transactions = ServerWriter { conn, url: url.clone(), key, lock_within, own: Arc::clone(&own), before: 0 };
+        let process = Ids::random().uuid(SystemClock.now()).simple().to_string();
+        let transactions = ServerWriter {
+            conn,
+            url: url.clone(),
+            key,
+            lock_within,
+            process: process.clone(),
+            own: Arc::clone(&own),
+            before: 0,
+        };
         // Nothing that fails here outlives its transaction.
         let task = runtime.spawn(writer::run(Writer::new(transactions, Arc::new(OnceLock::new())), waiting));
         Ok(Self {
             own,
-            common: CommonState::new(&options, Damage::new()),
-            readers: ServerReaders::new(url, options.busy_timeout, reader),
-            jobs: Mutex::new(Some(jobs)),
-            writer: Mutex::new(Some(task)),
+            common: Arc::new(CommonState::new(&options, Damage::new())),
+            readers: ServerReaders::new(url.clone(), options.busy_timeout, reader),
+            jobs: Arc::new(Mutex::new(Some(jobs))),
+            writer: Arc::new(Mutex::new(Some(task))),
+            url,
+            observer: Arc::default(),
+            hints: Arc::new(Hints { key, process, bell: OnceLock::new() }),
+            term: None,
         })
+    }
+
+    /// Another handle of the same connections, for whoever decides under this term.
+    pub(super) fn handle_of(&self, term: Option<String>) -> Self {
+        Self {
+            common: Arc::clone(&self.common),
+            readers: self.readers.clone(),
+            own: Arc::clone(&self.own),
+            jobs: Arc::clone(&self.jobs),
+            writer: Arc::clone(&self.writer),
+            url: self.url.clone(),
+            observer: Arc::clone(&self.observer),
+            hints: Arc::clone(&self.hints),
+            term,
+        }
     }
 }
 

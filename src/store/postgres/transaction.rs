@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::connection::PgConnection;
+use super::hints;
 use super::open::LOCKS;
 use crate::store::sql::Connection;
 use crate::store::writer::WriteConnection;
 use crate::store::{PostgresUrl, StoreError};
 
 /// Counted within the transaction: whoever sees the number sees what it counts.
-const COMMIT_CHANGES: &str = "UPDATE commits SET n = n + 1; COMMIT";
+const COUNT: &str = "UPDATE commits SET n = n + 1";
 
 /// The connection that changes the store, made anew where it was lost.
 pub(super) struct ServerWriter {
@@ -20,6 +21,8 @@ pub(super) struct ServerWriter {
     /// Which lock is the store's.
     pub(super) key: i64,
     pub(super) lock_within: Duration,
+    /// By whose name hints are given: letters and digits.
+    pub(super) process: String,
     /// How many transactions of this process changed something.
     pub(super) own: Arc<AtomicU64>,
     /// What the connection had changed when the transaction began.
@@ -30,6 +33,7 @@ impl ServerWriter {
     /// One lock for all write transactions of all processes, held until the commit is visible: they run one after the other, and
     /// the log's numbers grow in the order of the commits.
     fn begin_once(&self) -> Result<(), StoreError> {
+        self.conn.without_fence();
         let begun = self.conn.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCKS}, {})", self.key));
         if begun.is_err() && !self.conn.is_over() {
             // The transaction was begun, and failed.
@@ -59,10 +63,12 @@ impl WriteConnection for ServerWriter {
     }
 
     fn commit(&self) -> Result<(), StoreError> {
+        let fences = self.conn.fences();
         if self.conn.changes() == self.before {
-            return self.conn.commit("COMMIT");
+            return self.conn.commit(&format!("{fences}COMMIT"));
         }
-        self.conn.commit(COMMIT_CHANGES)?;
+        let (channel, by) = (hints::channel(self.key), &self.process);
+        self.conn.commit(&format!("{fences}{COUNT}; NOTIFY {channel}, '{by}'; COMMIT"))?;
         // One that nobody is sure of counts as another's: a look too many.
         self.own.fetch_add(1, Ordering::Relaxed);
         Ok(())

@@ -9,7 +9,7 @@ use super::repair::misfit;
 use super::{check, versions};
 use crate::store::sql::Connection;
 use crate::store::tables::{CommonState, Database};
-use crate::store::{Lease, LeaseError, StoreError, Unreadable, Upkeep as _};
+use crate::store::{Holder, Lease, LeaseError, Store, StoreError, Unreadable, Upkeep as _};
 
 impl Database for SqliteStore {
     fn shared(&self) -> &CommonState {
@@ -58,6 +58,25 @@ impl Database for SqliteStore {
         self.open_all()
             .map_err(|e| LeaseError::Io { path: self.options.path().to_owned(), source: io::Error::other(e) })?;
         Ok(Arc::new(lease))
+    }
+
+    /// There are none: whoever waits looks.
+    async fn hint(&self) {
+        std::future::pending().await
+    }
+
+    async fn holder_seen(&self) -> Result<Option<Holder>, StoreError> {
+        let path = self.options.path().to_owned();
+        tokio::task::spawn_blocking(move || FileLease::holder(&path)).await.map_err(|_| StoreError::Closed)
+    }
+
+    /// Who holds the lock is the only one who could.
+    fn handle_under(&self, _: &dyn Lease) -> Option<Arc<dyn Store>> {
+        None
+    }
+
+    fn may_decide(&self) -> bool {
+        true
     }
 
     fn file_name(&self) -> Option<String> {

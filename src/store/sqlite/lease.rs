@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 
 use super::file::{FileId, FileLock, lock_path, real_path};
+use crate::clock::Permit;
 use crate::failpoint;
 use crate::store::{Holder, Lease, LeaseError};
 
@@ -61,7 +63,7 @@ impl FileLease {
     /// Who holds the lock of this store now, or `None` where nobody does. Takes and frees it in passing.
     pub(super) fn holder(store: &Path) -> Option<Holder> {
         let store = real_path(store);
-        let unknown = || Holder { role: "unknown".into(), pid: 0 };
+        let unknown = || Holder::of_this_machine("unknown", 0);
         if let Ok(mut note) = OpenOptions::new().read(true).open(lock_path(&store))
             && note.try_lock_shared().is_err()
         {
@@ -73,6 +75,23 @@ impl FileLease {
 
 #[async_trait]
 impl Lease for FileLease {
+    fn term(&self) -> Option<&str> {
+        None
+    }
+
+    /// Nobody else can have the lock while this process lives.
+    fn permit(&self) -> Permit {
+        Permit::endless()
+    }
+
+    /// Never fires.
+    fn lost(&self) -> CancellationToken {
+        CancellationToken::new()
+    }
+
+    /// Dropping it does.
+    async fn release(&self) {}
+
     /// The lock file decides nothing, but people and older programs look there. Costs two looks at the file system.
     async fn keep(&self) -> Result<(), LeaseError> {
         let mut kept = self.note.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,7 +136,7 @@ fn read_holder(file: &mut File) -> Option<Holder> {
     file.seek(SeekFrom::Start(0)).ok()?;
     file.take(256).read_to_string(&mut text).ok()?;
     let (role, pid) = text.trim().split_once(' ')?;
-    Some(Holder { role: role.to_owned(), pid: pid.parse().ok()? })
+    Some(Holder::of_this_machine(role, pid.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -136,7 +155,7 @@ mod tests {
         let store = store(&dir);
         assert_eq!(FileLease::holder(&store), None);
         let held = FileLease::take(&store, "serve").expect("free");
-        let me = Holder { role: "serve".into(), pid: std::process::id() };
+        let me = Holder::of_this_machine("serve", std::process::id());
         assert_eq!(FileLease::holder(&store), Some(me.clone()));
         assert!(matches!(FileLease::take(&store, "send"), Err(LeaseError::Held(Some(h))) if h == me));
         drop(held);
@@ -152,7 +171,7 @@ mod tests {
         std::os::unix::fs::symlink(&store, &soft).expect("link");
         std::fs::hard_link(&store, &hard).expect("link");
         let held = FileLease::take(&store, "serve").expect("free");
-        let me = Holder { role: "serve".into(), pid: std::process::id() };
+        let me = Holder::of_this_machine("serve", std::process::id());
         assert!(matches!(FileLease::take(&soft, "serve"), Err(LeaseError::Held(Some(h))) if h == me));
         assert!(matches!(FileLease::take(&hard, "serve"), Err(LeaseError::Held(None))));
         std::fs::remove_file(&held.path).expect("removed");

@@ -14,8 +14,8 @@ use crate::domain::settings::{Basis, NewSettings, SettingsRow};
 use crate::domain::types::Actor;
 use crate::domain::{ClockOffset, Timestamp};
 use crate::store::{
-    Control, EngineBeat, EngineRow, KeptProviderClock, Lease, LeaseError, ListProgress, Request, StoreError,
-    SyncedContacts, rows,
+    Control, EngineBeat, EngineRow, Holder, KeptProviderClock, Lease, LeaseError, ListProgress, Request, Store,
+    StoreError, SyncedContacts, rows,
 };
 
 /// How long a request and its answer are kept.
@@ -171,6 +171,22 @@ impl<D: Database> Control for D {
 
     async fn take_lease(&self, role: &str) -> Result<Arc<dyn Lease>, LeaseError> {
         self.lease(role).await
+    }
+
+    async fn hinted(&self) {
+        self.hint().await;
+    }
+
+    async fn lease_holder(&self) -> Result<Option<Holder>, StoreError> {
+        self.holder_seen().await
+    }
+
+    fn under(&self, lease: &dyn Lease) -> Option<Arc<dyn Store>> {
+        self.handle_under(lease)
+    }
+
+    fn decides(&self) -> bool {
+        self.may_decide()
     }
 
     async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError> {

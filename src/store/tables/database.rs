@@ -11,7 +11,7 @@ use super::save::Sinks;
 use crate::clock::{Stopwatch, SystemClock};
 use crate::store::gate::Gate;
 use crate::store::sql::Connection;
-use crate::store::{Lease, LeaseError, StoreError, StoreSettings, Unreadable};
+use crate::store::{Holder, Lease, LeaseError, Store, StoreError, StoreSettings, Unreadable};
 
 /// What every open store has beside its connections.
 pub(in crate::store) struct CommonState {
@@ -70,6 +70,18 @@ pub(in crate::store) trait Database: Send + Sync + 'static {
 
     /// See [`crate::store::Control::take_lease`].
     fn lease(&self, role: &str) -> impl Future<Output = Result<Arc<dyn Lease>, LeaseError>> + Send;
+
+    /// See [`crate::store::Control::hinted`].
+    fn hint(&self) -> impl Future<Output = ()> + Send;
+
+    /// See [`crate::store::Control::lease_holder`].
+    fn holder_seen(&self) -> impl Future<Output = Result<Option<Holder>, StoreError>> + Send;
+
+    /// See [`crate::store::Control::under`].
+    fn handle_under(&self, lease: &dyn Lease) -> Option<Arc<dyn Store>>;
+
+    /// See [`crate::store::Control::decides`].
+    fn may_decide(&self) -> bool;
 
     /// The name by which the store was opened, where it may have several.
     fn file_name(&self) -> Option<String>;

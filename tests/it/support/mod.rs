@@ -6,6 +6,7 @@ pub(crate) mod old_store;
 #[path = "../../../src/testing/postgres_server.rs"]
 pub(crate) mod postgres_server;
 pub(crate) mod process;
+pub(crate) mod socket_proxy;
 pub(crate) mod stage;
 pub(crate) mod wait;
 
@@ -212,6 +213,11 @@ impl Shop {
     /// On a store in a database of this URL.
     pub(crate) fn on_server(url: String) -> Self {
         Self { on_server: Some(url), ..Self::new() }
+    }
+
+    /// From now on on a store in a database of this URL.
+    pub(crate) fn move_to(&mut self, url: String) {
+        self.on_server = Some(url);
     }
 
     pub(crate) fn store(&self) -> String {

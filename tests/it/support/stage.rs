@@ -36,7 +36,17 @@ pub(crate) struct Serve {
 impl Stage {
     /// Starts the sandbox; `policies` is more of the configuration.
     pub(crate) fn new(policies: &str) -> Self {
+        Self::in_shop(Shop::with_config(&format!("{}\n{policies}", dispatchctl::testkit::PEOPLE)))
+    }
+
+    /// The same on a store in a database of this URL.
+    pub(crate) fn on_server(policies: &str, url: String) -> Self {
         let mut shop = Shop::with_config(&format!("{}\n{policies}", dispatchctl::testkit::PEOPLE));
+        shop.move_to(url);
+        Self::in_shop(shop)
+    }
+
+    fn in_shop(mut shop: Shop) -> Self {
         let ledger = shop.path("ledger.ndjson").display().to_string();
         let dir = shop.path("");
         let args = ["sandbox", "-o", "json", "--listen", "127.0.0.1:0", "--ledger", &ledger, "--pace-ms", "30"];
@@ -77,6 +87,11 @@ impl Stage {
     /// Where the provider listens.
     pub(crate) fn sandbox_at(&self) -> SocketAddr {
         self.sandbox_at
+    }
+
+    /// Requests go to the process that listens here from now on.
+    pub(crate) fn turn_to(&mut self, at: SocketAddr) {
+        self.at = at;
     }
 
     /// Where the engine listens.

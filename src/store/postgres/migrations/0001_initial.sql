@@ -554,6 +554,33 @@ CREATE TABLE commits (
 );
 INSERT INTO commits (slot, n) VALUES (1, 0);
 
+-- Who is the engine: one row. `holder` is a term, new each time; `beat` is counted up by it, and moves nothing else. Nothing is
+-- decided by the rest, which is for people: times are the server's.
+CREATE TABLE engine (
+    slot bigint PRIMARY KEY,
+    holder text COLLATE "C",
+    epoch bigint NOT NULL,
+    beat bigint NOT NULL,
+    role text COLLATE "C" NOT NULL,
+    host text COLLATE "C" NOT NULL,
+    pid bigint NOT NULL,
+    version text COLLATE "C" NOT NULL,
+    taken_at bigint NOT NULL,
+    renewed_at bigint NOT NULL,
+    CONSTRAINT engine_is_one_row CHECK (slot = 1)
+);
+INSERT INTO engine (slot, epoch, beat, role, host, pid, version, taken_at, renewed_at) VALUES (1, 0, 0, '', '', 0, '', 0, 0);
+
+-- Ends a transaction whose decisions are of a term that is over. It writes the row: behind a takeover it waits and then fails, and a
+-- takeover waits for its commit. A read would do neither.
+CREATE FUNCTION fence(term text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE engine SET holder = holder WHERE slot = 1 AND holder = term;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'DC001', MESSAGE = 'another engine holds the lease';
+    END IF;
+END $$;
+
 -- Functions that SQLite has, of a text that may be no JSON.
 CREATE FUNCTION json_valid(document text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN

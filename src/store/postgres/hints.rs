@@ -1,0 +1,73 @@
+//! Hears of other processes' commits at once: hints, of which each may be lost. Whoever needs to know looks by itself now and then.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tracing::debug;
+
+use super::connection::PgConnection;
+use crate::clock::{Clock as _, SystemClock};
+use crate::store::{PostgresUrl, StoreError};
+
+/// Hints within this time are one.
+const GATHERED: Duration = Duration::from_millis(20);
+/// How long a hint is waited for before it is looked whether anybody still listens.
+const HEARD_WITHIN: Duration = Duration::from_secs(1);
+/// So many times nothing was heard: then the server is asked whether it is there.
+const SILENT_MAX: u32 = 5;
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
+const LOCK_WITHIN: Duration = Duration::from_secs(1);
+
+/// The channel of a store, by the number of its lock.
+pub(super) fn channel(key: i64) -> String {
+    format!("dispatchctl_{key}")
+}
+
+/// Rings for each hint until nobody listens any more; on a thread of its own.
+pub(super) fn listen(url: PostgresUrl, key: i64, own: String, bell: &Arc<Notify>) {
+    let bell = Arc::downgrade(bell);
+    let thread = std::thread::Builder::new().name("hints".into());
+    let spawned = thread.spawn(move || {
+        while bell.strong_count() > 0 {
+            if let Err(e) = heard(&url, key, &own, &bell) {
+                debug!(error = %e, "hints of other processes' commits are not heard for now");
+                std::thread::sleep(AGAIN_AFTER);
+            }
+        }
+    });
+    if let Err(e) = spawned {
+        debug!(error = %e, "hints of other processes' commits are not heard");
+    }
+}
+
+fn heard(url: &PostgresUrl, key: i64, own: &str, bell: &Weak<Notify>) -> Result<(), StoreError> {
+    let conn = PgConnection::open(url, LOCK_WITHIN)?;
+    conn.batch(&format!("LISTEN {}", channel(key)))?;
+    // What was committed before is seen by looking.
+    ring(bell);
+    let (mut silent, mut last) = (0, Duration::ZERO);
+    while bell.strong_count() > 0 {
+        match conn.hears(own, HEARD_WITHIN)? {
+            true => {
+                silent = 0;
+                let since = SystemClock.boot().saturating_sub(last);
+                std::thread::sleep(GATHERED.saturating_sub(since));
+                last = SystemClock.boot();
+                ring(bell);
+            }
+            false if silent >= SILENT_MAX => {
+                silent = 0;
+                conn.batch("")?;
+            }
+            false => silent += 1,
+        }
+    }
+    Ok(())
+}
+
+fn ring(bell: &Weak<Notify>) {
+    if let Some(bell) = bell.upgrade() {
+        bell.notify_one();
+    }
+}

@@ -1,0 +1,306 @@
+//! The lease of a store on a server: one row, whose `beat` its holder counts up every second. Who sees it stand still for longer than
+//! a holder's permit lasts, by its own boot clock, takes it over by comparing and setting. No wall clock takes part.
+//!
+//! After a crash of the holder the row stays as it was, and is taken over. Any doubt ends a term: an answer that does not come
+//! extends nothing, and a term that is over never goes on.
+
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::connection::PgConnection;
+use crate::clock::{Clock as _, Permit, SystemClock};
+use crate::failpoint;
+use crate::ids::Ids;
+use crate::store::sql::{Connection, params};
+use crate::store::{Holder, Lease, LeaseError, PostgresUrl, StoreError};
+
+/// How long a permit lasts, from before the renewal was sent that was answered.
+const PERMIT: Duration = Duration::from_secs(3);
+/// How much longer than a permit a beat must have stood still: clocks of two machines do not run at quite the same rate.
+const STOOD_STILL: Duration = Duration::from_millis(3_200);
+const RENEWED_EVERY: Duration = Duration::from_secs(1);
+/// How long an answer is waited for, less for a lock of the row.
+const ANSWER_WITHIN: Duration = Duration::from_millis(900);
+const LOCK_WITHIN: Duration = Duration::from_millis(700);
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// How often a term is looked at whose end nobody renews.
+const LOOKED_EVERY: Duration = Duration::from_millis(100);
+/// How long whoever ends its term waits until that is said.
+const RELEASED_WITHIN: Duration = Duration::from_secs(2);
+
+const ROW: &str = "SELECT holder, beat, role, host, pid,
+    CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) - renewed_at FROM engine WHERE slot = 1";
+const TAKE: &str =
+    "UPDATE engine SET holder = ?1, epoch = epoch + 1, beat = 0, role = ?2, host = ?3, pid = ?4, version = ?5,
+    taken_at = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint),
+    renewed_at = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)
+    WHERE slot = 1 AND holder IS NOT DISTINCT FROM ?6 AND beat = ?7";
+const RENEW: &str = "UPDATE engine SET beat = beat + 1,
+    renewed_at = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) WHERE slot = 1 AND holder = ?1";
+const RELEASE: &str = "UPDATE engine SET holder = NULL WHERE slot = 1 AND holder = ?1";
+
+/// The row, as it was read.
+struct LeaseRow {
+    term: Option<String>,
+    beat: i64,
+    holder: Holder,
+}
+
+fn row(conn: &PgConnection) -> Result<LeaseRow, StoreError> {
+    Connection::Postgres(conn).prepare_cached(ROW)?.query_row([], |r| {
+        let ago: i64 = r.get(5)?;
+        Ok(LeaseRow {
+            term: r.get(0)?,
+            beat: r.get(1)?,
+            holder: Holder {
+                role: r.get(2)?,
+                host: Some(r.get(3)?),
+                pid: r.get(4)?,
+                silent_for: Some(Duration::from_millis(u64::try_from(ago).unwrap_or(0))),
+            },
+        })
+    })
+}
+
+/// Who holds the lease, and how long ago it was renewed. For commands and people: nothing is decided by it.
+pub(super) fn holder(conn: &PgConnection) -> Result<Option<Holder>, StoreError> {
+    let row = row(conn)?;
+    Ok(row.term.is_some().then_some(row.holder))
+}
+
+/// A connection whose answers are waited for no longer than a renewal may take.
+fn connection(url: &PostgresUrl) -> Result<PgConnection, StoreError> {
+    PgConnection::open_within(url, LOCK_WITHIN, ANSWER_WITHIN)
+}
+
+/// What a process has seen of the row: it takes over what it has seen stand still itself.
+#[derive(Default)]
+pub(super) struct Observer {
+    conn: Option<PgConnection>,
+    /// The holder and its beat, and since when it is known to stand there, by the boot clock.
+    seen: Option<(Option<String>, i64, Duration)>,
+}
+
+impl Observer {
+    /// Looks once, and takes the lease where nobody holds it or its holder has given no sign for too long. Blocks.
+    ///
+    /// # Errors
+    /// [`LeaseError::Held`]; [`LeaseError::Store`]: nobody knows, and nothing is taken.
+    pub(super) fn try_take(&mut self, url: &PostgresUrl, role: &str) -> Result<ServerLease, LeaseError> {
+        // After an answer that did not come, what was seen before says nothing: it is observed anew, on another connection.
+        let seen = self.seen.take();
+        let conn = match self.conn.take().filter(|conn| !conn.is_over()) {
+            Some(conn) => conn,
+            None => connection(url)?,
+        };
+        let asked = SystemClock.boot();
+        let row = row(&conn)?;
+        let since = match seen {
+            Some((term, beat, since)) if (&term, beat) == (&row.term, row.beat) => since,
+            // Known from now on: the beat may be younger than the question.
+            _ => SystemClock.boot(),
+        };
+        let is_free = row.term.is_none() || asked.saturating_sub(since) >= STOOD_STILL;
+        if !is_free && !failpoint::Safeguard::EngineLock.is_off() {
+            self.seen = Some((row.term, row.beat, since));
+            self.conn = Some(conn);
+            return Err(LeaseError::Held(Some(row.holder)));
+        }
+        let term = format!("eng_{}", Ids::random().uuid(SystemClock.now()).simple());
+        let sent = SystemClock.boot();
+        let taken = Connection::Postgres(&conn).prepare_cached(TAKE)?.execute(params![
+            term,
+            role,
+            host(),
+            std::process::id(),
+            env!("CARGO_PKG_VERSION"),
+            row.term,
+            row.beat
+        ])?;
+        if taken == 0 {
+            // Its holder lives after all, or another was faster.
+            self.conn = Some(conn);
+            return Err(LeaseError::Held(None));
+        }
+        if let Some(before) = &row.term {
+            warn!(term, before, "the engine that held the lease gives no sign of life: its lease is taken over");
+        }
+        ServerLease::begin(term, sent, conn, url.clone())
+    }
+}
+
+/// This machine's name, for people.
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Whoever asks for the end of a term hears here that it is said.
+type Release = oneshot::Sender<()>;
+
+/// A term, renewed by a thread of its own for as long as this value lives.
+#[derive(Debug)]
+pub(super) struct ServerLease {
+    term: String,
+    permit: Permit,
+    lost: CancellationToken,
+    orders: Mutex<Option<Sender<Release>>>,
+}
+
+impl ServerLease {
+    fn begin(term: String, sent: Duration, conn: PgConnection, url: PostgresUrl) -> Result<Self, LeaseError> {
+        let (permit, lost) = (Permit::until(sent + PERMIT), CancellationToken::new());
+        let (orders, ordered) = channel();
+        let renewal = Renewal { term: term.clone(), url, conn: Some(conn), permit: permit.clone(), lost: lost.clone() };
+        let thread = std::thread::Builder::new().name("lease".into());
+        let spawned = thread.spawn(move || renewal.run(&ordered, sent));
+        spawned.map_err(|source: io::Error| LeaseError::Io { path: "lease".into(), source })?;
+        Ok(Self { term, permit, lost, orders: Mutex::new(Some(orders)) })
+    }
+
+    /// Says that the term is over as soon as its permit is, whatever the thread that renews it waits for.
+    pub(super) fn watch(&self) -> BoxFuture<'static, ()> {
+        let (permit, lost) = (self.permit.clone(), self.lost.clone());
+        Box::pin(async move {
+            while let Some(left) = permit.left().filter(|left| !left.is_zero()) {
+                tokio::select! {
+                    () = lost.cancelled() => return,
+                    () = SystemClock.sleep_until(SystemClock.now().plus(left.min(LOOKED_EVERY))) => {}
+                }
+            }
+            if !lost.is_cancelled() {
+                warn!("the lease could not be renewed in time: this process is not the engine any more");
+            }
+            lost.cancel();
+        })
+    }
+}
+
+#[async_trait]
+impl Lease for ServerLease {
+    fn term(&self) -> Option<&str> {
+        Some(&self.term)
+    }
+
+    fn permit(&self) -> Permit {
+        self.permit.clone()
+    }
+
+    fn lost(&self) -> CancellationToken {
+        self.lost.clone()
+    }
+
+    async fn release(&self) {
+        let Some(orders) = self.orders.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        self.permit.end();
+        self.lost.cancel();
+        let (said, heard) = oneshot::channel();
+        if orders.send(said).is_ok() {
+            drop(tokio::time::timeout(RELEASED_WITHIN, heard).await);
+        }
+    }
+
+    /// The row is its sign.
+    async fn keep(&self) -> Result<(), LeaseError> {
+        Ok(())
+    }
+}
+
+impl Drop for ServerLease {
+    /// The thread sees that nobody asks any more, and ends the term as far as it still can.
+    fn drop(&mut self) {
+        self.permit.end();
+        self.lost.cancel();
+    }
+}
+
+/// What the thread that renews a term works with.
+struct Renewal {
+    term: String,
+    url: PostgresUrl,
+    conn: Option<PgConnection>,
+    permit: Permit,
+    lost: CancellationToken,
+}
+
+impl Renewal {
+    fn run(mut self, ordered: &Receiver<Release>, taken: Duration) {
+        let mut next = taken + RENEWED_EVERY;
+        loop {
+            let wait = next.saturating_sub(SystemClock.boot());
+            let asked = match ordered.recv_timeout(wait) {
+                Err(RecvTimeoutError::Timeout) => None,
+                Ok(said) => Some(Some(said)),
+                Err(RecvTimeoutError::Disconnected) => Some(None),
+            };
+            if let Some(said) = asked {
+                return self.release(said);
+            }
+            let sent = SystemClock.boot();
+            if !self.permit_lasts() {
+                return self.end(ordered);
+            }
+            next = sent + RENEWED_EVERY;
+            match self.renew() {
+                Ok(0) => {
+                    warn!(
+                        term = self.term,
+                        "another engine has taken the lease: this process is not the engine any more"
+                    );
+                    return self.end(ordered);
+                }
+                Ok(_) => self.permit.extend(sent + PERMIT),
+                Err(e) => {
+                    warn!(term = self.term, error = %e, "the lease could not be renewed; it is tried again while it lasts");
+                    self.conn = None;
+                    next = SystemClock.boot() + AGAIN_AFTER;
+                }
+            }
+        }
+    }
+
+    fn permit_lasts(&self) -> bool {
+        self.permit.left().is_none_or(|left| !left.is_zero())
+    }
+
+    fn execute(&mut self, sql: &str) -> Result<usize, StoreError> {
+        let conn = match self.conn.take().filter(|conn| !conn.is_over()) {
+            Some(conn) => conn,
+            None => connection(&self.url)?,
+        };
+        let changed = Connection::Postgres(&conn).prepare_cached(sql)?.execute([self.term.as_str()])?;
+        self.conn = Some(conn);
+        Ok(changed)
+    }
+
+    fn renew(&mut self) -> Result<usize, StoreError> {
+        self.execute(RENEW)
+    }
+
+    /// The term is over; whoever holds it is heard out before the thread ends.
+    fn end(self, ordered: &Receiver<Release>) {
+        self.permit.end();
+        self.lost.cancel();
+        let said = ordered.recv().ok();
+        self.release(said);
+    }
+
+    /// Where the row is still this term's, others need not wait for its end.
+    fn release(mut self, said: Option<Release>) {
+        match self.execute(RELEASE) {
+            Ok(0) => {}
+            Ok(_) => info!(term = self.term, "the lease is released"),
+            Err(e) => warn!(term = self.term, error = %e, "the lease could not be released: others wait for its end"),
+        }
+        if let Some(said) = said {
+            let _ = said.send(());
+        }
+    }
+}

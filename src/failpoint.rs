@@ -165,7 +165,7 @@ pub enum FaultInjectionError {
     #[error("there is no kill point {0:?}; there are: {names}", names = names(POINTS))]
     Point(String),
     /// What follows the name counts the hits.
-    #[error("a kill point's count is a number from 1: {0:?}")]
+    #[error("a kill point's count is a number from 1, and what happens there is kill, stop or hang: {0:?}")]
     Count(String),
     /// No such guard.
     #[error("there is no guard {0:?}; there are: {names}", names = names(Safeguard::ALL.iter().map(|(_, n)| (*n, ""))))]
@@ -179,17 +179,32 @@ fn names<'a, T: std::borrow::Borrow<(&'a str, &'a str)>>(all: impl IntoIterator<
     all.into_iter().map(|n| n.borrow().0).collect::<Vec<_>>().join(", ")
 }
 
+/// What happens at an armed point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtPoint {
+    /// The process dies, as by SIGKILL.
+    Dies,
+    /// It is stopped, as by SIGSTOP, until somebody lets it go on.
+    Stops,
+    /// Whoever comes there stays there; the others go on.
+    Hangs,
+}
+
+impl AtPoint {
+    const ALL: [(Self, &'static str); 3] = [(Self::Dies, "kill"), (Self::Stops, "stop"), (Self::Hangs, "hang")];
+}
+
 /// What a drill asks for: checked, not yet armed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Orders {
-    /// Die at this point, when it is reached for this time from now.
-    pub kill: Option<(&'static str, u32)>,
+    /// This happens at this point, when it is reached for this time from now.
+    pub kill: Option<(&'static str, u32, AtPoint)>,
     /// Take these guards away, and put the others back; `None` leaves them as they are.
     pub safeguards_off: Option<Vec<Safeguard>>,
 }
 
 impl Orders {
-    /// Reads `name` or `name:nth`, and names of guards.
+    /// Reads `name`, `name:nth` or `name:nth:what` (`kill`, `stop` or `hang`), and names of guards.
     ///
     /// # Errors
     /// [`FaultInjectionError`] names what there is.
@@ -213,13 +228,15 @@ impl Orders {
     }
 }
 
-fn point(text: &str) -> Result<(&'static str, u32), FaultInjectionError> {
-    let (name, nth) = text.trim().split_once(':').unwrap_or((text.trim(), "1"));
+fn point(text: &str) -> Result<(&'static str, u32, AtPoint), FaultInjectionError> {
+    let (name, rest) = text.trim().split_once(':').unwrap_or((text.trim(), "1"));
+    let (nth, what) = rest.split_once(':').unwrap_or((rest, "kill"));
     let (name, _) =
         POINTS.iter().find(|(n, _)| *n == name).ok_or_else(|| FaultInjectionError::Point(name.to_owned()))?;
-    match nth.parse() {
-        Ok(nth) if nth > 0 => Ok((name, nth)),
-        _ => Err(FaultInjectionError::Count(nth.to_owned())),
+    let what = AtPoint::ALL.iter().find(|(_, word)| *word == what).map(|(what, _)| *what);
+    match (nth.parse(), what) {
+        (Ok(nth), Some(what)) if nth > 0 => Ok((name, nth, what)),
+        _ => Err(FaultInjectionError::Count(rest.to_owned())),
     }
 }
 
@@ -236,7 +253,7 @@ static FAULT_INJECTION: Mutex<FaultInjection> = Mutex::new(FaultInjection { is_t
 struct FaultInjection {
     is_test: bool,
     wanted: Option<Orders>,
-    kill: Option<(&'static str, u32)>,
+    kill: Option<(&'static str, u32, AtPoint)>,
 }
 
 fn fault_injection() -> std::sync::MutexGuard<'static, FaultInjection> {
@@ -303,13 +320,30 @@ pub fn hit(point: &'static str) {
 #[cold]
 fn reached(point: &'static str) {
     let mut fault_injection = fault_injection();
-    if let Some((name, left)) = &mut fault_injection.kill
-        && *name == point
-    {
-        *left -= 1;
-        if *left == 0 {
+    let Some((name, left, what)) = &mut fault_injection.kill else { return };
+    if *name != point || *left == 0 {
+        return;
+    }
+    *left -= 1;
+    if *left > 0 {
+        return;
+    }
+    let what = *what;
+    drop(fault_injection);
+    match what {
+        AtPoint::Dies => {
             tracing::error!(point, "the armed kill point {point} is reached: the process dies");
             die();
+        }
+        AtPoint::Stops => {
+            tracing::error!(point, "the armed kill point {point} is reached: the process is stopped");
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+        }
+        AtPoint::Hangs => {
+            tracing::error!(point, "the armed kill point {point} is reached: whoever is here stays here");
+            loop {
+                std::thread::park();
+            }
         }
     }
 }
@@ -349,11 +383,24 @@ mod tests {
     #[test]
     fn orders_are_read_strictly_and_an_unknown_name_is_told_what_there_is() {
         assert_eq!(Orders::parse(None, NONE), Ok(Orders::default()));
-        for (text, want) in [("intent.committed", ("intent.committed", 1)), (" post.answered:3 ", ("post.answered", 3))]
-        {
+        for (text, want) in [
+            ("intent.committed", ("intent.committed", 1, AtPoint::Dies)),
+            (" post.answered:3 ", ("post.answered", 3, AtPoint::Dies)),
+            ("post.answered:2:stop", ("post.answered", 2, AtPoint::Stops)),
+            ("timer.claimed:1:hang", ("timer.claimed", 1, AtPoint::Hangs)),
+        ] {
             assert_eq!(Orders::parse(Some(text), NONE).map(|o| o.kill), Ok(Some(want)), "{text}");
         }
-        for text in ["", "intent", "intent.committed:0", "intent.committed:x", "intent.committed:", ":1"] {
+        for text in [
+            "",
+            "intent",
+            "intent.committed:0",
+            "intent.committed:x",
+            "intent.committed:",
+            ":1",
+            "intent.committed:1:",
+            "intent.committed:1:no",
+        ] {
             assert!(Orders::parse(Some(text), NONE).is_err(), "{text}");
         }
         let unknown = Orders::parse(Some("nowhere"), NONE).expect_err("unknown").to_string();

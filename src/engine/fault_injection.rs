@@ -78,6 +78,7 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failpoint::AtPoint;
 
     #[test]
     fn a_drill_is_checked_whole_before_any_of_it_is_armed() {
@@ -99,7 +100,7 @@ mod tests {
         let (orders, offset) = checked(&all).expect("a drill");
         assert_eq!(
             (orders.kill, orders.safeguards_off, offset),
-            (Some(("intent.committed", 2)), Some(vec![]), Some(-30_000))
+            (Some(("intent.committed", 2, AtPoint::Dies)), Some(vec![]), Some(-30_000))
         );
     }
 }

@@ -22,14 +22,16 @@ use crate::gateways::smtp::SmtpRelay;
 use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
 use crate::gateways::{MailGateway, MirrorGateway, NoTexts, SmsGateway, VoiceGateway};
 use crate::ids::Ids;
-use crate::store::{self, Holder, Lease, Location, Peeked, Store, StoreMode, StoreSettings, SyncedContacts};
+use crate::store::{
+    self, Holder, Lease, Location, Peeked, Store, StoreError, StoreMode, StoreSettings, SyncedContacts,
+};
 use crate::telemetry;
 
 use super::exit::ExitStatus;
 use super::global::{ConfigNeed, Global, LogFormat};
 use super::location::location_of;
 use super::output::Output;
-use super::report::{CliError, check_has_engines};
+use super::report::CliError;
 
 pub(crate) use super::operator::{check_by, operator};
 
@@ -204,32 +206,30 @@ impl App {
     }
 
     /// Opens the store for who is about to be its engine, or makes it; damaged indexes are healed first.
-    pub(crate) async fn store_of_engine(&self) -> Result<Arc<dyn Store>, CliError> {
-        check_has_engines(self.config.mode, &self.location())?;
+    /// Inside: why it cannot be opened.
+    pub(crate) async fn store_of_engine(&self) -> Result<Result<Arc<dyn Store>, StoreError>, CliError> {
         Self::opened(StoreSettings { heals: true, ..self.store_settings(NoStore::Create) }).await
     }
 
     /// Opens the store; blocking work is done off the runtime's threads.
     pub(crate) async fn store(&self, missing: NoStore) -> Result<Arc<dyn Store>, CliError> {
         let location = self.location();
-        check_has_engines(self.config.mode, &location)?;
         if missing == NoStore::Refuse && !store::exists(&location)? {
             store::check(&location)?;
             return Err(CliError::new(ExitStatus::Store, format!("there is no store at {location}"))
                 .hint("`dispatchctl serve` or the first `dispatchctl send` makes it; another place: --store"));
         }
-        Self::opened(self.store_settings(missing)).await
+        Ok(Self::opened(self.store_settings(missing)).await??)
     }
 
-    async fn opened(settings: StoreSettings) -> Result<Arc<dyn Store>, CliError> {
+    async fn opened(settings: StoreSettings) -> Result<Result<Arc<dyn Store>, StoreError>, CliError> {
         let opened = tokio::task::spawn_blocking(move || store::open(settings)).await;
-        Ok(opened.map_err(|e| CliError::new(ExitStatus::Bug, "opening the store ended badly").cause(e))??)
+        opened.map_err(|e| CliError::new(ExitStatus::Bug, "opening the store ended badly").cause(e))
     }
 
     /// The same; none where there is none yet. Where an engine has lost it, that is what there is to say.
     pub(crate) async fn store_if_there(&self) -> Result<Option<Arc<dyn Store>>, CliError> {
         let location = self.location();
-        check_has_engines(self.config.mode, &location)?;
         if store::exists(&location)? {
             return self.store(NoStore::Refuse).await.map(Some);
         }

@@ -20,14 +20,14 @@ use crate::engine::apply::Core;
 use crate::engine::in_force::Decides;
 use crate::engine::supervisor::Supervisor;
 use crate::engine::wake::WakeSignal;
-use crate::engine::{Engine, Scope, duties, outbox, start};
+use crate::engine::{Scope, duties, outbox, start};
 use crate::http::HttpState;
 use crate::store::{Lease, StoreError};
 
 use super::app::{App, operator, rules};
 use super::assign;
 use super::brought;
-use super::replica::Term;
+use super::replica::{Term, ThisProcess};
 use super::report::CliError;
 
 /// How often to look whether another process put settings in force.
@@ -41,27 +41,40 @@ pub(super) struct Reload {
     /// As this process was set up last.
     pub(super) app: App,
     pub(super) core: Arc<Core>,
-    /// The engine of the term that this process is in.
-    pub(super) running: Option<(Arc<Engine>, Arc<Supervisor>)>,
+    /// Settings in force that this process cannot carry out are tried again then, by the boot clock. Nobody waits for that: whoever
+    /// becomes the engine needs what is here.
+    pub(super) not_before: Option<Duration>,
+    /// The engine of the term that it is in, and where it tells of its store.
+    pub(super) this_process: ThisProcess,
     pub(super) state: Arc<HttpState>,
     /// The listeners that run may be reached from elsewhere: what the start demanded tokens for goes on to demand them.
     pub(super) is_exposed: bool,
+    /// What this process is called among several that share a store; `None`: it is alone.
+    pub(super) replica: Option<String>,
+    /// What the own configuration decides, as it was read last: where several share a store, it may not be what is in force.
+    pub(super) own: serde_json::Value,
     /// What this process began with: what only a restart applies is compared with it.
     pub(super) started: Config,
 }
 
-/// Raises that the own configuration is wrong and the settings in force stand in for it; or says that this is over.
+/// Raises that the own configuration is wrong and the settings in force stand in for it; or says that this is over. `replica`: which of
+/// several it is whose file is meant.
 ///
 /// # Errors
 /// [`StoreError`].
-pub(super) async fn say_file(core: &Core, wrong: Option<&ConfigErrors>) -> Result<(), StoreError> {
-    let key = AlertKind::SettingsFile.into();
+pub(super) async fn say_file(
+    core: &Core,
+    replica: Option<&str>,
+    wrong: Option<&ConfigErrors>,
+) -> Result<(), StoreError> {
+    let key = replica.map_or_else(|| AlertKind::SettingsFile.into(), |name| AlertKind::SettingsFile.about(name));
     let change = match wrong {
         Some(wrong) => {
             let first = wrong.0.first().map(ToString::to_string).unwrap_or_default();
             let number = core.in_force().basis.settings.map(|n| format!(" {n}")).unwrap_or_default();
+            let whose = replica.map(|name| format!(" of {name}")).unwrap_or_default();
             let message = format!(
-                "the configuration is wrong: {first}; the settings in force{number} stand in for it: correct it, then reload (SIGHUP)"
+                "the configuration{whose} is wrong: {first}; the settings in force{number} stand in for it: correct it, then reload (SIGHUP)"
             );
             AlertChange::Raise { key, call: None, message }
         }
@@ -107,6 +120,8 @@ impl Reload {
         self.app.holds(lease);
         let engine = self.app.engine(self.core.clone(), self.app.gateway()?, Scope::All)?;
         let supervisor = Supervisor::new(engine.clone());
+        let watched = Arc::downgrade(&engine);
+        lease.only_while(Box::new(move || watched.upgrade().is_some_and(|engine| engine.works())));
         engine.file_watch.holds(lease.clone());
         assign::assign_airtable(&self.app, &engine, &supervisor).await?;
         super::calendars::assign(&self.app, &engine, &supervisor).await?;
@@ -115,15 +130,9 @@ impl Reload {
         assign::assign_events(&self.app, &engine, &supervisor).await?;
         super::call_lists::assign(&self.app, &engine, &supervisor)?;
         start::recover_local(&engine, "serve", Some(own_url.to_owned())).await?;
-        self.running = Some((engine.clone(), supervisor.clone()));
+        self.this_process.set_engine(Some((engine.clone(), supervisor.clone())));
         self.state.set_engine(Some(engine.clone()));
         Ok(Term { lease: lease.clone(), engine, supervisor })
-    }
-
-    /// This process stands by.
-    pub(super) fn ended(&mut self) {
-        self.running = None;
-        self.state.set_engine(None);
     }
 
     /// The configuration is read again and put in force.
@@ -162,6 +171,7 @@ impl Reload {
             }
         }
         assign::warn_of(&new);
+        self.own = new.documents.decides.clone();
         self.take_over(row, new).await;
         // The contacts' table is read again with the file.
         self.core.wake.notify(WakeSignal::ContactSync);
@@ -172,7 +182,7 @@ impl Reload {
     /// A sink that the settings name and this process has no place for hears nothing: that is an alarm of its own.
     async fn say_sinks(&self, named: &[SinkTarget]) {
         let core = &self.core;
-        let Some((engine, _)) = &self.running else { return };
+        let Some((engine, _)) = self.this_process.engine() else { return };
         let here = engine.sinks();
         let is_here = |sink: &SinkTarget| here.iter().any(|s| s.name == sink.name);
         let mut changes: Vec<AlertChange> = Vec::new();
@@ -198,15 +208,15 @@ impl Reload {
 
     /// To the sinks of the new settings; what waits for those that are gone is handed over.
     async fn deliver_alerts_anew(&self) -> Result<(), CliError> {
-        let Some((engine, supervisor)) = &self.running else { return Ok(()) };
+        let Some((engine, supervisor)) = self.this_process.engine() else { return Ok(()) };
         engine.set_sinks(self.app.sinks()?);
-        outbox::start(engine).await?;
-        supervisor.assign(duties::ALERTS, duties::alerts(engine));
+        outbox::start(&engine).await?;
+        supervisor.assign(duties::ALERTS, duties::alerts(&engine));
         Ok(())
     }
 
     async fn said(&self, wrong: Option<&ConfigErrors>) {
-        if let Err(e) = say_file(&self.core, wrong).await {
+        if let Err(e) = say_file(&self.core, self.replica.as_deref(), wrong).await {
             warn!(error = %e, "the state of the configuration file could not be recorded");
         }
     }
@@ -214,10 +224,22 @@ impl Reload {
     /// Settings that another process put in force.
     async fn follow(&mut self) {
         let core = self.core.clone();
+        if self.not_before.is_some_and(|at| core.clock.boot() < at) {
+            return;
+        }
+        self.not_before = None;
         let known = self.app.settings.as_ref().map(|s| s.number);
         match core.store.basis().await {
             Ok(basis) if basis.settings != known => {}
-            Ok(_) => return,
+            Ok(basis) => {
+                // Contacts and exceptions that another process has read or changed: who stands by shows them too.
+                if basis != core.in_force().basis
+                    && let Err(e) = core.refresh().await
+                {
+                    warn!(error = %e, "what is in force cannot be read anew");
+                }
+                return;
+            }
             Err(e) => return warn!(error = %e, "it cannot be seen whether other settings are in force"),
         }
         match core.store.settings().await {
@@ -230,7 +252,7 @@ impl Reload {
                         // Decisions are made under them all the same; what this process brings is looked at again.
                         error!(settings = row.number.0, "the settings in force cannot be carried out here: {e}");
                         self.said(Some(&e)).await;
-                        core.clock.sleep_until(core.clock.now().plus(TRIED_AGAIN)).await;
+                        self.not_before = Some(core.clock.boot() + TRIED_AGAIN);
                     }
                 }
             }
@@ -249,6 +271,9 @@ impl Reload {
             return;
         }
         self.state.set_intake(new.intake.clone());
+        if self.replica.is_some() {
+            self.state.set_settings_differ(config::differences(&self.own, &config::completed(&row)));
+        }
         info!(settings = row.number.0, actor = row.actor.0, role = row.role, "these settings are in force");
         let before = self.app.settings.as_ref().and_then(|s| s.document.get("airtable").cloned());
         let same_base = before.as_ref() == row.document.get("airtable");
@@ -256,8 +281,14 @@ impl Reload {
         let same_sinks = self.app.config.alerts.sinks == new.alerts.sinks;
         let same_events = self.app.config.events == new.events;
         self.app = self.app.with(new, row);
+        if !same_sinks {
+            match self.app.sinks() {
+                Ok(sinks) => self.this_process.set_sinks(sinks),
+                Err(e) => warn!(error = %e.what, "that the store takes no writes is told to the sinks of before"),
+            }
+        }
         // What a standby does later, it does by these.
-        let Some((engine, supervisor)) = self.running.clone() else { return core.wake.all() };
+        let Some((engine, supervisor)) = self.this_process.engine() else { return core.wake.all() };
         match self.app.bounds(&core) {
             Ok(bounds) => engine.set_bounds(bounds),
             Err(e) => warn!(error = %e.what, "the bounds of the engine stay"),

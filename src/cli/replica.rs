@@ -4,11 +4,12 @@
 //! The listeners run all the while. A term that is lost stops the loops; what is in flight may finish, and what becomes of it is
 //! recorded. A crash at any point leaves a lease that another takes over, and claims that it finds out about.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -16,10 +17,14 @@ use crate::config;
 use crate::domain::types::Actor;
 use crate::engine::Engine;
 use crate::engine::apply::Core;
+use crate::engine::sink::Sink;
+use crate::engine::store_alarm::AlarmPlace;
 use crate::engine::store_file;
-use crate::engine::supervisor::Supervisor;
+use crate::engine::supervisor::{DRAIN_GRACE, Supervisor};
 use crate::engine::wake::WakeSignal;
-use crate::store::{Control, Holder, Lease, LeaseError};
+use crate::gateways::MAIL_MAX;
+use crate::http::HttpState;
+use crate::store::{Control, Holder, Lease, LeaseError, StoreError};
 
 use super::app::App;
 use super::exit::ExitStatus;
@@ -30,6 +35,10 @@ use super::report::CliError;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// A term that could not begin is not tried again at once.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// An engine whose loops hung is not the first to take its work over.
+const AFTER_HANGING: Duration = Duration::from_secs(2);
+/// Loops that have not ended so long after the longest send could have, never will.
+const ENDS_LATE: Duration = Duration::from_secs(10);
 
 /// A term that has begun.
 pub(super) struct Term {
@@ -38,21 +47,76 @@ pub(super) struct Term {
     pub(super) supervisor: Arc<Supervisor>,
 }
 
+/// What this process is at this moment, shared by whoever needs to know.
+#[derive(Clone, Default)]
+pub(super) struct ThisProcess(Arc<RwLock<Now>>);
+
+#[derive(Default)]
+struct Now {
+    engine: Option<(Arc<Engine>, Arc<Supervisor>)>,
+    sinks: Vec<Arc<Sink>>,
+}
+
+impl ThisProcess {
+    /// The engine that it is, if it is one.
+    pub(super) fn engine(&self) -> Option<(Arc<Engine>, Arc<Supervisor>)> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).engine.clone()
+    }
+
+    pub(super) fn set_engine(&self, engine: Option<(Arc<Engine>, Arc<Supervisor>)>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).engine = engine;
+    }
+
+    /// Where it tells what it cannot store.
+    pub(super) fn set_sinks(&self, sinks: Vec<Arc<Sink>>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).sinks = sinks;
+    }
+}
+
+impl AlarmPlace for ThisProcess {
+    fn sinks(&self) -> Vec<Arc<Sink>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).sinks.clone()
+    }
+
+    fn engine(&self) -> Option<Arc<Engine>> {
+        Self::engine(self).map(|(engine, _)| engine)
+    }
+}
+
 /// The terms of this process, one after the other.
 pub(super) struct Terms {
     pub(super) core: Arc<Core>,
-    pub(super) reload: Arc<Mutex<Reload>>,
+    reload: Arc<Mutex<Reload>>,
+    this_process: ThisProcess,
+    state: Arc<HttpState>,
     /// Where this process listens.
-    pub(super) own_url: String,
+    own_url: String,
     /// The one that has begun and does not run yet.
     term: Option<Term>,
     /// The last one: on a file it holds the lock until the store is closed.
     last: Option<Term>,
+    /// Of terms that were lost: what is in flight may finish, so long at most.
+    ending: JoinSet<()>,
+    ends_within: Duration,
 }
 
 impl Terms {
-    pub(super) fn new(core: Arc<Core>, reload: Arc<Mutex<Reload>>, own_url: String) -> Self {
-        Self { core, reload, own_url, term: None, last: None }
+    pub(super) async fn new(core: Arc<Core>, reload: Arc<Mutex<Reload>>, own_url: String) -> Self {
+        let (this_process, state) = {
+            let reload = reload.lock().await;
+            (reload.this_process.clone(), reload.state.clone())
+        };
+        Self {
+            core,
+            reload,
+            this_process,
+            state,
+            own_url,
+            term: None,
+            last: None,
+            ending: JoinSet::new(),
+            ends_within: Duration::ZERO,
+        }
     }
 
     /// Everything of a term but its loops, which [`Terms::run`] starts.
@@ -66,10 +130,16 @@ impl Terms {
                 Ok(())
             }
             Err(e) => {
+                self.stands_by();
                 lease.release().await;
                 Err(e)
             }
         }
+    }
+
+    fn stands_by(&self) {
+        self.this_process.set_engine(None);
+        self.state.set_engine(None);
     }
 
     /// Until the system asks to stop, or the engine must.
@@ -86,6 +156,9 @@ impl Terms {
         });
         let done = self.one_after_the_other(asked).await;
         hints.abort();
+        // What is in flight of a term that was lost before may finish as well.
+        let ending = async { while self.ending.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(self.ends_within, ending).await;
         done
     }
 
@@ -99,21 +172,61 @@ impl Terms {
                 }
                 continue;
             };
-            let stop = CancellationToken::new();
-            let running = term.supervisor.clone().run_in_term(stop.clone(), term.lease.lost());
-            let done = until_stopped(tokio::spawn(running), asked.cancelled(), &stop).await;
+            let (stop, lost) = (CancellationToken::new(), term.lease.lost());
+            let mut running = tokio::spawn(term.supervisor.clone().run_in_term(stop.clone(), lost.clone()));
+            let ended = tokio::select! {
+                ended = &mut running => Some(ended),
+                () = asked.cancelled() => {
+                    info!("stopping: what is in flight may finish");
+                    stop.cancel();
+                    Some(running.await)
+                }
+                () = lost.cancelled() => {
+                    self.ends(&term, running);
+                    None
+                }
+            };
+            let done = ended.map_or(Ok(()), result);
             let stands_by = done.is_ok() && !asked.is_cancelled() && term.lease.term().is_some();
             if stands_by {
-                self.reload.lock().await.ended();
+                self.stands_by();
             }
             // Nothing more is decided or begun: whoever waits need not wait for the end of the term.
             term.lease.release().await;
+            let hung = !term.engine.works();
             self.last = Some(term);
             if !stands_by {
                 return done;
             }
             info!("this process is not the engine any more: it stands by");
+            if hung {
+                // The others come first.
+                self.pause(AFTER_HANGING).await;
+            }
         }
+    }
+
+    /// A term was lost: others go on, or this process by a new one. What is in flight may finish, and what becomes of it is recorded.
+    fn ends(&mut self, term: &Term, running: RunningLoops) {
+        let (state, clock, engine) = (self.state.clone(), self.core.clock.clone(), term.engine.clone());
+        self.ends_within = engine.bounds().request_timeout + DRAIN_GRACE;
+        self.ending.spawn(async move {
+            let mut running = running;
+            let within = engine.bounds().request_timeout.max(MAIL_MAX) + ENDS_LATE;
+            let ended = tokio::select! {
+                ended = &mut running => ended,
+                () = clock.sleep_until(clock.now().plus(within)) => {
+                    error!(engine = engine.id, "the loops of a term that is over do not end: this process hangs, restart it");
+                    state.loops_hang(true);
+                    let ended = running.await;
+                    state.loops_hang(false);
+                    ended
+                }
+            };
+            if let Err(e) = result(ended) {
+                warn!(engine = engine.id, error = %e.what, causes = ?e.causes, "a term that was over ended badly");
+            }
+        });
     }
 
     /// After the last change: where a file is not in its place, the copy of all that it held.
@@ -150,6 +263,7 @@ impl Terms {
                 }
                 Err(e) if !is_away => {
                     is_away = true;
+                    self.core.store_failed();
                     warn!(error = %e, "it cannot be seen who is the engine");
                 }
                 Err(_) => {}
@@ -178,22 +292,10 @@ async fn ask_for_it(core: &Core, command: &Holder) {
     }
 }
 
-type Running = tokio::task::JoinHandle<Result<(), crate::store::StoreError>>;
+type RunningLoops = tokio::task::JoinHandle<Result<(), StoreError>>;
 
-/// Runs until the system asks to stop, or the engine must.
-async fn until_stopped(
-    mut running: Running,
-    asked: impl Future<Output = ()>,
-    stop: &CancellationToken,
-) -> Result<(), CliError> {
-    let ended = tokio::select! {
-        ended = &mut running => ended,
-        () = asked => {
-            info!("stopping: what is in flight may finish");
-            stop.cancel();
-            running.await
-        }
-    };
+/// How the loops of a term have ended.
+fn result(ended: Result<Result<(), StoreError>, tokio::task::JoinError>) -> Result<(), CliError> {
     match ended {
         Ok(result) => result.map_err(CliError::from),
         Err(e) => Err(CliError::new(ExitStatus::Bug, "the engine ended badly").cause(e)),
@@ -201,10 +303,11 @@ async fn until_stopped(
 }
 
 /// Who stands by decides by the settings in force and changes nothing of them: SIGHUP and `config apply` do.
-pub(super) async fn follow_in_force(app: &mut App, store: &dyn Control) -> Result<bool, CliError> {
-    let Some(row) = store.settings().await? else { return Ok(false) };
+/// In which it differs; `None`: there are none in force yet.
+pub(super) async fn follow_in_force(app: &mut App, store: &dyn Control) -> Result<Option<Vec<String>>, CliError> {
+    let Some(row) = store.settings().await? else { return Ok(None) };
     if app.broken.is_some() {
-        return Ok(true);
+        return Ok(Some(Vec::new()));
     }
     let differ = config::differences(&app.config.documents.decides, &config::completed(&row));
     if !differ.is_empty() {
@@ -220,5 +323,5 @@ pub(super) async fn follow_in_force(app: &mut App, store: &dyn Control) -> Resul
     // What this process listens on is decided already.
     new.server = server;
     *app = app.with(new, row);
-    Ok(true)
+    Ok(Some(differ))
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::config::{ConfigErrors, Mode};
+use crate::config::ConfigErrors;
 use crate::domain::types::CallId;
 use crate::engine::intake::IntakeError;
-use crate::store::{LeaseError, Location, StoreError};
+use crate::store::{LeaseError, StoreError};
 
 use super::exit::ExitStatus;
 use super::output::Output;
@@ -91,19 +91,6 @@ impl CliError {
         }
         e
     }
-}
-
-/// No engine of this version works on a store of a server: what a live one took would wait for nobody.
-///
-/// # Errors
-/// Where it is one and is live.
-pub(super) fn check_has_engines(mode: Mode, location: &Location) -> Result<(), CliError> {
-    if mode == Mode::Test || !matches!(location, Location::Postgres(_)) {
-        return Ok(());
-    }
-    let what = "no engine of this version works on a store in PostgreSQL; nothing was done";
-    let hint = "name a file in store.url; a store in PostgreSQL can be tried in test mode";
-    Err(CliError::new(ExitStatus::Store, what).hint(hint))
 }
 
 /// Whether the system keeps this user away.

@@ -11,14 +11,15 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 use url::Url;
 
 use crate::config::{Mode, Part};
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
+use crate::engine::store_alarm;
 use crate::http;
-use crate::store::{Control, Holder, Lease, LeaseError};
+use crate::store::{self, Control, Holder, Lease, LeaseError, Store, StoreError};
 
 use super::app::App;
 use super::assign;
@@ -26,7 +27,7 @@ use super::call_lists;
 use super::exit::ExitStatus;
 use super::output::Output;
 use super::reload::Reload;
-use super::replica::{self, Terms};
+use super::replica::{self, Terms, ThisProcess};
 use super::report::CliError;
 use super::signals;
 
@@ -44,6 +45,10 @@ impl Args {
     }
 }
 
+/// A server that is away is tried again after this.
+const SERVER_TRIED_AGAIN: Duration = Duration::from_secs(2);
+/// The service manager waits so much longer for the start, said anew with each try: one takes up to 5 s for each host.
+const START_EXTENDED: Duration = Duration::from_secs(60);
 /// How long a start waits for a command that holds the lock beyond its longest request: it hands over between two POSTs.
 const HANDOVER_GRACE: Duration = Duration::from_secs(5);
 
@@ -52,7 +57,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     signals::size_limits_are_errors();
     app.config.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail, Part::Calendars])?;
     assign::warn_of(&app.config);
-    let store = app.store_of_engine().await?;
+    let store = store_once_there(&app).await?;
     let lease = take_lock(&app, &*store).await?;
     let sandbox = app.sandbox_if_needed(out).await?;
     let listener = http::bind(app.config.server.listen).await.map_err(port_error)?;
@@ -72,12 +77,18 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
             warn!(error = %e, "the sandbox cannot post replies here");
         }
     }
+    let own = app.config.documents.decides.clone();
+    let replica = app.location().is_shared().then(|| format!("{} at {address}", store::host_name()));
     // A further replica changes nothing of what is in force.
-    if lease.is_some() || !replica::follow_in_force(&mut app, &*store).await? {
+    let followed = match lease {
+        Some(_) => None,
+        None => replica::follow_in_force(&mut app, &*store).await?,
+    };
+    if followed.is_none() {
         put_in_force(&mut app, &*store).await?;
     }
     let core = app.core(store.clone());
-    super::reload::say_file(&core, app.broken.as_ref()).await?;
+    super::reload::say_file(&core, replica.as_deref(), app.broken.as_ref()).await?;
     app.make_links(&core).await?;
     super::oncall::warn_of_gaps(&core).await?;
     call_lists::say(&app);
@@ -85,18 +96,25 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     if let Err(e) = state.begin_counting().await {
         warn!(error = %e, "metrics: the log cannot be read; counting begins with the first scrape");
     }
+    state.set_settings_differ(followed.unwrap_or_default());
+    let is_shared = app.location().is_shared();
     // What the start demanded tokens for goes on to demand them.
     let is_exposed = app.config.server.is_exposed();
+    let this_process = ThisProcess::default();
+    this_process.set_sinks(app.sinks()?);
     let reload = Reload {
         started: app.config.clone(),
         app,
         core: core.clone(),
-        running: None,
+        not_before: None,
+        replica,
+        own,
+        this_process: this_process.clone(),
         state: state.clone(),
         is_exposed,
     };
     let reload = Arc::new(Mutex::new(reload));
-    let mut terms = Terms::new(core.clone(), reload.clone(), own_url.clone());
+    let mut terms = Terms::new(core.clone(), reload.clone(), own_url.clone()).await;
     match lease {
         Some(lease) => terms.begin(lease).await?,
         None => info!("another `serve` is the engine: this one stands by"),
@@ -117,7 +135,10 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     }
     say_started(&reload.lock().await.app, &own_url, out);
     tokio::spawn(Reload::run(reload, core.clone(), hangup, stop.clone()));
-    tokio::spawn(watchdog(core, state, stop.clone()));
+    tokio::spawn(watchdog(core.clone(), state, stop.clone()));
+    if is_shared {
+        tokio::spawn(store_alarm::watch_shared(core, Arc::new(this_process), stop.clone()));
+    }
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let result = terms.run(asked).await;
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
@@ -135,6 +156,31 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     result?;
     closed?;
     Ok(ExitStatus::Done)
+}
+
+/// Opens the store. A server that cannot be reached is waited for: whatever starts this process again and again would give up
+/// before it is back.
+async fn store_once_there(app: &App) -> Result<Arc<dyn Store>, CliError> {
+    let mut said = false;
+    loop {
+        let away = match app.store_of_engine().await? {
+            Ok(store) => return Ok(store),
+            Err(e @ StoreError::Unreachable { .. }) => e,
+            Err(e) => return Err(e.into()),
+        };
+        if said {
+            debug!(error = %away, "the store's server cannot be reached yet");
+        } else {
+            warn!(error = %away, "the store's server cannot be reached: it is waited for");
+        }
+        said = true;
+        let _ = sd_notify::notify(&[
+            NotifyState::Status("waiting for the store's server"),
+            NotifyState::ExtendTimeoutUsec(u32::try_from(START_EXTENDED.as_micros()).unwrap_or(u32::MAX)),
+        ]);
+        let pause = app.ids.jittered(SERVER_TRIED_AGAIN);
+        app.clock.sleep_until(app.clock.now().plus(pause)).await;
+    }
 }
 
 fn port_error(e: http::BindError) -> CliError {

@@ -10,7 +10,7 @@ use super::app::{App, NoStore};
 use super::exit::ExitStatus;
 use super::location::location_of;
 use super::output::{Output, Table};
-use super::report::{CliError, check_has_engines};
+use super::report::CliError;
 
 /// Rows that are named.
 const NAMED: usize = 100;
@@ -71,7 +71,6 @@ async fn migrate(to: &str, app: &App, out: &mut Output) -> Result<ExitStatus, Cl
         return Err(CliError::new(ExitStatus::Usage, "the store is not in a file; nothing was changed")
             .hint("name the file with --store sqlite:PATH"));
     }
-    check_has_engines(app.config.mode, &location_of(&place))?;
     let opened = app.store(NoStore::Refuse).await?;
     let _engine = opened.take_lease("store migrate").await?;
     if let Some(row) = opened.unreadable(1).await?.first() {
@@ -92,7 +91,7 @@ async fn migrate(to: &str, app: &App, out: &mut Output) -> Result<ExitStatus, Cl
     } else {
         let how = if moved.was_copied { "had been copied before and is compared" } else { "are copied and compared" };
         out.chat(&format!("{} rows of {} tables {how}: the store is {place} now", moved.rows, moved.tables));
-        out.note("the file opens no more; commands find the store by that URL (store.url, --store)");
+        out.note("set store.url to it everywhere, then start `dispatchctl serve`; the file opens no more");
     }
     Ok(ExitStatus::Done)
 }

@@ -79,8 +79,8 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     let mut left = faults.clone();
     if args.repair && !faults.is_empty() {
         let keys = checker.repair(&faults).await.map_err(failed)?;
-        let mirror = Mirror::new(core, gateway.clone(), settings);
-        see_to_it(&app, store.as_ref(), &mirror, &keys, out).await?;
+        let mirror = |lease: &dyn Lease| Mirror::new(core.in_term(lease), gateway.clone(), settings.clone());
+        see_to_it(&app, store.as_ref(), mirror, &keys, out).await?;
         left = checker.again(&faults).await.map_err(failed)?;
     }
     say(&report, args.repair.then_some(left.as_slice()), gateway.requests(), out);
@@ -140,7 +140,7 @@ fn failed(e: CheckError) -> CliError {
 async fn see_to_it(
     app: &App,
     store: &dyn Store,
-    mirror: &Mirror,
+    mirror: impl Fn(&dyn Lease) -> Mirror,
     keys: &[MirrorKey],
     out: &Output,
 ) -> Result<(), CliError> {
@@ -151,17 +151,20 @@ async fn see_to_it(
     while Mirror::is_busy_with(store, keys).await? && app.clock.now() < deadline {
         if lock.is_none() {
             lock = match store.take_lease("verify-events").await {
-                Ok(taken) => Some(taken),
+                Ok(taken) => Some((mirror(&*taken), taken)),
                 Err(LeaseError::Held(_)) => None,
                 Err(e) => return Err(e.into()),
             };
         }
         let now = app.clock.now();
-        let next = if lock.is_some() {
+        let next = if let Some((mirror, lease)) = &lock {
+            let lost = lease.lost();
             // A pass may wait for the base for long; whoever asks for the lock does not wait for that. What it leaves is done
             // again, as after a crash.
             tokio::select! {
                 next = mirror.pass_now() => next?,
+                // Others go on with it.
+                () = lost.cancelled() => None,
                 asked = until_asked(app, store) => {
                     asked?;
                     release(&mut lock).await;
@@ -185,8 +188,8 @@ async fn see_to_it(
 }
 
 /// Nobody waits for the end of a lease that is not used any more.
-async fn release(lease: &mut Option<Arc<dyn Lease>>) {
-    if let Some(lease) = lease.take() {
+async fn release(lock: &mut Option<(Mirror, Arc<dyn Lease>)>) {
+    if let Some((_, lease)) = lock.take() {
         lease.release().await;
     }
 }

@@ -22,6 +22,7 @@ impl Event {
             Self::Accept(_)
             | Self::Report(..)
             | Self::PhoneCallEnded(_)
+            | Self::ClaimAgain { .. }
             | Self::Sent { .. }
             | Self::StatusUpdate(_)
             | Self::Asked(_)

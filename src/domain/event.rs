@@ -307,6 +307,9 @@ pub enum Event {
         /// The newest moment of the provider's clock that is known: its message will not be older.
         provider_after: Option<Timestamp>,
     },
+    /// An engine asks for its own claim again, whose commit had no answer: was it made? Whoever asks has sent nothing by it. Changes
+    /// nothing.
+    ClaimAgain { attempt: AttemptId, engine: String },
     /// What became of a POST.
     Sent {
         attempt: AttemptId,

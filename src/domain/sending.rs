@@ -118,6 +118,19 @@ pub(super) fn claim(
     Ok(())
 }
 
+/// The claim of this engine, where it was made after all.
+pub(super) fn claim_again(w: &mut Work<'_>, id: AttemptId, engine: &str) -> Result<(), Illegal> {
+    let attempt = w.attempt(id)?.clone();
+    let is_its_own = attempt.state == AttemptState::Sending && attempt.claimed_by.as_deref() == Some(engine);
+    match attempt.sender.clone().filter(|_| is_its_own) {
+        Some(sender) => {
+            w.change.answer = Answer::Send(Box::new(ToSend { attempt, sender }));
+            Ok(())
+        }
+        None => refuse(w, format!("attempt {} was not claimed", attempt.number)),
+    }
+}
+
 /// Who sends it as long as everything works: an opt-out from that number is one from us.
 fn first_sender(w: &Work<'_>, a: &Attempt) -> Option<Sender> {
     let dialled = w.state.call.data.twilio_to_number.as_deref();

@@ -63,6 +63,7 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Claim { attempt, engine, provider_after } => {
             with_call(loaded, ctx, |w| sending::claim(w, *attempt, engine, *provider_after))?
         }
+        Event::ClaimAgain { attempt, engine } => with_call(loaded, ctx, |w| sending::claim_again(w, *attempt, engine))?,
         Event::Asked(at) => with_call(loaded, ctx, |w| dial::key::asked(w, at))?,
         Event::Key { turn, digits } => with_call(loaded, ctx, |w| dial::key::key(w, turn, digits))?,
         Event::EndPhoneCall { attempt } => with_call(loaded, ctx, |w| dial::ending::end(w, *attempt))?,

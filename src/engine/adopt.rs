@@ -37,7 +37,9 @@ impl Adopter {
     /// Over this base, in its bulk lane.
     pub fn new(core: Arc<Core>, base: Base, every: Duration) -> Self {
         let base = Base { mirror: base.mirror.in_queue(Lane::Bulk), ..base };
-        Self { core, base, every }
+        // What it accepts has happened to nobody: by a table that was read before others became the engine, a call may be told again
+        // that is over.
+        Self { core: core.deciding(), base, every }
     }
 
     pub fn every(&self) -> Duration {

@@ -91,6 +91,12 @@ impl Core {
         self.refused.load(Ordering::Relaxed)
     }
 
+    /// Whoever could not reach the store says so: its alarm need not wait for the next look.
+    pub fn store_failed(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        self.wake.notify(WakeSignal::Store);
+    }
+
     /// Wires a write path under what is in force; `interpreter` reads other settings that come to be.
     pub fn under(
         store: Arc<dyn Store>,
@@ -119,6 +125,11 @@ impl Core {
             Some(store) => Arc::new(Self { store, ..Self::clone(self) }),
             None => self.clone(),
         }
+    }
+
+    /// For whoever brings nothing that has happened, but decides by what it has read: all of it counts only within its term.
+    pub fn deciding(&self) -> Arc<Self> {
+        Arc::new(Self { evidence: self.store.clone(), ..self.clone() })
     }
 
     /// Where this event is written.
@@ -287,10 +298,7 @@ impl Core {
             // Whoever asked is refused at once; so is the alarm not to wait for the next look at the store.
             Err(
                 StoreError::Full { .. } | StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Unsure { .. },
-            ) => {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                self.wake.notify(WakeSignal::Store);
-            }
+            ) => self.store_failed(),
             Err(_) => {}
         }
         done.map(|committed| committed.change.answer)
@@ -453,6 +461,7 @@ impl Core {
             | Event::EndPhoneCall { attempt }
             | Event::Sent { attempt, .. }
             | Event::EngineGone { attempt, .. }
+            | Event::ClaimAgain { attempt, .. }
             | Event::Searched { attempt, .. }
             | Event::Gone { attempt }
             | Event::Polled { attempt, .. } => Load::Attempt(*attempt),
@@ -510,6 +519,7 @@ fn phones_of(event: &Event, directory: &Directory) -> Vec<PhoneNumber> {
         | Event::EndPhoneCall { .. }
         | Event::Gone { .. }
         | Event::EngineGone { .. }
+        | Event::ClaimAgain { .. }
         | Event::ClearOptOut { .. }
         | Event::Unnotified { .. }
         | Event::Unanswered { .. }

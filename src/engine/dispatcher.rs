@@ -9,25 +9,23 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
-use crate::domain::Class;
 use crate::domain::Timestamp;
 use crate::domain::attempt::{Attempt, AttemptKind, Channel, Priority};
 use crate::domain::breaker::{self, Breaker, Route, RouteQuery};
 use crate::domain::change::{Answer, ToSend};
-use crate::domain::codes::ErrorClass;
 use crate::domain::event::{Event, SendOutcome};
-use crate::domain::mail::{self, MailAddress};
 use crate::domain::types::{Actor, AttemptId, CallId};
 use crate::failpoint::{self, Safeguard};
-use crate::gateways::{Callback, Mail, MailError, MailRefusal, MessageBody, Submission};
+use crate::gateways::{Callback, MessageBody, Submission};
 use crate::store::{SendQueueKey, SendQueuePosition, Sendable, StoreError};
 
+use super::mailing;
 use super::placing;
 use super::rate::{PHONE_CALLS, Rates};
 use super::send_queues;
-use super::submit::{again_at, submitted};
+use super::submit::{again_at, not_within_the_term, submitted};
 use super::wake::WakeSignal;
 use super::{Engine, Scope, others_go_on};
 
@@ -35,6 +33,9 @@ use super::{Engine, Scope, others_go_on};
 const IN_FLIGHT_MAX: usize = 256;
 /// An attempt that cannot be decided (our bug, or an unreadable row) is set aside for this long; the others go on.
 const SET_QUARANTINED: Duration = Duration::from_secs(30);
+/// Whether a claim was made whose commit had no answer is asked again after this, and then less often.
+const UNSURE_FIRST: Duration = Duration::from_millis(50);
+const UNSURE_MAX: Duration = Duration::from_millis(500);
 /// What is left of a permit when a claim is made.
 const CLAIMED_BEFORE: Duration = Duration::from_secs(1);
 /// What is left of it when a request is handed to its provider's client, which looks once more.
@@ -43,8 +44,6 @@ pub const SENT_BEFORE: Duration = Duration::from_millis(200);
 const RENEWAL_LOOK: Duration = Duration::from_millis(100);
 /// How many mails may be under way at once: a relay that hangs keeps no text waiting.
 const MAILS_IN_FLIGHT_MAX: usize = 16;
-/// A relay that could not be reached so often for one mail is taken to be away: its breaker opens.
-const RELAY_TRIES: u32 = 4;
 
 /// How often claims that nobody works on are looked for.
 pub const SWEPT_EVERY: Duration = Duration::from_secs(2);
@@ -451,6 +450,7 @@ impl One {
                 Some(*send)
             }
             Ok(_) => None,
+            Err(StoreError::Unsure { .. }) => self.claimed_after_all(id).await,
             // Its own fault: tried again now and then, in nobody's way.
             Err(e @ (StoreError::Refused { .. } | StoreError::Corrupt { .. })) => {
                 error!(attempt.id = %id, error = %e, "an attempt cannot be claimed; set aside, the others go on");
@@ -461,6 +461,35 @@ impl One {
                 warn!(attempt.id = %id, error = %e, "an attempt could not be claimed; it stays where it is");
                 self.pause(Duration::from_millis(500)).await;
                 None
+            }
+        }
+    }
+
+    /// The commit of a claim had no answer. Where it is there, it is this POST's, which has not begun: nobody else works on the attempt
+    /// meanwhile. By then the term may be over, which the caller looks at.
+    async fn claimed_after_all(&self, id: AttemptId) -> Option<ToSend> {
+        let mut pause = UNSURE_FIRST;
+        loop {
+            let again = Event::ClaimAgain { attempt: id, engine: self.engine.id.clone() };
+            match self.engine.core.apply(again, Actor::engine()).await {
+                Ok(Answer::Send(send)) => {
+                    warn!(attempt.id = %id, "the claim of an attempt had no answer and was made: it is sent");
+                    return Some(*send);
+                }
+                Ok(_)
+                | Err(
+                    StoreError::Refused { .. }
+                    | StoreError::Corrupt { .. }
+                    | StoreError::Closed
+                    | StoreError::Broken { .. },
+                ) => {
+                    return None;
+                }
+                Err(e) => {
+                    debug!(attempt.id = %id, error = %e, "whether an attempt is claimed cannot be seen yet");
+                    self.pause(pause).await;
+                    pause = (pause * 2).min(UNSURE_MAX);
+                }
             }
         }
     }
@@ -476,7 +505,7 @@ impl One {
     async fn submit(&self, send: &ToSend) -> SendOutcome {
         let a = &send.attempt;
         if let Some(to) = &a.recipient.email {
-            return self.mail(a, to).await;
+            return mailing::submit(&self.engine, a, to, |asked| self.again_at(a, asked)).await;
         }
         if a.channel == Channel::Voice {
             return placing::place(&self.engine, send, |asked| self.again_at(a, asked)).await;
@@ -490,36 +519,6 @@ impl One {
             callback: if a.callback { Callback::Wanted } else { Callback::Without },
         };
         submitted(&self.engine, &message, |asked| self.again_at(a, asked)).await
-    }
-
-    async fn mail(&self, a: &Attempt, to: &MailAddress) -> SendOutcome {
-        let of_class =
-            |class, why| SendOutcome::Refused { code: None, error_class: ErrorClass { class, special: None }, why };
-        let Some(relay) = self.engine.mail() else {
-            return of_class(Class::Sender, "no mail relay is configured here (smtp.url)".to_owned());
-        };
-        let (subject, text) = mail::parts(&a.body);
-        let message = Mail {
-            id: a.id.to_string(),
-            to: to.clone(),
-            from_name: None,
-            subject: subject.to_owned(),
-            text: text.to_owned(),
-            html: mail::html(&a.body),
-            thread: None,
-        };
-        match relay.submit(&message).await {
-            Ok(said) => SendOutcome::Relayed { said },
-            Err(MailError::Refused { whose: MailRefusal::Relay, why }) => of_class(Class::Sender, why),
-            Err(MailError::Refused { why, .. }) => of_class(Class::PairOrContent, why),
-            Err(MailError::NotSent { why }) if a.tries >= RELAY_TRIES => of_class(Class::Sender, why),
-            // One reader's mailbox: it says nothing of the relay.
-            Err(MailError::Later { why }) if a.tries >= RELAY_TRIES => of_class(Class::Transient, why),
-            Err(MailError::NotSent { why } | MailError::Later { why }) => {
-                SendOutcome::NotSent { why, again_at: self.again_at(a, Duration::ZERO) }
-            }
-            Err(MailError::Unknown { why }) => SendOutcome::Unknown { why },
-        }
     }
 
     /// When a try that surely did not happen is made again; `asked`: how long the provider asked us to wait.
@@ -557,11 +556,6 @@ impl One {
         let clock = &self.engine.core.clock;
         clock.sleep_until(clock.now().plus(d)).await;
     }
-}
-
-/// The lease may have ended between the claim and its send: nothing has left.
-pub fn not_within_the_term(now: Timestamp) -> SendOutcome {
-    SendOutcome::NotSent { why: "this process may not be the engine any more".into(), again_at: now }
 }
 
 fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -28,6 +28,7 @@ use super::requests::{self, Requests};
 use super::ringing::{self, Ringing};
 use super::scheduler::Scheduler;
 use super::sink::Sink;
+use super::store_alarm::Alarm;
 use super::synced_contacts::ContactSync;
 use super::wake::WakeSignal;
 use super::{
@@ -127,8 +128,15 @@ pub const TABLE: &[DutyRow] = &[
         DutyWork::of(&of.engine, |e| Box::pin(async move { followthrough::pass(&e).await }))
     }),
     of_the_whole_store("store", every(store_alarm::EVERY).on(WakeSignal::Store), |of| {
-        DutyWork::of(&Arc::new((of.engine.clone(), Arc::default())), |of| {
-            Box::pin(async move { store_alarm::pass(&of.0, &of.1).await.map(|()| None) })
+        let alarm = Alarm::of_the_store(of.engine.core.clone(), Arc::new(of.engine.clone()));
+        DutyWork::of(&Arc::new((of.engine.clone(), alarm)), |of| {
+            Box::pin(async move {
+                // Where a term may end, its process watches the store in all its terms and between them.
+                if !of.0.is_in_a_term() {
+                    store_alarm::pass(&of.1).await?;
+                }
+                Ok(None)
+            })
         })
     }),
     of_the_whole_store("store-file", every(store_file::EVERY), |of| {

@@ -28,6 +28,7 @@ pub(crate) mod layout;
 pub(crate) mod links;
 pub(crate) mod listener;
 mod lost_phone_calls;
+mod mailing;
 pub(crate) mod mirror;
 pub(crate) mod morning;
 pub(crate) mod night;
@@ -112,6 +113,11 @@ pub struct Bounds {
     pub consecutive_failures: u32,
 }
 
+/// An engine whose essential duties have not passed for longer gives up its term: others can do its work.
+const HANGS_AFTER: Duration = Duration::from_secs(10);
+/// So long may it take from its beginning to the first passes: what engines before it have left is settled first.
+const BEGINS_WITHIN: Duration = Duration::from_secs(120);
+
 /// Everything that the loops share.
 pub struct Engine {
     /// The write path.
@@ -182,6 +188,20 @@ impl Engine {
     /// It begins no send after this permit has ended; to be said before it runs.
     pub fn begins_within(&self, permit: Permit) {
         let _ = self.permit.set(permit);
+    }
+
+    /// Whether others may be the engine while this process lives.
+    pub fn is_in_a_term(&self) -> bool {
+        self.permit.get().is_some_and(|permit| permit.left().is_some())
+    }
+
+    /// Whether it does its work: those who fire and who send have passed lately, or it has begun a moment ago.
+    pub fn works(&self) -> bool {
+        let boot = self.core.clock.boot();
+        match self.heartbeats.since_essential(boot) {
+            Some(ago) => ago <= HANGS_AFTER,
+            None => boot.saturating_sub(self.started) <= BEGINS_WITHIN,
+        }
     }
 
     /// Whether a send may begin that takes so long until its first byte leaves.

@@ -148,7 +148,8 @@ async fn sort_out(
 async fn deliver(core: &Core, sink: &Sink, state: &SinkState, tasks: Vec<AlertTask>) -> Result<(), StoreError> {
     let keys = tasks.iter().map(|t| t.line.key.clone()).collect();
     if let Err(e) = core.store.alerts_asked(&sink.name, keys).await {
-        if matches!(e, StoreError::Broken { .. } | StoreError::Closed) {
+        // Who is not the engine any more tells nothing: another does.
+        if matches!(e, StoreError::Broken { .. } | StoreError::Closed | StoreError::Fenced) {
             return Err(e);
         }
         // Said all the same: that the store is full is no reason to keep silent.

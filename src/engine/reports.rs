@@ -131,6 +131,7 @@ async fn send(engine: &Engine, report: ReportMail) -> Result<(), crate::store::S
             let pause = AGAIN.0.saturating_mul(1 << report.tries.min(8)).min(AGAIN.1);
             (ReportState::Waiting, why, now.plus(pause))
         }
+        Err(e @ MailError::NotTheEngine) => (ReportState::Waiting, e.to_string(), now),
         Err(MailError::Refused { why, .. }) => (ReportState::Failed, why, now),
         Err(MailError::Unknown { why }) if claimed.tries < SENT_AT_MOST => {
             (ReportState::Waiting, why, now.plus(AGAIN.0))

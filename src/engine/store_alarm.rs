@@ -1,5 +1,6 @@
 //! Says aloud that the store takes no writes: an alert about it cannot be stored, so the sinks are told directly; once the
-//! store is well again it is recorded, raised and resolved, and its end is told as that of any other alert.
+//! store is well again it is recorded, raised and resolved, and its end is told as that of any other alert. Where several processes
+//! share a store, each watches it, engine or not, and says in the same way that none of them is the engine.
 //!
 //! Each sink is told by itself, so that one that hangs delays neither the others nor the next look at the store. A crash
 //! meanwhile tells once more; the key makes that harmless.
@@ -8,7 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tracing::{error, warn};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
 
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKind};
@@ -18,8 +20,10 @@ use crate::gateways::{AlertMessage, AlertNotice};
 use crate::store::StoreError;
 
 use super::Engine;
+use super::apply::Core;
 use super::outbox;
 use super::sink::Sink;
+use super::wake::WakeSignal;
 
 /// A store that nobody has complained of is tried this often: a full disk at rest is found before the next emergency is.
 const TRIED_EVERY: Duration = Duration::from_secs(30);
@@ -32,14 +36,41 @@ const ANSWERS_MAX: Duration = Duration::from_secs(1);
 /// A write that takes longer has failed.
 const PROBE_MAX: Duration = Duration::from_secs(2);
 
-/// What is known.
-#[derive(Debug, Default)]
-pub struct Alarm(Mutex<AlarmState>);
+/// No process is the engine for so long: somebody must look.
+const NO_ENGINE_FOR: Duration = Duration::from_secs(10);
+
+/// Where whoever watches the store tells of it.
+pub trait AlarmPlace: Send + Sync {
+    /// By the settings in force.
+    fn sinks(&self) -> Vec<Arc<Sink>>;
+    /// That of this process, if it is one at this moment.
+    fn engine(&self) -> Option<Arc<Engine>>;
+}
+
+impl AlarmPlace for Arc<Engine> {
+    fn sinks(&self) -> Vec<Arc<Sink>> {
+        Engine::sinks(self)
+    }
+
+    fn engine(&self) -> Option<Arc<Engine>> {
+        Some(self.clone())
+    }
+}
+
+/// What is known, and where it is told.
+pub struct Alarm {
+    kind: AlertKind,
+    core: Arc<Core>,
+    place: Arc<dyn AlarmPlace>,
+    state: Mutex<AlarmState>,
+}
 
 #[derive(Debug, Default, Clone)]
 struct AlarmState {
     /// When it was last tried, by the clock that nobody can step.
     tried: Option<Duration>,
+    /// Since when no process is seen to be the engine, by the same clock.
+    alone_since: Option<Duration>,
     /// Since when it takes no writes, and why.
     failing: Option<(Timestamp, String)>,
     /// How often in a row.
@@ -63,12 +94,83 @@ enum AlarmDelivery {
 }
 
 impl Alarm {
+    /// That the store takes no writes.
+    pub fn of_the_store(core: Arc<Core>, place: Arc<dyn AlarmPlace>) -> Arc<Self> {
+        Arc::new(Self { kind: AlertKind::Store, core, place, state: Mutex::default() })
+    }
+
+    /// That no process is the engine of a store that several share.
+    pub fn of_the_engine(core: Arc<Core>, place: Arc<dyn AlarmPlace>) -> Arc<Self> {
+        Arc::new(Self { kind: AlertKind::NoEngine, core, place, state: Mutex::default() })
+    }
+
     fn state(&self) -> AlarmState {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn update<T>(&self, change: impl FnOnce(&mut AlarmState) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn message(&self, state: &AlarmState) -> String {
+        let (since, why) = state.failing.as_ref().map_or_else(Default::default, |(s, w)| (s.to_string(), w.as_str()));
+        match self.kind {
+            AlertKind::NoEngine => format!(
+                "no process is the engine since {since}: calls are taken, nobody is told of them and no follow-up fires: see in the log of `serve` why none begins ({why})"
+            ),
+            _ => format!(
+                "the store takes no writes since {since}: new calls are refused, follow-ups do not fire: make room, or see what holds it ({why})"
+            ),
+        }
+    }
+}
+
+/// Both alarms of a store that several processes share, for as long as this process lives, engine or not.
+pub async fn watch_shared(core: Arc<Core>, place: Arc<dyn AlarmPlace>, stop: CancellationToken) {
+    let (store, engine) = (Alarm::of_the_store(core.clone(), place.clone()), Alarm::of_the_engine(core.clone(), place));
+    loop {
+        let signal = core.wake.notified(WakeSignal::Store);
+        tokio::pin!(signal);
+        signal.as_mut().enable();
+        if let Err(e) = pass(&store).await {
+            warn!(error = %e, "the store is not watched any more");
+            return;
+        }
+        engine_pass(&engine).await;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = signal => {}
+            () = core.clock.sleep_until(core.clock.now().plus(EVERY)) => {}
+        }
+    }
+}
+
+/// Looks whether any process is the engine.
+pub async fn engine_pass(alarm: &Arc<Alarm>) {
+    let core = &alarm.core;
+    let boot = core.clock.boot();
+    let holder = match alarm.place.engine() {
+        Some(_) => Ok(Ok(true)),
+        None => tokio::time::timeout(PROBE_MAX, core.store.lease_holder())
+            .await
+            .map(|held| held.map(|h| h.is_some_and(|h| h.silent_for.is_none_or(|ago| ago <= NO_ENGINE_FOR)))),
+    };
+    let mut state = alarm.state();
+    // Where it cannot be seen, the other alarm speaks.
+    let Ok(Ok(is_led)) = holder else { return };
+    if is_led {
+        if let Err(e) = well_again(alarm, state).await {
+            debug!(error = %e, "that there is an engine again cannot be recorded yet");
+        }
+        return;
+    }
+    let since = *state.alone_since.get_or_insert(boot);
+    if boot.saturating_sub(since) >= NO_ENGINE_FOR {
+        let began = core.clock.now().minus(boot.saturating_sub(since));
+        state.failing.get_or_insert((began, "seen from a process that stands by".to_owned()));
+        raise_and_tell(alarm, state, boot).await;
+    } else {
+        alarm.update(|s| s.alone_since = state.alone_since);
     }
 }
 
@@ -76,11 +178,11 @@ impl Alarm {
 ///
 /// # Errors
 /// [`StoreError::Broken`] and [`StoreError::Closed`]: the engine must stop. All else is what this is about.
-pub async fn pass(engine: &Arc<Engine>, alarm: &Arc<Alarm>) -> Result<(), StoreError> {
-    let core = &engine.core;
+pub async fn pass(alarm: &Arc<Alarm>) -> Result<(), StoreError> {
+    let core = &alarm.core;
     let mut state = alarm.state();
     let (now, boot) = (core.clock.now(), core.clock.boot());
-    let suspect = state.failing.is_some() || engine.heartbeats.any_failing();
+    let suspect = state.failing.is_some() || alarm.place.engine().is_some_and(|e| e.heartbeats.any_failing());
     let pause = if suspect { AGAIN } else { TRIED_EVERY };
     let refusals = core.refusals();
     let refused = refusals != state.refusals;
@@ -90,7 +192,7 @@ pub async fn pass(engine: &Arc<Engine>, alarm: &Arc<Alarm>) -> Result<(), StoreE
     }
     state.tried = Some(boot);
     let (why, surely) = match tokio::time::timeout(PROBE_MAX, core.store.probe(now)).await {
-        Ok(Ok(_)) => return well_again(engine, alarm, state).await,
+        Ok(Ok(_)) => return well_again(alarm, state).await,
         Ok(Err(e @ (StoreError::Broken { .. } | StoreError::Closed))) => return Err(e),
         Ok(Err(e)) => (e.to_string(), matches!(e, StoreError::Full { .. })),
         Err(_) => (format!("a write took longer than {} s", PROBE_MAX.as_secs()), false),
@@ -99,42 +201,41 @@ pub async fn pass(engine: &Arc<Engine>, alarm: &Arc<Alarm>) -> Result<(), StoreE
     let since = state.failing.as_ref().map_or(now, |(since, _)| *since);
     state.failing = Some((since, why));
     // Somebody may hold it for a moment; a full disk holds nobody up for a moment.
-    if !state.raised && (surely || state.times > 1) {
-        state.raised = true;
-        error!(alert.key = AlertKind::Store.word(), "{}", message(&state));
-    }
-    let raised = state.raised;
-    alarm.update(|s| *s = AlarmState { sinks: std::mem::take(&mut s.sinks), ..state });
-    if raised {
-        deliver(engine, alarm, boot).await;
+    if state.raised || surely || state.times > 1 {
+        raise_and_tell(alarm, state, boot).await;
+    } else {
+        alarm.update(|s| *s = AlarmState { sinks: std::mem::take(&mut s.sinks), ..state });
     }
     Ok(())
 }
 
-fn message(state: &AlarmState) -> String {
-    let (since, why) = state.failing.as_ref().map_or_else(Default::default, |(s, w)| (s.to_string(), w.as_str()));
-    format!(
-        "the store takes no writes since {since}: new calls are refused, follow-ups do not fire: make room, or see what holds it ({why})"
-    )
+/// What is known becomes an alarm, if it is none yet, and whoever does not know of it is told.
+async fn raise_and_tell(alarm: &Arc<Alarm>, mut state: AlarmState, boot: Duration) {
+    if !state.raised {
+        state.raised = true;
+        error!(alert.key = alarm.kind.word(), "{}", alarm.message(&state));
+    }
+    alarm.update(|s| *s = AlarmState { sinks: std::mem::take(&mut s.sinks), ..state });
+    deliver(alarm, boot).await;
 }
 
 /// Asks every sink that does not know yet and may be asked, side by side. Waits a moment for their answers, never longer.
-async fn deliver(engine: &Arc<Engine>, alarm: &Arc<Alarm>, boot: Duration) {
+async fn deliver(alarm: &Arc<Alarm>, boot: Duration) {
     let state = alarm.state();
     let raised_at = state.failing.as_ref().map_or_else(Timestamp::default, |(since, _)| *since);
     let notice = AlertNotice {
-        key: AlertKind::Store.into(),
+        key: alarm.kind.into(),
         call: None,
         reference: None,
         accepted_at: None,
         issue: None,
-        message: message(&state),
+        message: alarm.message(&state),
         raised_at,
         resolved_at: None,
     };
-    let long = engine.core.clock.now().since(raised_at) >= outbox::FALLBACK_AFTER;
+    let long = alarm.core.clock.now().since(raised_at) >= outbox::FALLBACK_AFTER;
     let mut asked = Vec::new();
-    for sink in &engine.sinks() {
+    for sink in &alarm.place.sinks() {
         let times = match state.sinks.get(&sink.name) {
             Some(AlarmDelivery::Asked | AlarmDelivery::Delivered) => continue,
             Some(AlarmDelivery::Failed { again, .. }) if *again > boot => continue,
@@ -147,16 +248,16 @@ async fn deliver(engine: &Arc<Engine>, alarm: &Arc<Alarm>, boot: Duration) {
             continue;
         }
         alarm.update(|s| s.sinks.insert(sink.name.clone(), AlarmDelivery::Asked));
-        asked.push(tokio::spawn(ask(engine.clone(), alarm.clone(), (sink.clone(), times), notice.clone())));
+        asked.push(tokio::spawn(ask(alarm.clone(), (sink.clone(), times), notice.clone())));
     }
     let _ = tokio::time::timeout(ANSWERS_MAX, futures_util::future::join_all(asked)).await;
 }
 
-async fn ask(engine: Arc<Engine>, alarm: Arc<Alarm>, (sink, times): (Arc<Sink>, u32), notice: AlertNotice) {
-    let id = format!("alert_store_{}", notice.raised_at.as_millis());
-    let message = AlertMessage { id, at: engine.core.clock.now(), notices: vec![notice] };
+async fn ask(alarm: Arc<Alarm>, (sink, times): (Arc<Sink>, u32), notice: AlertNotice) {
+    let id = format!("alert_{}_{}", alarm.kind.word(), notice.raised_at.as_millis());
+    let message = AlertMessage { id, at: alarm.core.clock.now(), notices: vec![notice] };
     let outcome = sink.gateway.deliver(&message).await;
-    let now = engine.core.clock.boot();
+    let now = alarm.core.clock.boot();
     let delivery = match outcome {
         Ok(_) => AlarmDelivery::Delivered,
         Err(e) => {
@@ -169,23 +270,27 @@ async fn ask(engine: Arc<Engine>, alarm: Arc<Alarm>, (sink, times): (Arc<Sink>, 
 }
 
 /// It can be recorded now.
-async fn well_again(engine: &Arc<Engine>, alarm: &Alarm, state: AlarmState) -> Result<(), StoreError> {
+async fn well_again(alarm: &Arc<Alarm>, state: AlarmState) -> Result<(), StoreError> {
+    let core = &alarm.core;
     if state.raised {
         // Who was told directly is told of the end as well.
         for (sink, _) in
             state.sinks.iter().filter(|(_, t)| matches!(t, AlarmDelivery::Delivered | AlarmDelivery::Asked))
         {
-            engine.core.store.alerts_asked(sink, vec![AlertKind::Store.into()]).await?;
+            core.store.alerts_asked(sink, vec![alarm.kind.into()]).await?;
         }
-        let raise = AlertChange::Raise { key: AlertKind::Store.into(), call: None, message: message(&state) };
-        for change in [raise, AlertChange::Resolve { key: AlertKind::Store.into() }] {
-            engine.core.apply(Event::Alert(change), Actor::engine()).await?;
+        let raise = AlertChange::Raise { key: alarm.kind.into(), call: None, message: alarm.message(&state) };
+        for change in [raise, AlertChange::Resolve { key: alarm.kind.into() }] {
+            core.apply(Event::Alert(change), Actor::engine()).await?;
         }
-        warn!(alert.key = AlertKind::Store.word(), "the store takes writes again");
+        warn!(alert.key = alarm.kind.word(), "it is over");
     }
-    if engine.first_read.store_writes(engine.core.clock.boot()) {
+    if alarm.kind == AlertKind::Store
+        && let Some(engine) = alarm.place.engine()
+        && engine.first_read.store_writes(core.clock.boot())
+    {
         warn!("a reply was refused while the store took no writes: the provider's list is read now");
-        engine.core.wake.notify(super::wake::WakeSignal::Listen);
+        core.wake.notify(WakeSignal::Listen);
     }
     alarm.update(|s| *s = AlarmState { tried: state.tried, refusals: state.refusals, ..AlarmState::default() });
     Ok(())

@@ -71,3 +71,8 @@ const fn believed(priority: Priority) -> Duration {
 pub(super) fn shortened(message: &str) -> String {
     message.chars().take(120).map(|c| if c.is_ascii_digit() { '•' } else { c }).collect()
 }
+
+/// The lease may have ended between the claim and its send: nothing has left.
+pub fn not_within_the_term(now: Timestamp) -> SendOutcome {
+    SendOutcome::NotSent { why: "this process may not be the engine any more".into(), again_at: now }
+}

@@ -262,6 +262,9 @@ pub enum MailError {
     /// Surely not, and the relay is at fault; it may pass.
     #[error("{why}")]
     NotSent { why: String },
+    /// Surely not: whoever sends may not be the engine any more. It says nothing of the relay.
+    #[error("this process may not be the engine any more")]
+    NotTheEngine,
     /// Surely not; the relay asks for this mail later.
     #[error("{why}")]
     Later { why: String },

@@ -130,7 +130,7 @@ impl SmtpRelay {
         relay.command(Data).await.map_err(|e| answered("the mail", &e, MailRefusal::Content))?;
         if !self.permit.lasts(LEFT_MIN) {
             // Of a mail that is not ended the relay keeps nothing (RFC 5321 §4.1.1.4).
-            return Err(MailError::NotSent { why: "this process may not be the engine any more".to_owned() });
+            return Err(MailError::NotTheEngine);
         }
         ended.store(true, Ordering::Relaxed);
         let said = relay.message(&bytes).await.map_err(|e| match e.status() {

@@ -95,9 +95,14 @@ pub(super) async fn ready(State(state): State<Arc<HttpState>>) -> Result<Respons
 }
 
 impl HttpState {
-    /// Whether the store takes writes and the scheduler runs, at most a second old: what `/readyz` says, but for the place of the
-    /// store's file, which a restart would not mend: it would end what is still open.
+    /// Whether this process need not be restarted. On a file: the store takes writes and the scheduler runs, at most a second old: what
+    /// `/readyz` says, but for the place of the store's file, which a restart would not mend: it would end what is still open. On a
+    /// server that several share: it lives, and no loop of it hangs; that the server is away would end every replica at once, and none
+    /// of them can mend it.
     pub async fn works(self: &Arc<Self>) -> bool {
+        if self.settings.is_shared {
+            return !self.has_hanging_loops();
+        }
         let checks = |snapshot: &HealthCache| [store(snapshot), engine(self, snapshot)];
         look(self).await.is_ok_and(|snapshot| all_work(self, &checks(&snapshot)))
     }
@@ -192,6 +197,19 @@ fn checks(state: &HttpState, snapshot: &HealthCache) -> Vec<Check> {
     }
     checks.push(fixtures(state));
     checks.extend(sinks(state));
+    let differ = state.settings_differ();
+    if !differ.is_empty() {
+        let said =
+            format!("the configuration of this replica is not the one in force: it differs in {}", differ.join(", "));
+        checks.push(Check::new("settings", HealthStatus::Degraded, said));
+    }
+    if state.has_hanging_loops() {
+        checks.push(Check::new(
+            "loops",
+            HealthStatus::Degraded,
+            "loops of an earlier term do not end: restart this process",
+        ));
+    }
     checks.extend(standing_still(&duties(state)));
     if let Some(trouble) = state.refusals.trouble() {
         checks.push(Check::new("webhooks", HealthStatus::Degraded, trouble));
@@ -281,7 +299,8 @@ fn store(snapshot: &HealthCache) -> Check {
 /// What this process does for the store.
 fn role(state: &HttpState) -> Option<&'static str> {
     match (state.engine(), state.settings.is_shared) {
-        (Some(_), _) => Some("engine"),
+        (Some(_), false) => Some("engine"),
+        (Some(_), true) => Some("leader"),
         (None, true) => Some("standby"),
         (None, false) => None,
     }

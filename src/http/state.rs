@@ -1,5 +1,6 @@
 //! What the listeners of a process share, and the way of their events to the write path.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -157,6 +158,10 @@ pub struct HttpState {
     /// What `/metrics` keeps between two scrapes.
     pub(super) counters: Mutex<Counters>,
     pub(super) closing: CancellationToken,
+    /// In what the own configuration differs from the settings in force, where several processes share a store.
+    settings_differ: RwLock<Vec<String>>,
+    /// Terms of this process that are over and whose loops do not end.
+    hanging_terms: AtomicUsize,
 }
 
 impl HttpState {
@@ -178,6 +183,8 @@ impl HttpState {
             snapshot: Mutex::new(None),
             counters: Mutex::new(Counters::new()),
             closing: CancellationToken::new(),
+            settings_differ: RwLock::default(),
+            hanging_terms: AtomicUsize::new(0),
             settings,
             core,
             engine: RwLock::new(engine),
@@ -192,6 +199,28 @@ impl HttpState {
     /// This process is the engine from now on, or stands by.
     pub fn set_engine(&self, engine: Option<Arc<Engine>>) {
         *self.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
+    }
+
+    /// In what the own configuration of this replica differs from the settings in force: health says so.
+    pub fn set_settings_differ(&self, keys: Vec<String>) {
+        *self.settings_differ.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
+    pub(super) fn settings_differ(&self) -> Vec<String> {
+        self.settings_differ.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The loops of a term that is over do not end, or have ended after all.
+    pub fn loops_hang(&self, hang: bool) {
+        match hang {
+            true => self.hanging_terms.fetch_add(1, Ordering::Relaxed),
+            false => self.hanging_terms.fetch_sub(1, Ordering::Relaxed),
+        };
+    }
+
+    /// Whether loops of this process hang that nobody waits for any more: only a restart ends them.
+    pub(super) fn has_hanging_loops(&self) -> bool {
+        self.hanging_terms.load(Ordering::Relaxed) > 0
     }
 
     /// Replaces the bearer tokens (SIGHUP); requests from now on are checked against these.

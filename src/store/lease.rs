@@ -20,6 +20,9 @@ pub trait Lease: fmt::Debug + Send + Sync {
     fn permit(&self) -> Permit;
     /// Fires when the term is over, and in doubt: whoever holds it then decides nothing more, and finishes what it has begun.
     fn lost(&self) -> CancellationToken;
+    /// From now on the term lasts only as long as this says yes: looked at before each renewal, on a thread of its own, so that loops
+    /// that hang cannot keep the others from taking over. An OS lock is held as long as its process lives.
+    fn only_while(&self, works: Works);
     /// Ends the term, so that another process need not wait for its end. To be called when nothing is decided or begun any more.
     /// Where it cannot be said, the others wait.
     async fn release(&self);
@@ -29,6 +32,14 @@ pub trait Lease: fmt::Debug + Send + Sync {
     /// [`LeaseError`]: the sign cannot be kept; the right itself stays.
     async fn keep(&self) -> Result<(), LeaseError>;
 }
+
+/// This machine's name, for people.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Whether the work of whoever holds a lease goes on. Must not block.
+pub type Works = Box<dyn Fn() -> bool + Send + Sync>;
 
 /// A holder whose last sign of life is older is gone, for commands and people: its permit is over.
 const SEEN_MAX: Duration = Duration::from_millis(3_500);

@@ -55,7 +55,7 @@ pub use control::{
 pub use error::StoreError;
 #[cfg(test)]
 pub(crate) use gate::Hooks;
-pub use lease::{Holder, Lease, LeaseError};
+pub use lease::{Holder, Lease, LeaseError, Works, host_name};
 pub use ledger::{CallStory, Committed, Decide, Ledger, LogLine};
 pub use migrate::migrate;
 pub use mirror::{

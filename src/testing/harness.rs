@@ -272,6 +272,7 @@ impl CoreHarness {
             | Event::Settle { attempt, .. }
             | Event::Sent { attempt, .. }
             | Event::EngineGone { attempt, .. }
+            | Event::ClaimAgain { attempt, .. }
             | Event::Searched { attempt, .. }
             | Event::Gone { attempt }
             | Event::Polled { attempt, .. } => of(attempt),

@@ -32,6 +32,7 @@ mod rebuild;
 mod recover;
 mod reliability;
 mod replicas;
+mod replicas_faults;
 mod safeguards;
 mod safeguards_lease;
 mod sandbox;

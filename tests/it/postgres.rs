@@ -132,19 +132,6 @@ fn a_password_comes_from_a_file_or_the_environment_and_is_shown_nowhere() {
 }
 
 #[test]
-fn no_live_store_is_kept_where_no_engine_works() {
-    let Some(server) = test_server() else { return };
-    let Some(url) = server.database("postgres") else { return };
-    let shop = Shop::new();
-    for args in [&["send", "--issue", "Burst pipe"][..], &["status"], &["serve"]] {
-        let run = shop.run_as_is(&[&["--store", &url], args].concat());
-        assert!(run.code == 6 && run.stderr.contains("no engine of this version"), "{args:?}: {run:?}");
-    }
-    let run = shop.run_as_is(&["--store", "sqlite:live.db", "store", "migrate", "--to", &url]);
-    assert!(run.code == 6 && run.stderr.contains("no engine of this version"), "{run:?}");
-}
-
-#[test]
 fn a_store_is_moved_from_its_file_to_a_server_and_read_whole_in_both() {
     let Some(server) = test_server() else { return };
     let Some(url) = server.database("postgres") else { return };

@@ -204,11 +204,17 @@ fn a_claim_is_good_for_one_post() {
     for engine in ["a", "b"] {
         assert!(matches!(harness.apply(claim(engine)), Answer::NotSent(_)), "{engine}");
     }
+    // Whoever had no answer to its claim asks for it, and has it where it was made; nobody else has.
+    let again = |engine: &str| Event::ClaimAgain { attempt, engine: engine.into() };
+    assert!(matches!(harness.apply(again("b")), Answer::NotSent(_)));
+    let Answer::Send(send) = harness.apply(again("a")) else { panic!("it is its claim") };
+    assert_eq!((send.attempt.id, Some(&send.sender)), (attempt, harness.attempt(1).sender.as_ref()));
     harness.apply(Event::EngineGone { attempt, engine: "a".into() });
     assert_eq!(harness.attempt(1).state, AttemptState::Sending, "its own claim is left alone");
     harness.apply(Event::EngineGone { attempt, engine: "b".into() });
     assert_eq!(harness.attempt(1).state, AttemptState::Unknown);
     assert!(matches!(harness.apply(claim("b")), Answer::NotSent(_)), "an unknown outcome is not sent again");
+    assert!(matches!(harness.apply(again("a")), Answer::NotSent(_)), "nor by whoever claimed it");
     harness.apply(Event::Sent { attempt, by: None, outcome: SendOutcome::Unknown { why: "late".into() } });
     assert_eq!(harness.attempt(1).state, AttemptState::Unknown);
 }

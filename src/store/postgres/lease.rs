@@ -4,23 +4,25 @@
 //! After a crash of the holder the row stays as it was, and is taken over. Any doubt ends a term: an answer that does not come
 //! extends nothing, and a term that is over never goes on.
 
+use std::fmt;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::connection::PgConnection;
 use crate::clock::{Clock as _, Permit, SystemClock};
 use crate::failpoint;
 use crate::ids::Ids;
+use crate::store::lease::host_name;
 use crate::store::sql::{Connection, params};
-use crate::store::{Holder, Lease, LeaseError, PostgresUrl, StoreError};
+use crate::store::{Holder, Lease, LeaseError, PostgresUrl, StoreError, Works};
 
 /// How long a permit lasts, from before the renewal was sent that was answered.
 const PERMIT: Duration = Duration::from_secs(3);
@@ -33,6 +35,9 @@ const LOCK_WITHIN: Duration = Duration::from_millis(700);
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// How often a term is looked at whose end nobody renews.
 const LOOKED_EVERY: Duration = Duration::from_millis(100);
+/// How long it is tried to say that a term is over, and how often: where the server is away, others need not wait once it is back.
+const SAID_WITHIN: Duration = Duration::from_secs(60);
+const SAID_AGAIN: Duration = Duration::from_millis(250);
 /// How long whoever ends its term waits until that is said.
 const RELEASED_WITHIN: Duration = Duration::from_secs(2);
 
@@ -119,7 +124,7 @@ impl Observer {
         let taken = Connection::Postgres(&conn).prepare_cached(TAKE)?.execute(params![
             term,
             role,
-            host(),
+            host_name(),
             std::process::id(),
             env!("CARGO_PKG_VERSION"),
             row.term,
@@ -137,11 +142,6 @@ impl Observer {
     }
 }
 
-/// This machine's name, for people.
-fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
 /// Whoever asks for the end of a term hears here that it is said.
 type Release = oneshot::Sender<()>;
 
@@ -152,17 +152,46 @@ pub(super) struct ServerLease {
     permit: Permit,
     lost: CancellationToken,
     orders: Mutex<Option<Sender<Release>>>,
+    works: SharedWorks,
+}
+
+/// What the thread that renews a term asks; nothing: it renews for as long as its process lives.
+#[derive(Clone, Default)]
+struct SharedWorks(Arc<Mutex<Option<Works>>>);
+
+impl SharedWorks {
+    fn set(&self, works: Works) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(works);
+    }
+
+    fn go_on(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_none_or(|works| works())
+    }
+}
+
+impl fmt::Debug for SharedWorks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedWorks")
+    }
 }
 
 impl ServerLease {
     fn begin(term: String, sent: Duration, conn: PgConnection, url: PostgresUrl) -> Result<Self, LeaseError> {
         let (permit, lost) = (Permit::until(sent + PERMIT), CancellationToken::new());
         let (orders, ordered) = channel();
-        let renewal = Renewal { term: term.clone(), url, conn: Some(conn), permit: permit.clone(), lost: lost.clone() };
+        let works = SharedWorks::default();
+        let renewal = Renewal {
+            term: term.clone(),
+            url,
+            conn: Some(conn),
+            permit: permit.clone(),
+            lost: lost.clone(),
+            works: works.clone(),
+        };
         let thread = std::thread::Builder::new().name("lease".into());
         let spawned = thread.spawn(move || renewal.run(&ordered, sent));
         spawned.map_err(|source: io::Error| LeaseError::Io { path: "lease".into(), source })?;
-        Ok(Self { term, permit, lost, orders: Mutex::new(Some(orders)) })
+        Ok(Self { term, permit, lost, orders: Mutex::new(Some(orders)), works })
     }
 
     /// Says that the term is over as soon as its permit is, whatever the thread that renews it waits for.
@@ -197,6 +226,10 @@ impl Lease for ServerLease {
         self.lost.clone()
     }
 
+    fn only_while(&self, works: Works) {
+        self.works.set(works);
+    }
+
     async fn release(&self) {
         let Some(orders) = self.orders.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
         self.permit.end();
@@ -228,6 +261,7 @@ struct Renewal {
     conn: Option<PgConnection>,
     permit: Permit,
     lost: CancellationToken,
+    works: SharedWorks,
 }
 
 impl Renewal {
@@ -248,6 +282,13 @@ impl Renewal {
                 return self.end(ordered);
             }
             next = sent + RENEWED_EVERY;
+            if !self.works.go_on() {
+                error!(
+                    term = self.term,
+                    "the loops of this engine stand still: its lease is given up, so that another takes over"
+                );
+                return self.end(ordered);
+            }
             match self.renew() {
                 Ok(0) => {
                     warn!(
@@ -284,23 +325,48 @@ impl Renewal {
         self.execute(RENEW)
     }
 
-    /// The term is over; whoever holds it is heard out before the thread ends.
-    fn end(self, ordered: &Receiver<Release>) {
+    /// The term is over. Its row says so as soon as the server hears it: its holder may hang and never ask for that.
+    fn end(mut self, ordered: &Receiver<Release>) {
         self.permit.end();
         self.lost.cancel();
-        let said = ordered.recv().ok();
-        self.release(said);
+        let until = SystemClock.boot() + SAID_WITHIN;
+        let mut asked = None;
+        while !self.is_released() && SystemClock.boot() < until {
+            match ordered.recv_timeout(SAID_AGAIN) {
+                // It waits for an answer for a moment, and then no more: the rest of the time is tried all the same.
+                Ok(said) => asked = Some(said),
+                Err(RecvTimeoutError::Timeout) => {}
+                // Its process ends, and this thread with it.
+                Err(RecvTimeoutError::Disconnected) if asked.is_none() => return,
+                Err(RecvTimeoutError::Disconnected) => std::thread::sleep(SAID_AGAIN),
+            }
+        }
+        if let Some(said) = asked.or_else(|| ordered.try_recv().ok()) {
+            let _ = said.send(());
+        }
     }
 
     /// Where the row is still this term's, others need not wait for its end.
     fn release(mut self, said: Option<Release>) {
-        match self.execute(RELEASE) {
-            Ok(0) => {}
-            Ok(_) => info!(term = self.term, "the lease is released"),
-            Err(e) => warn!(term = self.term, error = %e, "the lease could not be released: others wait for its end"),
-        }
+        self.is_released();
         if let Some(said) = said {
             let _ = said.send(());
+        }
+    }
+
+    /// Whether the row is this term's no more.
+    fn is_released(&mut self) -> bool {
+        match self.execute(RELEASE) {
+            Ok(0) => true,
+            Ok(_) => {
+                info!(term = self.term, "the lease is released");
+                true
+            }
+            Err(e) => {
+                debug!(term = self.term, error = %e, "the lease could not be released: others wait for its end");
+                self.conn = None;
+                false
+            }
         }
     }
 }

@@ -49,7 +49,11 @@ fn under(store: &PostgresStore, lease: &dyn Lease) -> Arc<dyn Store> {
 
 /// As a process that was stopped: nobody renews its lease any more, and the row stands as it was.
 fn silence(lease: &dyn Lease) {
-    lease.permit().end();
+    lease.only_while(Box::new(|| {
+        loop {
+            std::thread::park();
+        }
+    }));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,6 +102,20 @@ async fn a_lease_that_is_dropped_is_free_and_one_that_nobody_renews_is_taken_ove
     assert!(took < TAKEN_OVER_WITHIN, "{took:?}");
     assert!(lost.is_cancelled() && !held.permit().lasts(Duration::ZERO), "it saw that itself");
     assert!(next.permit().lasts(Duration::from_secs(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_term_whose_work_stands_still_is_given_up_although_its_thread_lives() {
+    let (_schema, a, b) = two_or_skip!();
+    let (held, _) = taken(&a).await;
+    held.only_while(Box::new(|| true));
+    pause(Duration::from_millis(2_500)).await;
+    assert!(held.permit().lasts(Duration::from_secs(1)), "it works, and is renewed");
+    held.only_while(Box::new(|| false));
+    let (next, took) = taken(&b).await;
+    assert!(took < Duration::from_secs(2), "nobody waits until it could have ended by itself: {took:?}");
+    assert!(held.lost().is_cancelled() && !held.permit().lasts(Duration::ZERO));
+    assert_ne!(next.term(), held.term());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

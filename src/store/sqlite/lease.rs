@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::file::{FileId, FileLock, lock_path, real_path};
 use crate::clock::Permit;
 use crate::failpoint;
-use crate::store::{Holder, Lease, LeaseError};
+use crate::store::{Holder, Lease, LeaseError, Works};
 
 /// Held for as long as this value lives.
 #[derive(Debug)]
@@ -88,6 +88,9 @@ impl Lease for FileLease {
     fn lost(&self) -> CancellationToken {
         CancellationToken::new()
     }
+
+    /// It is held as long as this process lives: where its loops hang, somebody must end it.
+    fn only_while(&self, _works: Works) {}
 
     /// Dropping it does.
     async fn release(&self) {}

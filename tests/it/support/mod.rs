@@ -6,6 +6,7 @@ pub(crate) mod old_store;
 #[path = "../../../src/testing/postgres_server.rs"]
 pub(crate) mod postgres_server;
 pub(crate) mod process;
+pub(crate) mod replicas;
 pub(crate) mod socket_proxy;
 pub(crate) mod stage;
 pub(crate) mod wait;

@@ -1,0 +1,188 @@
+//! Replicas of one shop whose engine stops, hangs or is cut off with texts in hand, and a server that is away. Left out aloud where
+//! there is no PostgreSQL.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::http;
+use crate::support::postgres_server::test_server;
+use crate::support::process::report;
+use crate::support::replicas::{Replicas, TAKEN_OVER_WITHIN};
+use crate::support::socket_proxy::SocketProxy;
+use crate::support::stage::{attempts, emergency, text};
+use crate::support::wait::{now, until, until_within};
+
+/// An engine whose loops stand still gives its work up after 10 s.
+const HUNG_TAKEN_OVER_WITHIN: Duration = Duration::from_secs(14);
+
+fn has_left(call: &serde_json::Value) -> bool {
+    attempts(call).iter().any(|a| matches!(text(a, "attemptState"), "submitted" | "delivered"))
+}
+
+/// The process is stopped right there, another takes over and finds out what became of the text, and then the first one goes on as if
+/// nothing had been.
+fn stopped_at(point: &str) {
+    let Some(server) = test_server() else { return };
+    let mut r = Replicas::on(vec![server.schema(); 2]);
+    r.start_with(0, &[("DISPATCHCTL_FAILPOINT", &format!("{point}:1:stop"))]);
+    assert_eq!(r.leader(), 0);
+    r.restart(1);
+    // Its answer is long enough in coming for the process to be stopped before.
+    r.stage.fault(&json!([{ "kind": "delay", "delayMs": 400, "times": 1 }]));
+    let began = std::thread::scope(|scope| {
+        let r = &r;
+        let client = scope.spawn(move || r.dispatch(1, "in-hand", 1));
+        until("it is stopped", || r.is_stopped(0).then_some(()));
+        let began = now();
+        client.join().expect("answered");
+        began
+    });
+    let (next, took) = r.taken_over_from(0, began);
+    report(&format!("stopped at {point}: taken over after {} ms", took.as_millis()));
+    assert!(took < TAKEN_OVER_WITHIN, "{point}: {took:?}");
+    let at = r.all[next].at;
+    r.stage.turn_to(at);
+    r.stage.until_call("in-hand-0", "what became of its text is found out", has_left);
+    let texts = r.stage.ledger().texts().len();
+    r.process(0).signal("CONT");
+    until("it stands by", || (r.role(0) == "standby").then_some(()));
+    // Both work, and nothing more of that call leaves.
+    r.dispatch(0, "after", 2);
+    r.stage.until_call("after-1", "its text has left", has_left);
+    assert_eq!(r.stage.ledger().texts().len(), texts + 2, "{point}");
+    r.judge(next);
+}
+
+#[test]
+fn a_leader_that_was_stopped_after_a_claim_sends_nothing_when_it_goes_on() {
+    stopped_at("intent.committed");
+}
+
+#[test]
+fn a_leader_that_was_stopped_while_a_text_is_under_way_sends_it_no_second_time() {
+    stopped_at("post.under-way");
+}
+
+#[test]
+fn a_leader_that_was_stopped_before_it_stored_an_answer_sends_it_no_second_time() {
+    stopped_at("outcome.before-commit");
+}
+
+#[test]
+fn a_leader_whose_loops_hang_gives_its_work_up() {
+    let Some(server) = test_server() else { return };
+    let mut r = Replicas::on(vec![server.schema(); 2]);
+    r.start_with(0, &[("DISPATCHCTL_FAILPOINT", "timer.claimed:1:hang")]);
+    assert_eq!(r.leader(), 0);
+    r.restart(1);
+    // Its first follow-up hangs the scheduler.
+    r.dispatch_as(1, "hangs", 1, "quick");
+    let began = now();
+    let next = until_within(Duration::from_secs(25), "another is the engine", || (r.role(1) == "leader").then_some(1));
+    let took = now().since(began);
+    report(&format!("hung: another is the engine after {} ms, 3000 of them before the loop hung", took.as_millis()));
+    assert!(took < HUNG_TAKEN_OVER_WITHIN + Duration::from_secs(3), "{took:?}");
+    let at = r.all[next].at;
+    r.stage.turn_to(at);
+    r.stage.until_call("hangs-0", "its follow-up has fired", |c| attempts(c).len() == 2 && has_left(c));
+    r.judge(next);
+}
+
+#[test]
+fn no_replica_ends_while_the_server_is_away_and_the_office_is_told() {
+    let Some(server) = test_server() else { return };
+    let url = server.schema();
+    let Some(ways) = (0..2).map(|_| SocketProxy::to(&url)).collect::<Option<Vec<_>>>() else { return };
+    let mut r = Replicas::start_on(ways.iter().map(|way| way.url(&url)).collect());
+    let leader = r.leader();
+    r.dispatch(leader, "before", 2);
+    for way in &ways {
+        way.stall(true);
+    }
+    until_within(Duration::from_secs(20), "nobody is the engine", || {
+        let roles = (0..2).map(|n| r.shown_role(n));
+        roles.into_iter().all(|role| role == "standby").then_some(())
+    });
+    // Whoever hands over a call hears that it is not taken.
+    let refused = http::json(r.all[leader].at, "POST", "/api/dispatch/manual", Some(&emergency("away", "normal")));
+    assert_eq!(refused.expect("an answer").status, 503);
+    until_within(Duration::from_secs(40), "the office is told", || (r.told("store", "raised") > 0).then_some(()));
+    for way in &ways {
+        way.stall(false);
+    }
+    let began = now();
+    let leader = r.leader();
+    report(&format!("the server is back: an engine works after {} ms", now().since(began).as_millis()));
+    let at = r.all[leader].at;
+    r.stage.turn_to(at);
+    r.dispatch(leader, "after", 2);
+    r.stage.until_call("after-1", "its text has left", has_left);
+    until_within(Duration::from_secs(40), "and of its end", || (r.told("store", "resolved") > 0).then_some(()));
+    for n in 0..2 {
+        assert!(r.process(n).ended().is_none(), "replica {n} lives");
+    }
+    r.judge(leader);
+}
+
+#[test]
+fn a_start_waits_for_a_server_that_is_away() {
+    let Some(server) = test_server() else { return };
+    let url = server.schema();
+    let Some(way) = SocketProxy::to(&url) else { return };
+    let mut r = Replicas::on(vec![way.url(&url)]);
+    way.stall(true);
+    r.start_with(0, &[]);
+    r.process(0).says("it is waited for");
+    assert!(r.process(0).ended().is_none());
+    way.stall(false);
+    assert_eq!(r.leader(), 0);
+    r.dispatch(0, "after", 1);
+    r.judge(0);
+}
+
+#[test]
+fn a_replica_whose_file_differs_says_so_and_changes_nothing() {
+    let Some(server) = test_server() else { return };
+    let mut r = Replicas::on(vec![server.schema(); 2]);
+    r.restart(0);
+    r.start_with(1, &[("DISPATCHCTL_DELIVERY__SETTLE", "9s")]);
+    until("it is ready", || r.ready(1).map(drop));
+    let check = r.check(1, "settings").expect("it says so");
+    assert_eq!(text(&check, "status"), "degraded", "{check}");
+    assert!(text(&check, "detail").contains("delivery.settle"), "{check}");
+    assert_eq!(r.check(0, "settings"), None, "the other's is the one in force");
+    let number = |n: usize| {
+        let answer = http::json(r.all[n].at, "GET", "/health", None).expect("an answer").json();
+        answer["role"].as_str().map(str::to_owned)
+    };
+    assert_eq!((number(0).as_deref(), number(1).as_deref()), (Some("leader"), Some("standby")));
+    let status = r.stage.shop.expect(0, &["-o", "json", "status"]).json();
+    assert_eq!(status["settings"]["number"], 1, "{status}");
+}
+
+#[test]
+fn a_clean_stop_gives_the_lease_back_once_what_is_in_flight_has_ended() {
+    let Some(server) = test_server() else { return };
+    let url = server.schema();
+    let mut r = Replicas::start_on(vec![url.clone(); 2]);
+    let leader = r.leader();
+    let other = r.another(leader);
+    r.stage.fault(&json!([{ "kind": "delay", "delayMs": 1200, "times": 1 }]));
+    std::thread::scope(|scope| {
+        let r = &r;
+        let client = scope.spawn(move || r.dispatch(other, "in-flight", 1));
+        until("its text is under way", || (r.stage.ledger().texts().len() == 1).then_some(()));
+        client.join().expect("answered");
+    });
+    let sending = "SELECT (holder IS NULL)::text || ' ' || (SELECT count(*) FROM attempts WHERE state = 'sending')::text \
+                   FROM engine WHERE slot = 1";
+    r.process(leader).signal("TERM");
+    until("another is the engine", || {
+        let seen = server.psql(&url, sending);
+        assert_ne!(seen, "true 1", "the lease was given back while a text was under way");
+        (r.shown_role(other) == "leader").then_some(())
+    });
+    assert_eq!(r.process(leader).exit_code(), Some(0));
+    r.judge(other);
+}

@@ -40,6 +40,61 @@ pub fn set_offset(ms: i64) -> Result<(), FaultInjectionError> {
     Ok(())
 }
 
+/// The wall clock of a server whose store several machines share.
+struct SharedClock {
+    /// What it shows, less the boot clock of this machine, in milliseconds; [`ALONE`]: there is none.
+    base_ms: AtomicI64,
+}
+
+const ALONE: i64 = i64::MIN;
+/// How long a server's answer may have taken that says what time it is there.
+const SHARED_WITHIN: Duration = Duration::from_millis(200);
+/// A smaller difference is the way of the answer, not the clock.
+const SHARED_APART_MS: i64 = 100;
+
+static SHARED: SharedClock = SharedClock { base_ms: AtomicI64::new(ALONE) };
+
+impl SharedClock {
+    fn follow(&self, shown: Timestamp, (before, after): (Duration, Duration)) {
+        let took = after.saturating_sub(before);
+        let known = self.base_ms.load(Ordering::Relaxed);
+        if took > SHARED_WITHIN && known != ALONE {
+            return;
+        }
+        let found = shown.as_millis().saturating_sub(ms_of(before + took / 2));
+        if known == ALONE || found.saturating_sub(known).abs() > SHARED_APART_MS {
+            self.base_ms.store(found, Ordering::Relaxed);
+        }
+    }
+
+    fn shows(&self, boot: Duration) -> Option<i64> {
+        let base = self.base_ms.load(Ordering::Relaxed);
+        (base != ALONE).then(|| base.saturating_add(ms_of(boot)))
+    }
+}
+
+/// From now on the wall clock of this process is that of a server whose store several machines share: due times, which one of them wrote
+/// and another fires, mean the same on each. `shown`: what the server showed between two moments of the boot clock. An answer that
+/// took long says nothing.
+pub fn follow_shared(shown: Timestamp, between: (Duration, Duration)) {
+    SHARED.follow(shown, between);
+}
+
+/// How far this machine's own clock is ahead of the one that is followed, in milliseconds; `None`: none is.
+pub fn ahead_of_shared() -> Option<i64> {
+    SHARED.shows(SystemClock.boot()).map(|shared| own_ms().saturating_sub(shared))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+fn own_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    ms_of(since)
+}
+
+fn ms_of(d: Duration) -> i64 {
+    i64::try_from(d.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// The boot of the machine that this process runs in: the same for all its processes, another one after a restart of the
 /// machine. Empty where the system does not tell.
 pub fn boot_id() -> String {
@@ -135,10 +190,8 @@ const SLICE: Duration = Duration::from_secs(30);
 
 #[async_trait]
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
     fn now(&self) -> Timestamp {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        let ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        let ms = SHARED.shows(self.boot()).unwrap_or_else(own_ms);
         Timestamp::from_millis(ms.saturating_add(OFFSET_MS.load(Ordering::Relaxed)))
     }
 
@@ -164,6 +217,21 @@ impl Clock for SystemClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_clock_of_a_shared_store_is_followed_and_an_answer_that_took_long_changes_nothing() {
+        let shared = SharedClock { base_ms: AtomicI64::new(ALONE) };
+        let (at, s) = (Timestamp::from_millis, Duration::from_secs);
+        assert_eq!(shared.shows(s(100)), None, "each keeps its own");
+        shared.follow(at(3_600_000), (s(100), s(100)));
+        assert_eq!(shared.shows(s(160)), Some(3_660_000), "it goes on with the clock that nobody steps");
+        shared.follow(at(9_000_000), (s(160), s(161)));
+        assert_eq!(shared.shows(s(161)), Some(3_661_000), "that may have been true long ago");
+        shared.follow(at(3_662_050), (s(162), s(162)));
+        assert_eq!(shared.shows(s(162)), Some(3_662_000), "no clock jitters by the way of an answer");
+        shared.follow(at(3_600_000), (s(162), s(162) + Duration::from_millis(100)));
+        assert_eq!(shared.shows(s(162)), Some(3_599_950), "it was set back, in the middle of the way");
+    }
 
     #[test]
     fn a_permit_ends_by_the_boot_clock_and_never_lasts_again() {

@@ -97,7 +97,6 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
         warn!(error = %e, "metrics: the log cannot be read; counting begins with the first scrape");
     }
     state.set_settings_differ(followed.unwrap_or_default());
-    let is_shared = app.location().is_shared();
     // What the start demanded tokens for goes on to demand them.
     let is_exposed = app.config.server.is_exposed();
     let this_process = ThisProcess::default();
@@ -107,7 +106,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
         app,
         core: core.clone(),
         not_before: None,
-        replica,
+        replica: replica.clone(),
         own,
         this_process: this_process.clone(),
         state: state.clone(),
@@ -136,8 +135,8 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     say_started(&reload.lock().await.app, &own_url, out);
     tokio::spawn(Reload::run(reload, core.clone(), hangup, stop.clone()));
     tokio::spawn(watchdog(core.clone(), state, stop.clone()));
-    if is_shared {
-        tokio::spawn(store_alarm::watch_shared(core, Arc::new(this_process), stop.clone()));
+    if let Some(replica) = replica {
+        tokio::spawn(store_alarm::watch_shared(core, Arc::new(this_process), replica, stop.clone()));
     }
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let result = terms.run(asked).await;

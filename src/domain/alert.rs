@@ -239,6 +239,8 @@ kinds! {
     Unreadable = "unreadable", Page, Ended;
     /// The clock was set. Subject: when, in milliseconds.
     Clock = "clock", Notice, Ended;
+    /// A replica's own clock and that of the store's server are more than 1 s apart; the server's counts. Subject: the replica.
+    HostClock = "host-clock", Notice, Ended;
     /// Our clock and the provider's are more than 5 s apart.
     ProviderClock = "provider-clock", Notice, Ended;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
+use crate::clock;
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKind};
 use crate::domain::event::Event;
@@ -97,6 +98,35 @@ impl ClockWatch {
         }
         Ok(Some(now.0.plus(EVERY)))
     }
+}
+
+/// A machine's own clock may be so far from that of the server whose store it shares.
+const APART_MAX_MS: u64 = 1_000;
+
+/// Says where this machine's own clock is another than that of the store's server, which counts: certificates and other programs go
+/// by it all the same. `replica`: what this process is called.
+///
+/// # Errors
+/// [`StoreError`]; the next look says it.
+pub async fn beside_server(core: &Core, replica: &str, was_apart: &mut Option<bool>) -> Result<(), StoreError> {
+    let Some(ahead) = clock::ahead_of_shared() else { return Ok(()) };
+    let is_apart = ahead.unsigned_abs() > APART_MAX_MS;
+    if *was_apart == Some(is_apart) {
+        return Ok(());
+    }
+    let key = AlertKind::HostClock.about(replica);
+    let change = match is_apart {
+        true => {
+            let message = format!(
+                "the clock of {replica} is {ahead} ms ahead of the clock of the store's server, by which follow-ups fire: let both keep time by NTP"
+            );
+            AlertChange::Raise { key, call: None, message }
+        }
+        false => AlertChange::Resolve { key },
+    };
+    core.apply(Event::Alert(change), Actor::engine()).await?;
+    *was_apart = Some(is_apart);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use crate::store::StoreError;
 
 use super::Engine;
 use super::apply::Core;
+use super::clocks;
 use super::outbox;
 use super::sink::Sink;
 use super::wake::WakeSignal;
@@ -126,7 +127,10 @@ impl Alarm {
 }
 
 /// Both alarms of a store that several processes share, for as long as this process lives, engine or not.
-pub async fn watch_shared(core: Arc<Core>, place: Arc<dyn AlarmPlace>, stop: CancellationToken) {
+///
+/// `replica`: what it is called among them.
+pub async fn watch_shared(core: Arc<Core>, place: Arc<dyn AlarmPlace>, replica: String, stop: CancellationToken) {
+    let mut clock_apart = None;
     let (store, engine) = (Alarm::of_the_store(core.clone(), place.clone()), Alarm::of_the_engine(core.clone(), place));
     loop {
         let signal = core.wake.notified(WakeSignal::Store);
@@ -137,6 +141,9 @@ pub async fn watch_shared(core: Arc<Core>, place: Arc<dyn AlarmPlace>, stop: Can
             return;
         }
         engine_pass(&engine).await;
+        if let Err(e) = clocks::beside_server(&core, &replica, &mut clock_apart).await {
+            debug!(error = %e, "that the clocks are apart cannot be recorded yet");
+        }
         tokio::select! {
             () = stop.cancelled() => return,
             () = signal => {}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::clock;
 use crate::config::StoreLocation;
 use crate::store::{ServerState, Store};
 
@@ -16,14 +17,14 @@ const APART_MAX: Duration = Duration::from_secs(1);
 pub(super) async fn check(app: &App, store: &dyn Store, f: &mut Findings) {
     let StoreLocation::Postgres(server) = &app.config.store else { return };
     match bounded(app, store.server()).await {
-        Some(Ok(Some(state))) => judge(app, &state, server.is_async_failover_taken, f),
+        Some(Ok(Some(state))) => judge(&state, server.is_async_failover_taken, f),
         Some(Ok(None)) => {}
         Some(Err(e)) => f.fail("server", e.to_string(), "see that it runs and can be reached from here"),
         None => f.fail("server", super::finding::too_long(), "see that it runs and can be reached from here"),
     }
 }
 
-fn judge(app: &App, state: &ServerState, is_async_failover_taken: bool, f: &mut Findings) {
+fn judge(state: &ServerState, is_async_failover_taken: bool, f: &mut Findings) {
     let way = if state.is_encrypted { "TLS" } else { "not encrypted" };
     let what = format!("PostgreSQL {}, {way}", state.version);
     if state.major < OLDEST {
@@ -45,8 +46,7 @@ fn judge(app: &App, state: &ServerState, is_async_failover_taken: bool, f: &mut 
         let waits = if named.is_empty() { "waits for no standby".to_owned() } else { format!("waits for {named}") };
         f.ok("durability", format!("a commit is on disk and {waits} ({standbys} connected)"));
     }
-    let now = app.clock.now();
-    let apart = state.now.since(now).max(now.since(state.now));
+    let apart = Duration::from_millis(clock::ahead_of_shared().unwrap_or_default().unsigned_abs());
     let what = format!("{} ms from this machine's", apart.as_millis());
     if apart > APART_MAX {
         f.warn("server clock", what, "let both machines keep time by NTP");

@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::connection::PgConnection;
-use crate::clock::{Clock as _, Permit, SystemClock};
+use crate::clock::{self, Clock as _, Permit, SystemClock};
+use crate::domain::Timestamp;
 use crate::failpoint;
 use crate::ids::Ids;
 use crate::store::lease::host_name;
@@ -42,7 +43,8 @@ const SAID_AGAIN: Duration = Duration::from_millis(250);
 const RELEASED_WITHIN: Duration = Duration::from_secs(2);
 
 const ROW: &str = "SELECT holder, beat, role, host, pid,
-    CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) - renewed_at FROM engine WHERE slot = 1";
+    CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) - renewed_at,
+    CAST(extract(epoch FROM pg_postmaster_start_time()) * 1000000 AS bigint) FROM engine WHERE slot = 1";
 const TAKE: &str =
     "UPDATE engine SET holder = ?1, epoch = epoch + 1, beat = 0, role = ?2, host = ?3, pid = ?4, version = ?5,
     taken_at = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint),
@@ -52,11 +54,25 @@ const RENEW: &str = "UPDATE engine SET beat = beat + 1,
     renewed_at = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) WHERE slot = 1 AND holder = ?1";
 const RELEASE: &str = "UPDATE engine SET holder = NULL WHERE slot = 1 AND holder = ?1";
 
+const TIME: &str = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)";
+/// How often the server is asked what time it is there.
+const TIME_EVERY: Duration = Duration::from_secs(10);
+
+/// Reads the server's clock, which is that of every process of this store from then on.
+pub(super) fn read_time(conn: &PgConnection) -> Result<(), StoreError> {
+    let before = SystemClock.boot();
+    let ms: i64 = Connection::Postgres(conn).prepare_cached(TIME)?.query_row([], |r| r.get(0))?;
+    clock::follow_shared(Timestamp::from_millis(ms), (before, SystemClock.boot()));
+    Ok(())
+}
+
 /// The row, as it was read.
 struct LeaseRow {
     term: Option<String>,
     beat: i64,
     holder: Holder,
+    /// When the server began, by its own clock: another server, or the same one begun anew, may not have the newest beat.
+    server: i64,
 }
 
 fn row(conn: &PgConnection) -> Result<LeaseRow, StoreError> {
@@ -71,6 +87,7 @@ fn row(conn: &PgConnection) -> Result<LeaseRow, StoreError> {
                 pid: r.get(4)?,
                 silent_for: Some(Duration::from_millis(u64::try_from(ago).unwrap_or(0))),
             },
+            server: r.get(6)?,
         })
     })
 }
@@ -90,8 +107,10 @@ fn connection(url: &PostgresUrl) -> Result<PgConnection, StoreError> {
 #[derive(Default)]
 pub(super) struct Observer {
     conn: Option<PgConnection>,
-    /// The holder and its beat, and since when it is known to stand there, by the boot clock.
-    seen: Option<(Option<String>, i64, Duration)>,
+    /// The holder, its beat and the server, and since when it is known to stand there, by the boot clock.
+    seen: Option<(Option<String>, i64, i64, Duration)>,
+    /// When the server's clock is read again, by the boot clock.
+    time_at: Duration,
 }
 
 impl Observer {
@@ -100,22 +119,25 @@ impl Observer {
     /// # Errors
     /// [`LeaseError::Held`]; [`LeaseError::Store`]: nobody knows, and nothing is taken.
     pub(super) fn try_take(&mut self, url: &PostgresUrl, role: &str) -> Result<ServerLease, LeaseError> {
-        // After an answer that did not come, what was seen before says nothing: it is observed anew, on another connection.
-        let seen = self.seen.take();
         let conn = match self.conn.take().filter(|conn| !conn.is_over()) {
             Some(conn) => conn,
             None => connection(url)?,
         };
         let asked = SystemClock.boot();
         let row = row(&conn)?;
-        let since = match seen {
-            Some((term, beat, since)) if (&term, beat) == (&row.term, row.beat) => since,
+        if asked >= self.time_at {
+            read_time(&conn)?;
+            self.time_at = asked + TIME_EVERY;
+        }
+        // A look that had no answer meanwhile changes nothing: on the same server a beat that is the same again stood still.
+        let since = match &self.seen {
+            Some((term, beat, server, since)) if (term, *beat, *server) == (&row.term, row.beat, row.server) => *since,
             // Known from now on: the beat may be younger than the question.
             _ => SystemClock.boot(),
         };
+        self.seen = Some((row.term.clone(), row.beat, row.server, since));
         let is_free = row.term.is_none() || asked.saturating_sub(since) >= STOOD_STILL;
         if !is_free && !failpoint::Safeguard::EngineLock.is_off() {
-            self.seen = Some((row.term, row.beat, since));
             self.conn = Some(conn);
             return Err(LeaseError::Held(Some(row.holder)));
         }
@@ -187,6 +209,7 @@ impl ServerLease {
             permit: permit.clone(),
             lost: lost.clone(),
             works: works.clone(),
+            time_at: Duration::ZERO,
         };
         let thread = std::thread::Builder::new().name("lease".into());
         let spawned = thread.spawn(move || renewal.run(&ordered, sent));
@@ -262,6 +285,8 @@ struct Renewal {
     permit: Permit,
     lost: CancellationToken,
     works: SharedWorks,
+    /// When the server's clock is read again, by the boot clock.
+    time_at: Duration,
 }
 
 impl Renewal {
@@ -297,12 +322,27 @@ impl Renewal {
                     );
                     return self.end(ordered);
                 }
-                Ok(_) => self.permit.extend(sent + PERMIT),
+                Ok(_) => {
+                    self.permit.extend(sent + PERMIT);
+                    self.follow_time(sent);
+                }
                 Err(e) => {
                     warn!(term = self.term, error = %e, "the lease could not be renewed; it is tried again while it lasts");
                     self.conn = None;
                     next = SystemClock.boot() + AGAIN_AFTER;
                 }
+            }
+        }
+    }
+
+    /// Where it does not answer now, the next renewal says so.
+    fn follow_time(&mut self, now: Duration) {
+        let Some(conn) = self.conn.as_ref().filter(|_| now >= self.time_at) else { return };
+        match read_time(conn) {
+            Ok(()) => self.time_at = now + TIME_EVERY,
+            Err(e) => {
+                debug!(error = %e, "the server's clock could not be read");
+                self.conn = None;
             }
         }
     }

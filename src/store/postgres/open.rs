@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::connection::PgConnection;
 use super::lease;
+use super::lease::read_time;
 use super::pooler::refuse_shared_sessions;
 use crate::failpoint;
 use crate::store::sql::{Connection, params};
@@ -43,6 +44,7 @@ pub(super) fn prepare(options: &StoreSettings, url: &PostgresUrl) -> Result<Prep
     if version < known_schema() {
         migrate(&conn, options, url)?;
     }
+    read_time(&conn)?;
     let key: i64 = Connection::Postgres(&conn).prepare_cached(LOCK_KEY)?.query_row([], |r| r.get(0))?;
     Ok(Prepared { conn, reader, key })
 }

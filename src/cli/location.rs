@@ -5,7 +5,7 @@ use secrecy::ExposeSecret as _;
 use crate::config::{PasswordSource, StoreLocation, StoreTls};
 use crate::store::{Location, Password, PostgresUrl, Tls};
 
-pub(super) fn location_of(said: &StoreLocation) -> Location {
+pub(crate) fn location_of(said: &StoreLocation) -> Location {
     match said {
         StoreLocation::Sqlite(path) => Location::File(path.clone()),
         StoreLocation::Postgres(server) => {

@@ -42,6 +42,11 @@ impl DrillDir {
         self.keep = true;
     }
 
+    /// Whether it stays.
+    pub fn is_kept(&self) -> bool {
+        self.keep
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -28,6 +28,7 @@ mod outcome;
 mod parse;
 mod plots;
 mod process;
+pub mod replicas;
 pub(crate) mod report;
 mod runner;
 mod scenario;
@@ -53,7 +54,7 @@ pub use runner::play;
 pub use scenario::Scenario;
 pub use settings::PEOPLE;
 pub use storm::{CALLS_A_KILL, Storm, storm};
-pub use world::DrillEnv;
+pub use world::{DrillEnv, PASSWORD};
 
 use futures_util::StreamExt as _;
 

@@ -35,7 +35,7 @@ pub(super) async fn make(trouble: StoreTrouble, call: Option<&str>, world: &mut 
             permit(world, 0o600)
         }
         StoreTrouble::Locked => {
-            let path = world.store_path();
+            let path = world.store_file()?;
             let held = tokio::task::spawn_blocking(move || corrupt::hold(&path)).await.map_err(|e| e.to_string())?;
             world.trouble.held = Some(held.map_err(|e| e.to_string())?);
             Ok(())
@@ -61,7 +61,7 @@ pub(super) async fn make(trouble: StoreTrouble, call: Option<&str>, world: &mut 
 
 /// What a clean-up job or a person does to the files of a store that is open.
 fn move_files(trouble: StoreTrouble, world: &World) -> Result<(), String> {
-    let path = world.store_path();
+    let path = world.store_file()?;
     let (away, lock) = (beside(&path, ".away"), beside(&path, ".lock"));
     let done = match trouble {
         StoreTrouble::Removed => std::fs::remove_file(&path),
@@ -76,7 +76,7 @@ fn change_bytes(trouble: StoreTrouble, world: &mut World) -> Result<(), String> 
     if world.engine_runs() {
         return Err("the store's file is changed only while no engine runs".into());
     }
-    let path = world.store_path();
+    let path = world.store_file()?;
     let failed = |e: std::io::Error| format!("{}: {e}", path.display());
     let all = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let page = match trouble {
@@ -128,7 +128,7 @@ fn limit(_world: &mut World, _bytes: Option<u64>) -> Result<(), String> {
 }
 
 fn permit(world: &World, mode: u32) -> Result<(), String> {
-    let path = world.store_path();
+    let path = world.store_file()?;
     let files = ["", "-wal", "-shm"].map(|end| std::path::PathBuf::from(format!("{}{end}", path.display())));
     for file in files.iter().filter(|f| f.exists()) {
         std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode))
@@ -139,7 +139,7 @@ fn permit(world: &World, mode: u32) -> Result<(), String> {
 
 fn corrupt_row(call: &str, what: Corruption, world: &mut World) -> Result<(), String> {
     let call: CallId = call.parse().map_err(|_| format!("{call} is no call's id"))?;
-    let corrupted = corrupt::corrupt(&world.store_path(), &call, what).map_err(|e| e.to_string())?;
+    let corrupted = corrupt::corrupt(&world.store_file()?, &call, what).map_err(|e| e.to_string())?;
     world.trouble.corrupted.push(corrupted);
     Ok(())
 }

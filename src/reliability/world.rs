@@ -5,6 +5,7 @@ mod armed_faults;
 mod mails;
 mod phones;
 mod record;
+mod replicas;
 mod requests;
 mod stories;
 
@@ -24,6 +25,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::Airtable;
 use crate::domain::Timestamp;
 use crate::sandbox::{Person, Sandbox, SandboxConfig};
+use crate::store::{DrillSchema, Location, PostgresUrl};
 
 use super::action::Edit;
 use super::documents::text;
@@ -31,7 +33,7 @@ use super::drill_dir::DrillDir;
 use super::process::{Process, Signal};
 use super::scenario::{Given, Scenario, Script};
 use super::settings::{self, STORE, environment, settings_of, zone_with_summer_at};
-use super::trouble::Trouble;
+use super::trouble::{SKIPPED, Trouble};
 
 /// The longest that a start of the engine may take.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -46,6 +48,9 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The longest that a command may take.
 const COMMAND_MAX: Duration = Duration::from_secs(60);
 
+/// The password of the server that the stores of drills are on, as every command reads it.
+pub const PASSWORD: &str = "DISPATCHCTL_STORE__PASSWORD";
+
 /// What all scenarios of a run share.
 #[derive(Debug)]
 pub struct DrillEnv {
@@ -57,6 +62,8 @@ pub struct DrillEnv {
     pub seed: u64,
     /// Guards that every engine is without: then something must break.
     pub guards_off: Vec<String>,
+    /// The server whose database the stores are in, each in a schema of its own; `None`: each is a file in its drill's directory.
+    pub server: Option<PostgresUrl>,
 }
 
 /// What became of a start.
@@ -74,6 +81,8 @@ pub(super) struct World {
     sandbox: Option<Sandbox>,
     sandbox_at: SocketAddr,
     drill_dir: DrillDir,
+    /// Where the store is, where that is no file.
+    schema: Option<DrillSchema>,
     client: reqwest::Client,
     drill_env: Arc<DrillEnv>,
     given: Given,
@@ -112,7 +121,7 @@ pub(super) struct World {
 }
 
 /// A port that nothing listens on, below those that the system gives to clients, so that it stays free over a restart.
-fn free_port() -> Result<u16, String> {
+pub(super) fn free_port() -> Result<u16, String> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Drills that start one after the other have ids one after the other: their ports are kept far apart, as a port is taken
     // only some time after it was found free.
@@ -161,6 +170,14 @@ impl World {
         for fault in scenario.given.faults.clone() {
             sandbox.add_fault(fault).map_err(|e| format!("{}: given.faults: {e}", scenario.file))?;
         }
+        let schema = match drill_env.server.clone() {
+            None => None,
+            Some(server) => {
+                let name = format!("{}_{name}", std::process::id());
+                let made = tokio::task::spawn_blocking(move || DrillSchema::make(&server, &name)).await;
+                Some(made.map_err(|e| e.to_string())?.map_err(|e| format!("the drill has no schema: {e}"))?)
+            }
+        };
         let client = reqwest::Client::builder().no_proxy().timeout(REQUEST_MAX).pool_max_idle_per_host(0).build();
         let armed_faults = armed_faults::ArmedFaults::without(&drill_env.guards_off);
         let mut world = Self {
@@ -170,6 +187,7 @@ impl World {
             sandbox_at: sandbox.addr(),
             sandbox: Some(sandbox),
             drill_dir,
+            schema,
             client: client.map_err(|e| format!("no HTTP client: {e}"))?,
             drill_env,
             given: scenario.given.clone(),
@@ -217,12 +235,21 @@ impl World {
 
     /// The program, on this world's store and settings.
     pub(super) fn command(&self, args: &[String]) -> Command {
+        let store = match &self.schema {
+            Some(schema) => schema.argument().to_owned(),
+            None => format!("sqlite:{}", self.drill_dir.path().join(STORE).display()),
+        };
+        self.command_on(&store, args)
+    }
+
+    pub(super) fn command_on(&self, store: &str, args: &[String]) -> Command {
         let mut command = Command::new(&self.drill_env.program);
         command
             .args(["--test-mode", "--utc", "--config", settings::FILE, "--store"])
-            .arg(format!("sqlite:{}", self.store_path().display()))
+            .arg(store)
             .args(args)
             .env_clear()
+            .envs(std::env::var(PASSWORD).ok().map(|password| (PASSWORD, password)))
             .env("HOME", self.drill_dir.path())
             .env("USER", "drill")
             .env("PATH", "/usr/bin:/bin")
@@ -234,8 +261,23 @@ impl World {
         command
     }
 
-    pub(super) fn store_path(&self) -> PathBuf {
-        self.drill_dir.path().join(STORE)
+    /// Where the store is.
+    pub(super) fn location(&self) -> Location {
+        match &self.schema {
+            Some(schema) => Location::Postgres(schema.url.clone()),
+            None => Location::File(self.drill_dir.path().join(STORE)),
+        }
+    }
+
+    /// The store's file.
+    ///
+    /// # Errors
+    /// What is skipped: it is in none.
+    pub(super) fn store_file(&self) -> Result<PathBuf, String> {
+        match &self.schema {
+            Some(_) => Err(format!("{SKIPPED}it is about a store in a file")),
+            None => Ok(self.drill_dir.path().join(STORE)),
+        }
     }
 
     /// Starts the engine and waits until it answers.
@@ -443,6 +485,10 @@ impl World {
         self.beside.clear();
         if let Some(sandbox) = self.sandbox.take() {
             sandbox.shutdown().await;
+        }
+        if let Some(schema) = self.schema.take().filter(|_| !self.drill_env.drill_dir.is_kept()) {
+            // Where it cannot be, it is in nobody's way.
+            let _ = tokio::task::spawn_blocking(move || schema.remove()).await;
         }
     }
 

@@ -68,6 +68,8 @@ pub use outbox::{Outbox, OutboxLine};
 pub use overrides::{DutyChange, KeptHolder, Overrides};
 pub use peeked::Peeked;
 pub use place::{Location, Password, PostgresUrl, StoreMode, StoreSettings, Tls};
+#[cfg(feature = "drills")]
+pub use postgres::drill_schema::{DrillSchema, ServerSocket};
 pub use queues::{Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable, WaitingPhoneCall};
 pub use reports::{ReportMail, ReportState, Reports};
 pub use roll_calls::RollCalls;

@@ -60,6 +60,13 @@ impl PostgresUrl {
         Self { url: url.into(), password: Password::None, tls: Tls::Local, tls_ca_file: None }
     }
 
+    /// The same server, user and encryption by another URL.
+    #[cfg(feature = "drills")]
+    #[must_use]
+    pub(super) fn with_url(&self, url: String) -> Self {
+        Self { url, ..self.clone() }
+    }
+
     #[must_use]
     pub fn with_password(self, password: Password) -> Self {
         Self { password, ..self }

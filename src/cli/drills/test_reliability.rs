@@ -4,14 +4,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::clock::{Clock as _, Stopwatch, SystemClock};
+use crate::config::{self, Sources, StoreLocation};
 use crate::failpoint::Orders;
 use crate::ids::Ids;
+use crate::reliability::PASSWORD;
+use crate::reliability::replicas::ReplicaStorm;
 use crate::reliability::report::{IN_AIRTABLE, Report, compare, verdict};
 use crate::reliability::{self, DrillDir, DrillEnv, Outcome, Scenario, ScenarioErrors, percentile};
+use crate::store::{Location, PostgresUrl};
 use crate::telemetry;
 
 use super::super::exit::ExitStatus;
 use super::super::global::{Global, LogFormat};
+use super::super::location::location_of;
 use super::super::output::{Output, Table};
 use super::super::report::CliError;
 use super::terminal;
@@ -32,6 +37,9 @@ pub(crate) struct Args {
     /// So many calls in the storm [default: ten a kill]
     #[arg(long, value_name = "N", requires = "storm", value_parser = clap::value_parser!(u16).range(1..=20_000))]
     dispatches: Option<u16>,
+    /// A storm over so many replicas of one store, whose engine is killed, stopped and cut off; the store: --store postgres://...
+    #[arg(long, value_name = "N", requires = "storm", conflicts_with = "save", value_parser = clap::value_parser!(u16).range(2..=9))]
+    replicas: Option<u16>,
     /// Keep the storm as a scenario file
     #[arg(long, value_name = "FILE", requires = "storm")]
     save: Option<PathBuf>,
@@ -118,7 +126,9 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     let drawn = || Ids::random().below(1_000_000);
     let seed = args.seed.unwrap_or_else(|| if args.storm.is_some() { drawn() } else { 1 });
     let storm = args.storm.map(|n| reliability::storm(usize::from(n), calls_of(args, n), seed));
+    let storm = storm.filter(|_| args.replicas.is_none());
     let scenarios = match &storm {
+        None if args.replicas.is_some() => Vec::new(),
         Some(storm) => vec![reliability::read("storm.toml", &storm.text).map_err(wrong_scenario)?],
         None => chosen(args)?,
     };
@@ -129,7 +139,13 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
     if let (Some(file), Some(storm)) = (&args.save, &storm) {
         write(file, &storm.text)?;
     }
-    let drill_env = drill_env(seed, args, &clock, out)?;
+    let server = server(global)?;
+    if args.replicas.is_some() && server.is_none() {
+        return Err(CliError::new(ExitStatus::Usage, "several replicas share no file").hint(
+            "name a PostgreSQL database in which drills may make schemas: --store postgres://user@host/database",
+        ));
+    }
+    let drill_env = drill_env(seed, args, server, &clock, out)?;
     reliability::check_settings(&scenarios, &drill_env).map_err(wrong_scenario)?;
     let started_at = clock.now();
     let outcomes = tokio::select! {
@@ -139,7 +155,7 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
         }
     };
     let report = Report {
-        suite: if storm.is_some() { "storm" } else { "sandbox" },
+        suite: if args.storm.is_some() { "storm" } else { "sandbox" },
         mode: "test",
         started_at,
         took_ms: i64::try_from(watch.passed().as_millis()).unwrap_or(0),
@@ -192,7 +208,13 @@ fn calls_of(args: &Args, kills: u16) -> usize {
     args.dispatches.map_or(usize::from(kills) * reliability::CALLS_A_KILL, usize::from)
 }
 
-fn drill_env(seed: u64, args: &Args, clock: &SystemClock, out: &Output) -> Result<Arc<DrillEnv>, CliError> {
+fn drill_env(
+    seed: u64,
+    args: &Args,
+    server: Option<PostgresUrl>,
+    clock: &SystemClock,
+    out: &Output,
+) -> Result<Arc<DrillEnv>, CliError> {
     Orders::parse(None, Some(args.guards_off.iter().map(String::as_str)))
         .map_err(|e| CliError::new(ExitStatus::Usage, "these guards cannot be taken away").cause(e))?;
     let guards_off = args.guards_off.clone();
@@ -208,10 +230,37 @@ fn drill_env(seed: u64, args: &Args, clock: &SystemClock, out: &Output) -> Resul
         drill_dir.keep();
         out.note(&format!("kept: {}", drill_dir.path().display()));
     }
-    Ok(Arc::new(DrillEnv { program, drill_dir, seed, guards_off }))
+    Ok(Arc::new(DrillEnv { program, drill_dir, seed, guards_off, server }))
+}
+
+/// The server that `--store` names: the stores of the drills are made in its database. A file is no place for those of many.
+fn server(global: &Global) -> Result<Option<PostgresUrl>, CliError> {
+    let Some(text) = global.store.clone() else { return Ok(None) };
+    let cwd = std::env::current_dir().unwrap_or_default();
+    let password = std::env::var(PASSWORD).ok().map(|password| (PASSWORD.to_owned(), password));
+    let env = password.into_iter().collect();
+    let sources = Sources { flag_store: Some(text), flag_test_mode: true, env, cwd, ..Sources::default() };
+    match config::place(&sources)?.0 {
+        StoreLocation::Sqlite(_) => {
+            Err(CliError::new(ExitStatus::Usage, "each drill has a file of its own for its store")
+                .hint("leave --store out, or name a PostgreSQL database in which each drill may make a schema"))
+        }
+        place @ StoreLocation::Postgres(_) => match location_of(&place) {
+            Location::Postgres(url) => Ok(Some(url)),
+            Location::File(_) => Ok(None),
+        },
+    }
 }
 
 async fn play(args: &Args, scenarios: &[Scenario], drill_env: &Arc<DrillEnv>, out: &Output) -> Vec<Outcome> {
+    if let (Some(replicas), Some(faults)) = (args.replicas, args.storm) {
+        let storm = ReplicaStorm {
+            replicas: usize::from(replicas),
+            faults: usize::from(faults),
+            calls: calls_of(args, faults),
+        };
+        return vec![reliability::replicas::play(storm, drill_env.clone(), |line| out.chat(line)).await];
+    }
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let side_by_side = args.jobs.map_or(cores * 3, usize::from);
     let bar = terminal::counter(out, scenarios.len());
@@ -240,9 +289,10 @@ fn seconds(ms: i64) -> f64 {
 fn repeat_command(args: &Args, seed: u64) -> String {
     let chosen: Vec<String> = args.scenario.iter().map(|s| format!(" --scenario {s}")).collect();
     let storm = args.storm.map(|n| format!(" --storm {n} --dispatches {}", calls_of(args, n))).unwrap_or_default();
+    let replicas = args.replicas.map(|n| format!(" --replicas {n}")).unwrap_or_default();
     let off =
         if args.guards_off.is_empty() { String::new() } else { format!(" --guards-off {}", args.guards_off.join(",")) };
-    format!("dispatchctl test-reliability{storm} --seed {seed}{}{off}", chosen.concat())
+    format!("dispatchctl test-reliability{storm}{replicas} --seed {seed}{}{off}", chosen.concat())
 }
 
 fn storm_note(storm: &reliability::Storm) -> String {

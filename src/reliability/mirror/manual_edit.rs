@@ -93,7 +93,7 @@ pub(in super::super) fn lose_disk(world: &mut World) -> Result<(), String> {
     if world.engine_runs() {
         return Err("the disk is lost only while no engine runs".into());
     }
-    let path = world.store_path();
+    let path = world.store_file()?;
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let dir = path.parent().ok_or("the store has no directory")?;
     let entries = std::fs::read_dir(dir).map_err(|e| format!("{}: {e}", dir.display()))?;

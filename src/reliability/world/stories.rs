@@ -22,8 +22,7 @@ const COUNTED: [&str; 4] = ["attempt.unknown", "attempt.failed", "step.fired", "
 impl World {
     /// The store, beside whoever works on it; to be closed.
     pub(in crate::reliability) async fn open_store(&self) -> Result<std::sync::Arc<dyn Store>, String> {
-        let path = self.store_path();
-        let settings = StoreSettings { busy_timeout: BUSY, ..StoreSettings::of(path.as_path(), StoreMode::Test) };
+        let settings = StoreSettings { busy_timeout: BUSY, ..StoreSettings::of(self.location(), StoreMode::Test) };
         let opened = tokio::task::spawn_blocking(move || store::open(settings)).await;
         opened.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
     }

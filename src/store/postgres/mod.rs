@@ -12,6 +12,8 @@ mod connect;
 mod connection;
 mod database;
 mod dialect;
+#[cfg(feature = "drills")]
+pub mod drill_schema;
 mod errors;
 mod hints;
 mod import;

@@ -154,7 +154,7 @@ pub(in crate::store) fn holder(url: &PostgresUrl) -> Option<Holder> {
 }
 
 /// A connection blocks, which a thread of a runtime must not.
-fn on_a_thread<T: Send>(work: impl FnOnce() -> Result<T, StoreError> + Send) -> Result<T, StoreError> {
+pub(super) fn on_a_thread<T: Send>(work: impl FnOnce() -> Result<T, StoreError> + Send) -> Result<T, StoreError> {
     std::thread::scope(|scope| scope.spawn(work).join())
         .unwrap_or_else(|_| Err(StoreError::Refused { what: "a look at the store panicked".into() }))
 }

@@ -3,8 +3,8 @@
 //! Loops wait with [`Clock::sleep_until`], which never trusts one long sleep: wall time jumps, and the timers of a suspended
 //! machine stand still, so both clocks are read again at least every 30 s.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -99,6 +99,23 @@ fn ms_of(d: Duration) -> i64 {
 /// machine. Empty where the system does not tell.
 pub fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+/// Both clocks as they were when somebody was last known to see their steps: what is stepped from then on, whoever comes next must see.
+#[derive(Debug, Default)]
+pub struct ClocksSeen(Mutex<Option<(Timestamp, Duration)>>);
+
+impl ClocksSeen {
+    /// Somebody sees them now.
+    pub fn seen(&self, clock: &dyn Clock) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((clock.now(), clock.boot()));
+    }
+
+    /// Both then; as they are now, where nobody did.
+    pub fn last(&self, clock: &dyn Clock) -> (Timestamp, Duration) {
+        let seen = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.unwrap_or_else(|| (clock.now(), clock.boot()))
+    }
 }
 
 /// The machine's own clocks.

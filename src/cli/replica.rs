@@ -17,10 +17,11 @@ use crate::config;
 use crate::domain::types::Actor;
 use crate::engine::Engine;
 use crate::engine::apply::Core;
+use crate::engine::duty::PASS_MAX;
 use crate::engine::sink::Sink;
 use crate::engine::store_alarm::AlarmPlace;
 use crate::engine::store_file;
-use crate::engine::supervisor::{DRAIN_GRACE, Supervisor};
+use crate::engine::supervisor::Supervisor;
 use crate::engine::wake::WakeSignal;
 use crate::gateways::MAIL_MAX;
 use crate::http::HttpState;
@@ -209,10 +210,12 @@ impl Terms {
     /// A term was lost: others go on, or this process by a new one. What is in flight may finish, and what becomes of it is recorded.
     fn ends(&mut self, term: &Term, running: RunningLoops) {
         let (state, clock, engine) = (self.state.clone(), self.core.clock.clone(), term.engine.clone());
-        self.ends_within = engine.bounds().request_timeout + DRAIN_GRACE;
+        self.ends_within = term.supervisor.drains_within();
         self.ending.spawn(async move {
             let mut running = running;
-            let within = engine.bounds().request_timeout.max(MAIL_MAX) + ENDS_LATE;
+            // A slow pass that tells somebody outside is no loop that hangs.
+            let late = if engine.works() { PASS_MAX } else { ENDS_LATE };
+            let within = engine.bounds().request_timeout.max(MAIL_MAX) + late;
             let ended = tokio::select! {
                 ended = &mut running => ended,
                 () = clock.sleep_until(clock.now().plus(within)) => {
@@ -254,6 +257,9 @@ impl Terms {
                 Ok(lease) => return Some(lease),
                 Err(LeaseError::Held(held)) => {
                     is_away = false;
+                    if held.as_ref().is_some_and(Holder::is_seen) {
+                        self.core.clocks_seen.seen(&*self.core.clock);
+                    }
                     if let Some(command) = held.filter(|h| h.role != "serve" && !h.role.is_empty())
                         && asked_of.as_ref() != Some(&(command.host.clone(), command.pid))
                     {

@@ -165,6 +165,8 @@ async fn store_once_there(app: &App) -> Result<Arc<dyn Store>, CliError> {
         let away = match app.store_of_engine().await? {
             Ok(store) => return Ok(store),
             Err(e @ StoreError::Unreachable { .. }) => e,
+            // After its restart everybody comes at once.
+            Err(e @ (StoreError::Busy | StoreError::Unsure { .. })) if app.location().is_shared() => e,
             Err(e) => return Err(e.into()),
         };
         if said {

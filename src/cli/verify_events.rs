@@ -14,7 +14,7 @@ use crate::engine::mirror::verify::{CheckError, Checker, Difference, DifferenceK
 use crate::engine::mirror::{Mirror, MirrorSettings};
 use crate::gateways::MirrorError;
 use crate::gateways::mirror::{Lane, RefusalScope};
-use crate::store::{Control, EventFilter, Lease, LeaseError, MirrorKey, MirrorOutbox, Store};
+use crate::store::{Control, EventFilter, Lease, LeaseError, MirrorKey, MirrorOutbox, Store, StoreError};
 
 use super::app::{App, NoStore};
 use super::decide::call_named;
@@ -162,7 +162,11 @@ async fn see_to_it(
             // A pass may wait for the base for long; whoever asks for the lock does not wait for that. What it leaves is done
             // again, as after a crash.
             tokio::select! {
-                next = mirror.pass_now() => next?,
+                next = mirror.pass_now() => match next {
+                    // Others go on with it.
+                    Err(StoreError::Fenced) => None,
+                    next => next?,
+                },
                 // Others go on with it.
                 () = lost.cancelled() => None,
                 asked = until_asked(app, store) => {

@@ -229,7 +229,7 @@ kinds! {
     SettingsFile = "settings-file", Page, Ended;
     /// The store takes no writes.
     Store = "store", Page, Ended;
-    /// No process is the engine of a store that several share: calls are taken, and nobody is told of them.
+    /// No process is the engine of a store that several share. Calls are taken, and nobody is told of them.
     NoEngine = "no-engine", Page, Ended;
     /// The store's file is not in its place any more.
     StoreFile = "store-file", Page, Ended;
@@ -239,7 +239,7 @@ kinds! {
     Unreadable = "unreadable", Page, Ended;
     /// The clock was set. Subject: when, in milliseconds.
     Clock = "clock", Notice, Ended;
-    /// A replica's own clock and that of the store's server are more than 1 s apart; the server's counts. Subject: the replica.
+    /// A replica's clock and that of the store's server are more than 1 s apart. Subject: the replica.
     HostClock = "host-clock", Notice, Ended;
     /// Our clock and the provider's are more than 5 s apart.
     ProviderClock = "provider-clock", Notice, Ended;

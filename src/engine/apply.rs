@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tracing::{debug, error, info, warn};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, ClocksSeen};
 use crate::domain::Settlement;
 use crate::domain::alert::AlertChange;
 use crate::domain::authority::Authority;
@@ -71,6 +71,8 @@ pub struct Core {
     links: Arc<RwLock<Option<Arc<Links>>>>,
     provider_clock: Arc<Mutex<ProviderClock>>,
     refused: Arc<AtomicU64>,
+    /// When an engine of the store was last known to see the clock's steps.
+    pub clocks_seen: Arc<ClocksSeen>,
 }
 
 impl Core {
@@ -116,6 +118,7 @@ impl Core {
             provider_clock: Arc::default(),
             links: Arc::default(),
             refused: Arc::default(),
+            clocks_seen: Arc::default(),
         }
     }
 

@@ -58,9 +58,10 @@ pub fn step_between(wall: (Timestamp, Timestamp), boot: (Duration, Duration)) ->
 }
 
 impl ClockWatch {
-    /// Starts comparing from now.
+    /// Starts comparing from when an engine of this store was last seen to: a server that is followed may show another time after a
+    /// failover, which also ends the term that would have seen it.
     pub fn new(core: Arc<Core>) -> Self {
-        let last = tokio::sync::Mutex::new((core.clock.now(), core.clock.boot()));
+        let last = tokio::sync::Mutex::new(core.clocks_seen.last(&*core.clock));
         Self { core, last }
     }
 
@@ -90,6 +91,7 @@ impl ClockWatch {
             }
         };
         *last = now;
+        self.core.clocks_seen.seen(&*self.core.clock);
         drop(last);
         if let Some(message) = message {
             warn!("{message}");

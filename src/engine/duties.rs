@@ -127,17 +127,10 @@ pub const TABLE: &[DutyRow] = &[
     of_the_whole_store("followthrough", every(followthrough::EVERY), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { followthrough::pass(&e).await }))
     }),
-    of_the_whole_store("store", every(store_alarm::EVERY).on(WakeSignal::Store), |of| {
+    // Where a term may end, its process watches the store in all its terms and between them.
+    without_terms("store", every(store_alarm::EVERY).on(WakeSignal::Store), |of| {
         let alarm = Alarm::of_the_store(of.engine.core.clone(), Arc::new(of.engine.clone()));
-        DutyWork::of(&Arc::new((of.engine.clone(), alarm)), |of| {
-            Box::pin(async move {
-                // Where a term may end, its process watches the store in all its terms and between them.
-                if !of.0.is_in_a_term() {
-                    store_alarm::pass(&of.1).await?;
-                }
-                Ok(None)
-            })
-        })
+        DutyWork::of(&Arc::new(alarm), |alarm| Box::pin(async move { store_alarm::pass(&alarm).await.map(|()| None) }))
     }),
     of_the_whole_store("store-file", every(store_file::EVERY), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { store_file::pass(&e).await.map(|()| None) }))
@@ -178,6 +171,8 @@ enum Assigned {
     Always(fn(&SharedByDuties) -> DutyWork),
     /// An engine that does all of the store's work.
     OfTheWholeStore(fn(&SharedByDuties) -> DutyWork),
+    /// The same, where it is the engine for as long as its process lives.
+    WithoutTerms(fn(&SharedByDuties) -> DutyWork),
     /// Whoever reads the settings, and again when they change: [`super::supervisor::Supervisor::assign`].
     BySettings,
 }
@@ -198,6 +193,10 @@ const fn of_the_whole_store(name: &'static str, limits: DutyLimits, work: fn(&Sh
     DutyRow { name, limits, work: Assigned::OfTheWholeStore(work) }
 }
 
+const fn without_terms(name: &'static str, limits: DutyLimits, work: fn(&SharedByDuties) -> DutyWork) -> DutyRow {
+    DutyRow { name, limits, work: Assigned::WithoutTerms(work) }
+}
+
 const fn by_settings(name: &'static str, limits: DutyLimits) -> DutyRow {
     DutyRow { name, limits, work: Assigned::BySettings }
 }
@@ -215,14 +214,15 @@ impl DutyRow {
     pub fn is_of(&self, scope: &Scope) -> bool {
         match self.work {
             Assigned::Always(_) => true,
-            Assigned::OfTheWholeStore(_) => *scope == Scope::All,
+            Assigned::OfTheWholeStore(_) | Assigned::WithoutTerms(_) => *scope == Scope::All,
             Assigned::BySettings => false,
         }
     }
 
     fn duty(&self, of: &SharedByDuties) -> Option<Duty> {
         match self.work {
-            Assigned::Always(work) | Assigned::OfTheWholeStore(work) => {
+            Assigned::WithoutTerms(_) if of.engine.is_in_a_term() => None,
+            Assigned::Always(work) | Assigned::OfTheWholeStore(work) | Assigned::WithoutTerms(work) => {
                 self.is_of(&of.engine.scope).then(|| Duty::new(self.name, self.limits, work(of)))
             }
             Assigned::BySettings => None,

@@ -22,7 +22,7 @@ pub const IDLE_MAX: Duration = Duration::from_secs(1);
 /// An essential duty that has not passed for longer stands still: health is `failing`, and the engine's beat stops.
 pub const ESSENTIAL_MAX: Duration = Duration::from_secs(5);
 /// How much longer than its longest pause a pass of another duty may take before health is `degraded`.
-const PASS_MAX: Duration = Duration::from_secs(300);
+pub const PASS_MAX: Duration = Duration::from_secs(300);
 
 /// What a stop does to a pass under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

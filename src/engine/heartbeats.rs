@@ -25,6 +25,8 @@ pub struct Beat {
     still_max: Duration,
     started: Duration,
     passed_at: AtomicU64,
+    /// When it last did anything at all, well or badly.
+    moved_at: AtomicU64,
     failing: AtomicBool,
     restarts: AtomicU64,
     error: Mutex<Option<(Duration, String)>>,
@@ -69,6 +71,23 @@ impl Heartbeats {
         longest
     }
 
+    /// A long pass of this duty got on.
+    pub(super) fn moved(&self, name: &str, boot: Duration) {
+        self.all().iter().filter(|b| b.name == name).for_each(|b| b.moved(boot));
+    }
+
+    /// How long ago the essential duty did anything at all that has stood still longest: a store that refuses what it asks, or a pass
+    /// that has much to do, is no loop that hangs. `None` before each has moved.
+    pub fn since_essential_moved(&self, boot: Duration) -> Option<Duration> {
+        let mut longest = None;
+        for beat in self.all().iter().filter(|b| b.rank == Rank::Essential) {
+            let at = beat.moved_at.load(Ordering::Relaxed);
+            let ago = (at != NEVER).then(|| boot.saturating_sub(Duration::from_millis(at)))?;
+            longest = longest.max(Some(ago));
+        }
+        longest
+    }
+
     /// Whether the last pass of any duty failed: mostly the store's fault.
     pub fn any_failing(&self) -> bool {
         self.all().iter().any(|b| b.failing.load(Ordering::Relaxed))
@@ -91,6 +110,7 @@ impl Beat {
             still_max: duty.still_max(),
             started: boot,
             passed_at: AtomicU64::new(NEVER),
+            moved_at: AtomicU64::new(NEVER),
             failing: AtomicBool::new(false),
             restarts: AtomicU64::new(0),
             error: Mutex::default(),
@@ -100,13 +120,20 @@ impl Beat {
     /// A pass ended well.
     pub(super) fn passed(&self, boot: Duration) {
         self.passed_at.store(millis(boot), Ordering::Relaxed);
+        self.moved(boot);
         self.failing.store(false, Ordering::Relaxed);
     }
 
     /// A pass failed. The words are shown to anybody: no value of a call is in them.
     pub(super) fn failed(&self, boot: Duration, why: String) {
+        self.moved(boot);
         self.failing.store(true, Ordering::Relaxed);
         *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some((boot, why));
+    }
+
+    /// It lives: a pass has ended, or has got on.
+    fn moved(&self, boot: Duration) {
+        self.moved_at.store(millis(boot), Ordering::Relaxed);
     }
 
     /// It ended badly and is started again.

@@ -113,7 +113,7 @@ pub struct Bounds {
     pub consecutive_failures: u32,
 }
 
-/// An engine whose essential duties have not passed for longer gives up its term: others can do its work.
+/// An engine whose essential duties have stood still for longer gives up its term: others can do its work.
 const HANGS_AFTER: Duration = Duration::from_secs(10);
 /// So long may it take from its beginning to the first passes: what engines before it have left is settled first.
 const BEGINS_WITHIN: Duration = Duration::from_secs(120);
@@ -195,10 +195,10 @@ impl Engine {
         self.permit.get().is_some_and(|permit| permit.left().is_some())
     }
 
-    /// Whether it does its work: those who fire and who send have passed lately, or it has begun a moment ago.
+    /// Whether its loops live: those who fire and who send have done something lately, well or badly, or it has begun a moment ago.
     pub fn works(&self) -> bool {
         let boot = self.core.clock.boot();
-        match self.heartbeats.since_essential(boot) {
+        match self.heartbeats.since_essential_moved(boot) {
             Some(ago) => ago <= HANGS_AFTER,
             None => boot.saturating_sub(self.started) <= BEGINS_WITHIN,
         }

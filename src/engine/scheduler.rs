@@ -95,7 +95,9 @@ impl Scheduler {
     async fn fire(&self, call: CallId) -> Result<(), StoreError> {
         let core = &self.engine.core;
         failpoint::hit("timer.claimed");
-        match core.apply(Event::Wake { call: call.clone() }, Actor::engine()).await {
+        let fired = core.apply(Event::Wake { call: call.clone() }, Actor::engine()).await;
+        self.engine.heartbeats.moved("scheduler", core.clock.boot());
+        match fired {
             Ok(_) => {
                 failpoint::hit("timer.committed");
                 Ok(())

@@ -13,14 +13,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use crate::domain::Timestamp;
-use crate::domain::alert::{AlertChange, AlertKind};
+use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::gateways::{AlertMessage, AlertNotice};
-use crate::store::StoreError;
+use crate::store::{EngineRow, StoreError};
 
 use super::Engine;
 use super::apply::Core;
+use super::beat;
 use super::clocks;
 use super::outbox;
 use super::sink::Sink;
@@ -61,6 +62,8 @@ impl AlarmPlace for Arc<Engine> {
 /// What is known, and where it is told.
 pub struct Alarm {
     kind: AlertKind,
+    /// Which of several processes it is that says so; `None`: there is one.
+    replica: Option<String>,
     core: Arc<Core>,
     place: Arc<dyn AlarmPlace>,
     state: Mutex<AlarmState>,
@@ -95,14 +98,28 @@ enum AlarmDelivery {
 }
 
 impl Alarm {
+    fn of(kind: AlertKind, core: Arc<Core>, place: Arc<dyn AlarmPlace>) -> Arc<Self> {
+        Arc::new(Self { kind, replica: None, core, place, state: Mutex::default() })
+    }
+
+    /// That a store which several processes share takes no writes of this one, which is called so.
+    fn of_a_replica(core: Arc<Core>, place: Arc<dyn AlarmPlace>, replica: String) -> Arc<Self> {
+        Arc::new(Self { kind: AlertKind::Store, replica: Some(replica), core, place, state: Mutex::default() })
+    }
+
+    /// What it is about: one replica may be cut off alone.
+    fn key(&self) -> AlertKey {
+        self.replica.as_ref().map_or_else(|| self.kind.into(), |name| self.kind.about(name))
+    }
+
     /// That the store takes no writes.
     pub fn of_the_store(core: Arc<Core>, place: Arc<dyn AlarmPlace>) -> Arc<Self> {
-        Arc::new(Self { kind: AlertKind::Store, core, place, state: Mutex::default() })
+        Self::of(AlertKind::Store, core, place)
     }
 
     /// That no process is the engine of a store that several share.
     pub fn of_the_engine(core: Arc<Core>, place: Arc<dyn AlarmPlace>) -> Arc<Self> {
-        Arc::new(Self { kind: AlertKind::NoEngine, core, place, state: Mutex::default() })
+        Self::of(AlertKind::NoEngine, core, place)
     }
 
     fn state(&self) -> AlarmState {
@@ -115,8 +132,11 @@ impl Alarm {
 
     fn message(&self, state: &AlarmState) -> String {
         let (since, why) = state.failing.as_ref().map_or_else(Default::default, |(s, w)| (s.to_string(), w.as_str()));
-        match self.kind {
-            AlertKind::NoEngine => format!(
+        match (self.kind, &self.replica) {
+            (_, Some(name)) => format!(
+                "{name} cannot write to the store since {since}: it refuses new calls; where no other replica works, nobody is told and no follow-up fires: see its way to the server, and the server ({why})"
+            ),
+            (AlertKind::NoEngine, None) => format!(
                 "no process is the engine since {since}: calls are taken, nobody is told of them and no follow-up fires: see in the log of `serve` why none begins ({why})"
             ),
             _ => format!(
@@ -131,11 +151,10 @@ impl Alarm {
 /// `replica`: what it is called among them.
 pub async fn watch_shared(core: Arc<Core>, place: Arc<dyn AlarmPlace>, replica: String, stop: CancellationToken) {
     let mut clock_apart = None;
-    let (store, engine) = (Alarm::of_the_store(core.clone(), place.clone()), Alarm::of_the_engine(core.clone(), place));
+    let store = Alarm::of_a_replica(core.clone(), place.clone(), replica.clone());
+    let engine = Alarm::of_the_engine(core.clone(), place);
     loop {
-        let signal = core.wake.notified(WakeSignal::Store);
-        tokio::pin!(signal);
-        signal.as_mut().enable();
+        let refused = core.refusals();
         if let Err(e) = pass(&store).await {
             warn!(error = %e, "the store is not watched any more");
             return;
@@ -144,27 +163,36 @@ pub async fn watch_shared(core: Arc<Core>, place: Arc<dyn AlarmPlace>, replica: 
         if let Err(e) = clocks::beside_server(&core, &replica, &mut clock_apart).await {
             debug!(error = %e, "that the clocks are apart cannot be recorded yet");
         }
+        let next = core.clock.now().plus(EVERY);
+        // What was refused in this look itself is looked at in a second; what others were refused, at once.
+        let hurries = core.refusals() == refused;
         tokio::select! {
             () = stop.cancelled() => return,
-            () = signal => {}
-            () = core.clock.sleep_until(core.clock.now().plus(EVERY)) => {}
+            () = core.wake.notified(WakeSignal::Store), if hurries => {}
+            () = core.clock.sleep_until(next) => {}
         }
     }
 }
 
-/// Looks whether any process is the engine.
+/// Whether an engine works, by its sign of life: one that has only just begun has shown nothing yet, and may end at once.
+fn works(row: &EngineRow, now: Timestamp) -> bool {
+    let beat = row.beat.as_ref().filter(|beat| row.stopped_at.is_none() && beat.at > row.started_at);
+    beat.is_some_and(|beat| now.since(beat.at) <= beat::OLD)
+}
+
+/// Looks whether any process is the engine, by the shared clock.
 pub async fn engine_pass(alarm: &Arc<Alarm>) {
     let core = &alarm.core;
     let boot = core.clock.boot();
-    let holder = match alarm.place.engine() {
-        Some(_) => Ok(Ok(true)),
-        None => tokio::time::timeout(PROBE_MAX, core.store.lease_holder())
-            .await
-            .map(|held| held.map(|h| h.is_some_and(|h| h.silent_for.is_none_or(|ago| ago <= NO_ENGINE_FOR)))),
+    let is_led = match alarm.place.engine() {
+        Some(engine) => engine.works(),
+        None => match tokio::time::timeout(PROBE_MAX, core.store.engine()).await {
+            Ok(Ok(row)) => row.is_some_and(|row| works(&row, core.clock.now())),
+            // Where it cannot be seen, the other alarm speaks.
+            _ => return,
+        },
     };
     let mut state = alarm.state();
-    // Where it cannot be seen, the other alarm speaks.
-    let Ok(Ok(is_led)) = holder else { return };
     if is_led {
         if let Err(e) = well_again(alarm, state).await {
             debug!(error = %e, "that there is an engine again cannot be recorded yet");
@@ -231,7 +259,7 @@ async fn deliver(alarm: &Arc<Alarm>, boot: Duration) {
     let state = alarm.state();
     let raised_at = state.failing.as_ref().map_or_else(Timestamp::default, |(since, _)| *since);
     let notice = AlertNotice {
-        key: alarm.kind.into(),
+        key: alarm.key(),
         call: None,
         reference: None,
         accepted_at: None,
@@ -284,10 +312,10 @@ async fn well_again(alarm: &Arc<Alarm>, state: AlarmState) -> Result<(), StoreEr
         for (sink, _) in
             state.sinks.iter().filter(|(_, t)| matches!(t, AlarmDelivery::Delivered | AlarmDelivery::Asked))
         {
-            core.store.alerts_asked(sink, vec![alarm.kind.into()]).await?;
+            core.store.alerts_asked(sink, vec![alarm.key()]).await?;
         }
-        let raise = AlertChange::Raise { key: alarm.kind.into(), call: None, message: alarm.message(&state) };
-        for change in [raise, AlertChange::Resolve { key: alarm.kind.into() }] {
+        let raise = AlertChange::Raise { key: alarm.key(), call: None, message: alarm.message(&state) };
+        for change in [raise, AlertChange::Resolve { key: alarm.key() }] {
             core.apply(Event::Alert(change), Actor::engine()).await?;
         }
         warn!(alert.key = alarm.kind.word(), "it is over");

@@ -222,10 +222,15 @@ impl Supervisor {
         running.insert(task.id(), run);
     }
 
+    /// How long what is in flight at a stop is waited for.
+    pub fn drains_within(&self) -> Duration {
+        let mail = self.engine.mail().map(|_| MAIL_MAX).unwrap_or_default();
+        self.engine.bounds().request_timeout.max(mail) + DRAIN_GRACE
+    }
+
     async fn drain(&self) {
         let clock = &self.engine.core.clock;
-        let mail = self.engine.mail().map(|_| MAIL_MAX).unwrap_or_default();
-        let deadline = clock.now().plus(self.engine.bounds().request_timeout.max(mail) + DRAIN_GRACE);
+        let deadline = clock.now().plus(self.drains_within());
         let duties: Vec<Arc<Duty>> = self.groups().values().flat_map(|g| g.duties.clone()).collect();
         tokio::select! {
             _ = join_all(duties.iter().map(|d| d.drained())) => {}

@@ -222,7 +222,7 @@ fn checks(state: &HttpState, snapshot: &HealthCache) -> Vec<Check> {
 
 /// No sink of alerts, or none that wakes anybody while the provider of texts is away: said, and no trouble of the moment.
 fn sinks(state: &HttpState) -> Option<Check> {
-    let sinks = state.engine.as_ref()?.sinks();
+    let sinks = state.engine()?.sinks();
     if state.settings.mode == "test" && sinks.is_empty() {
         // A drill has none.
         return None;

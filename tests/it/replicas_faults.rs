@@ -30,15 +30,14 @@ fn stopped_at(point: &str) {
     r.restart(1);
     // Its answer is long enough in coming for the process to be stopped before.
     r.stage.fault(&json!([{ "kind": "delay", "delayMs": 400, "times": 1 }]));
-    let began = std::thread::scope(|scope| {
+    let (next, took) = std::thread::scope(|scope| {
         let r = &r;
         let client = scope.spawn(move || r.dispatch(1, "in-hand", 1));
         until("it is stopped", || r.is_stopped(0).then_some(()));
-        let began = now();
+        let taken_over = r.taken_over_from(0, now());
         client.join().expect("answered");
-        began
+        taken_over
     });
-    let (next, took) = r.taken_over_from(0, began);
     report(&format!("stopped at {point}: taken over after {} ms", took.as_millis()));
     assert!(took < TAKEN_OVER_WITHIN, "{point}: {took:?}");
     let at = r.all[next].at;
@@ -165,23 +164,29 @@ fn a_replica_whose_file_differs_says_so_and_changes_nothing() {
 fn a_clean_stop_gives_the_lease_back_once_what_is_in_flight_has_ended() {
     let Some(server) = test_server() else { return };
     let url = server.schema();
-    let mut r = Replicas::start_on(vec![url.clone(); 2]);
-    let leader = r.leader();
-    let other = r.another(leader);
-    r.stage.fault(&json!([{ "kind": "delay", "delayMs": 1200, "times": 1 }]));
+    let mut r = Replicas::on(vec![url.clone(); 2]);
+    r.stage.shop.set("DISPATCHCTL_TWILIO__REQUEST_TIMEOUT", "9s");
+    r.restart(0);
+    r.restart(1);
+    let (leader, other) = (0, 1);
+    assert_eq!(r.leader(), leader);
+    r.stage.fault(&json!([{ "kind": "delay", "delayMs": 4000, "times": 1 }]));
+    let sending = "SELECT (holder IS NULL)::text || ' ' || (SELECT count(*) FROM attempts WHERE state = 'sending')::text \
+                   FROM engine WHERE slot = 1";
     std::thread::scope(|scope| {
         let r = &r;
         let client = scope.spawn(move || r.dispatch(other, "in-flight", 1));
-        until("its text is under way", || (r.stage.ledger().texts().len() == 1).then_some(()));
+        until("its text is under way", || server.psql(&url, sending).ends_with(" 1").then_some(()));
+        r.signal(leader, "TERM");
+        let mut under_way = 0;
+        until("another is the engine", || {
+            let seen = server.psql(&url, sending);
+            assert_ne!(seen, "true 1", "the lease was given back while a text was under way");
+            under_way += usize::from(seen == "false 1");
+            (r.shown_role(other) == "leader").then_some(())
+        });
+        assert!(under_way > 0, "it was looked at while the text was under way");
         client.join().expect("answered");
-    });
-    let sending = "SELECT (holder IS NULL)::text || ' ' || (SELECT count(*) FROM attempts WHERE state = 'sending')::text \
-                   FROM engine WHERE slot = 1";
-    r.process(leader).signal("TERM");
-    until("another is the engine", || {
-        let seen = server.psql(&url, sending);
-        assert_ne!(seen, "true 1", "the lease was given back while a text was under way");
-        (r.shown_role(other) == "leader").then_some(())
     });
     assert_eq!(r.process(leader).exit_code(), Some(0));
     r.judge(other);

@@ -40,7 +40,7 @@ fn serve(stage: &Stage, off: Option<&str>) -> Process {
 }
 
 fn is_engine(stage: &Stage) -> bool {
-    http::json(stage.at(), "GET", "/readyz", None).is_ok_and(|a| text(&a.json(), "role") == "engine")
+    http::json(stage.at(), "GET", "/readyz", None).is_ok_and(|a| text(&a.json(), "role") == "leader")
 }
 
 fn dispatched(stage: &Stage, call: &str) {

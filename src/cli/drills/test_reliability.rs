@@ -259,7 +259,7 @@ async fn play(args: &Args, scenarios: &[Scenario], drill_env: &Arc<DrillEnv>, ou
             faults: usize::from(faults),
             calls: calls_of(args, faults),
         };
-        return vec![reliability::replicas::play(storm, drill_env.clone(), |line| out.chat(line)).await];
+        return vec![Box::pin(reliability::replicas::play(storm, drill_env.clone(), |line| out.chat(line))).await];
     }
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let side_by_side = args.jobs.map_or(cores * 3, usize::from);

@@ -7,10 +7,11 @@ use crate::domain::alert::AlertChange;
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::engine::Engine;
+use crate::engine::beat;
 use crate::engine::sink::Sink;
 use crate::engine::store_alarm::{self, Alarm, AlarmPlace};
-use crate::store::StoreError;
 use crate::store::corrupt;
+use crate::store::{EngineRow, StoreError};
 use crate::testing::{World, secs};
 
 use super::outbox::{RecordingSink, deliver, engine};
@@ -86,10 +87,24 @@ async fn that_no_process_is_the_engine_is_told_after_ten_seconds_and_so_is_its_e
     store_alarm::engine_pass(&alarm).await;
     store_alarm::engine_pass(&alarm).await;
     assert_eq!(sink.delivered(), [("no-engine".to_owned(), false)], "once");
-    let held = engine.core.store.take_lease("serve").await.expect("free");
+    let beat = beat::now(&engine);
+    let row = EngineRow {
+        id: "e".into(),
+        role: "serve".into(),
+        pid: 7,
+        started_at: w.now(),
+        stopped_at: None,
+        listen: None,
+        beat: Some(beat.clone()),
+    };
+    engine.core.store.engine_started(&row).await.expect("begun");
+    store_alarm::engine_pass(&alarm).await;
+    deliver(&engine).await;
+    assert_eq!(sink.delivered().len(), 1, "one that has only just begun has shown nothing yet");
+    w.away(secs(2));
+    engine.core.store.engine_heartbeat("e", &beat::now(&engine)).await.expect("it works");
     store_alarm::engine_pass(&alarm).await;
     store_alarm::engine_pass(&alarm).await;
     deliver(&engine).await;
     assert_eq!(sink.delivered(), [("no-engine".to_owned(), false), ("no-engine".to_owned(), true)]);
-    drop(held);
 }

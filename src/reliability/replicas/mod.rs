@@ -52,6 +52,8 @@ connect_timeout = "1s"
 [given.config.policies.normal]
 steps = [ { wait = "0s", notify = ["primary"] }, { wait = "6s", notify = ["backup"] } ]
 exhaust_after = "24h"
+[[when]]
+pause = "1ms"
 "#;
 
 /// What happens to an engine.
@@ -130,7 +132,7 @@ pub async fn play(storm: ReplicaStorm, drill_env: Arc<DrillEnv>, told: impl Fn(&
         faults: BTreeMap::new(),
         kills: BTreeMap::new(),
     };
-    if let Err(e) = through(storm, drill_env, &mut outcome, &told).await {
+    if let Err(e) = Box::pin(through(storm, drill_env, &mut outcome, &told)).await {
         outcome.checks.push(Check::of("the storm can be played to its end", false, e));
     }
     outcome.took_ms = i64::try_from(watch.passed().as_millis()).unwrap_or(0);

@@ -300,11 +300,11 @@ impl Renewal {
                 Err(RecvTimeoutError::Disconnected) => Some(None),
             };
             if let Some(said) = asked {
-                return self.release(said);
+                return self.end(ordered, said);
             }
             let sent = SystemClock.boot();
             if !self.permit_lasts() {
-                return self.end(ordered);
+                return self.end(ordered, None);
             }
             next = sent + RENEWED_EVERY;
             if !self.works.go_on() {
@@ -312,7 +312,7 @@ impl Renewal {
                     term = self.term,
                     "the loops of this engine stand still: its lease is given up, so that another takes over"
                 );
-                return self.end(ordered);
+                return self.end(ordered, None);
             }
             match self.renew() {
                 Ok(0) => {
@@ -320,7 +320,7 @@ impl Renewal {
                         term = self.term,
                         "another engine has taken the lease: this process is not the engine any more"
                     );
-                    return self.end(ordered);
+                    return self.end(ordered, None);
                 }
                 Ok(_) => {
                     self.permit.extend(sent + PERMIT);
@@ -365,32 +365,27 @@ impl Renewal {
         self.execute(RENEW)
     }
 
-    /// The term is over. Its row says so as soon as the server hears it: its holder may hang and never ask for that.
-    fn end(mut self, ordered: &Receiver<Release>) {
+    /// The term is over. Its row says so as soon as the server hears it: its holder may hang and never ask for that, and where the server
+    /// is away, others need not wait once it is back.
+    fn end(mut self, ordered: &Receiver<Release>, said: Option<Release>) {
         self.permit.end();
         self.lost.cancel();
         let until = SystemClock.boot() + SAID_WITHIN;
-        let mut asked = None;
-        while !self.is_released() && SystemClock.boot() < until {
+        let mut said = said;
+        loop {
+            let is_released = self.is_released();
+            // Whoever asked for it waits for this one try.
+            if let Some(said) = said.take() {
+                let _ = said.send(());
+            }
+            if is_released || SystemClock.boot() >= until {
+                return;
+            }
             match ordered.recv_timeout(SAID_AGAIN) {
-                // It waits for an answer for a moment, and then no more: the rest of the time is tried all the same.
-                Ok(said) => asked = Some(said),
+                Ok(asked) => drop(asked.send(())),
                 Err(RecvTimeoutError::Timeout) => {}
-                // Its process ends, and this thread with it.
-                Err(RecvTimeoutError::Disconnected) if asked.is_none() => return,
                 Err(RecvTimeoutError::Disconnected) => std::thread::sleep(SAID_AGAIN),
             }
-        }
-        if let Some(said) = asked.or_else(|| ordered.try_recv().ok()) {
-            let _ = said.send(());
-        }
-    }
-
-    /// Where the row is still this term's, others need not wait for its end.
-    fn release(mut self, said: Option<Release>) {
-        self.is_released();
-        if let Some(said) = said {
-            let _ = said.send(());
         }
     }
 

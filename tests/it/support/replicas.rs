@@ -119,6 +119,10 @@ impl Replicas {
         self.all[n].process.as_mut().expect("it runs")
     }
 
+    pub(crate) fn signal(&self, n: usize, name: &str) {
+        self.all[n].process.as_ref().expect("it runs").signal(name);
+    }
+
     /// Calls handed to this replica, which are there once each is answered.
     pub(crate) fn dispatch(&self, n: usize, prefix: &str, many: usize) -> Vec<String> {
         self.dispatch_as(n, prefix, many, "normal")
@@ -148,10 +152,11 @@ impl Replicas {
         (next, now().since(began))
     }
 
-    /// How often the office was told of this.
+    /// How often the office was told of alerts of this kind.
     pub(crate) fn told(&self, key: &str, state: &str) -> usize {
         let all = self.stage.control("GET", "alerts", &Value::Null)["alerts"].as_array().cloned().unwrap_or_default();
-        all.iter().filter(|a| a["key"] == key && a["state"] == state).count()
+        let is_it = |a: &&Value| text(a, "key").split(':').next() == Some(key) && a["state"] == state;
+        all.iter().filter(is_it).count()
     }
 
     /// A check of `/health`, as it is now.

@@ -81,7 +81,12 @@ pub(super) trait WriteConnection: Send + 'static {
     /// # Errors
     /// Nothing was committed; [`StoreError::Unsure`], [`StoreError::Broken`]: nobody can tell.
     fn commit(&self) -> Result<(), StoreError>;
-    /// Runs a statement that stands for itself: a savepoint, its end, a rollback.
+    /// Takes the open transaction back.
+    ///
+    /// # Errors
+    /// It may still be open, and nothing tells what of it stays: the writer gives up for good.
+    fn roll_back(&self) -> Result<(), StoreError>;
+    /// Runs a statement that stands for itself: a savepoint, its end.
     ///
     /// # Errors
     /// What the database says.
@@ -228,10 +233,10 @@ impl<C: WriteConnection> Writer<C> {
         Ok(outcome)
     }
 
-    /// Ends the transaction if SQLite has not. What cannot even be taken back is not to be trusted.
+    /// Ends the transaction if the database has not. What cannot even be taken back is not to be trusted.
     fn roll_back(&self) {
         if !self.conn.is_over()
-            && let Err(stuck) = self.conn.execute("ROLLBACK")
+            && let Err(stuck) = self.conn.roll_back()
         {
             drop(self.broken.set(format!("a transaction could not be rolled back: {stuck}")));
         }

@@ -14,13 +14,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const VARIABLE: &str = "DISPATCHCTL_TEST_POSTGRES";
 /// As whom the server runs where the tests run as root, which it refuses to: nobody.
 const NOBODY: u32 = 65_534;
-/// Starts a server and stops it when the tests' process, however it ends, lets go of the other end of its input. The user `checked`
-/// must show a password.
+/// Starts a server and stops it when the tests' process, however it ends, lets go of the other end of its input. The users
+/// `checked` and `rotated` must show a password.
 const SCRIPT: &str = r#"
 bin=$1 dir=$2
 shift 2
 "$bin/initdb" -D "$dir/data" -U postgres -A trust --no-sync --locale=C.UTF-8 >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
-printf 'local all checked scram-sha-256\nlocal all all trust\nhostssl all all 127.0.0.1/32 trust\n' >"$dir/hba"
+printf 'local all checked,rotated scram-sha-256\nlocal all all trust\nhostssl all all 127.0.0.1/32 trust\n' >"$dir/hba"
 "$bin/postgres" -D "$dir/data" -k "$dir" -c hba_file="$dir/hba" -c fsync=off -c max_connections=300 "$@" >>"$dir/log" 2>&1 &
 server=$!
 i=0

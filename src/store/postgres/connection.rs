@@ -19,7 +19,7 @@ use tracing::warn;
 
 use super::connect::connect;
 use super::dialect::{is_read, translated};
-use super::errors::{is_surely_not_committed, meaning, unreachable, with_cause};
+use super::errors::{is_surely_not_committed, meaning, outage, unreachable, with_cause};
 use super::values::sent;
 use crate::failpoint::Safeguard;
 use crate::store::sql::{Connection, Params};
@@ -54,6 +54,8 @@ pub(in crate::store) struct PgConnection {
     answer_within: Duration,
     /// Whose decisions are in the transaction that is open: it commits only while they hold the lease.
     terms: RefCell<BTreeSet<String>>,
+    /// Whether it is one of a store that is open.
+    is_in_service: Cell<bool>,
     /// The payloads of the hints that came.
     hints: RefCell<mpsc::UnboundedReceiver<String>>,
 }
@@ -64,18 +66,32 @@ impl PgConnection {
     /// # Errors
     /// [`StoreError::Open`]: the URL cannot be used, or the server refuses this user. [`StoreError::Unreachable`].
     pub(super) fn open(url: &PostgresUrl, lock_within: Duration) -> Result<Self, StoreError> {
+        Self::connected(url, lock_within, ANSWER_WITHIN + lock_within)
+    }
+
+    /// Connects to a store that this process has opened. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`], and whatever is refused is an outage too: it was allowed before, and may be again.
+    pub(super) fn again(url: &PostgresUrl, lock_within: Duration) -> Result<Self, StoreError> {
         Self::open_within(url, lock_within, ANSWER_WITHIN + lock_within)
     }
 
-    /// As [`PgConnection::open`], with how long any answer is waited for.
+    /// As [`PgConnection::again`], with how long any answer is waited for.
     ///
     /// # Errors
-    /// As [`PgConnection::open`].
+    /// As [`PgConnection::again`].
     pub(super) fn open_within(
         url: &PostgresUrl,
         lock_within: Duration,
         answer_within: Duration,
     ) -> Result<Self, StoreError> {
+        let conn = Self::connected(url, lock_within, answer_within).map_err(outage)?;
+        conn.serve();
+        Ok(conn)
+    }
+
+    fn connected(url: &PostgresUrl, lock_within: Duration, answer_within: Duration) -> Result<Self, StoreError> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|e| unreachable(e.to_string()))?;
         let (client, mut connection) = runtime.block_on(connect(url))?;
         let warned = Arc::new(AtomicBool::new(false));
@@ -106,6 +122,7 @@ impl PgConnection {
             warned,
             answer_within,
             terms: RefCell::default(),
+            is_in_service: Cell::new(false),
             hints: RefCell::new(hints),
         };
         // An answer is given after the commit is on the server's disk, whatever the server's usual is. A process that was stopped
@@ -123,13 +140,18 @@ impl PgConnection {
         self.answer(answer)?.map_err(|e| {
             self.changes.set(self.changes.get() + 1);
             self.is_failed.set(true);
-            let meant = meaning(&e);
+            let meant = self.meaning(&e);
             if matches!(meant, StoreError::Unreachable { .. }) {
                 // The server ends the connection, or is none that can be written to: the next one is made anew.
                 self.is_lost.set(true);
             }
             meant
         })
+    }
+
+    fn meaning(&self, e: &tokio_postgres::Error) -> StoreError {
+        let meant = meaning(e);
+        if self.is_in_service.get() { outage(meant) } else { meant }
     }
 
     /// The answer, be it an error of the server's.
@@ -144,6 +166,16 @@ impl PgConnection {
             self.is_lost.set(true);
             unreachable(format!("no answer in {} s", within.as_secs()))
         })
+    }
+
+    /// It is one of a store that is open from now on: what this user is refused ends when somebody mends it.
+    pub(super) fn serve(&self) {
+        self.is_in_service.set(true);
+    }
+
+    /// It is used no more: what is open on it the server takes back.
+    pub(super) fn leave(&self) {
+        self.is_lost.set(true);
     }
 
     /// Whether it is closed, or not to be used any more.
@@ -192,7 +224,7 @@ impl PgConnection {
             // "canceling wait for synchronous replication" is a success to the protocol.
             Ok(Ok(())) if self.warned.load(Ordering::Relaxed) => Err(unsure("the server warned at the commit".into())),
             Ok(Ok(())) => Ok(()),
-            Ok(Err(e)) if is_surely_not_committed(&e) => Err(meaning(&e)),
+            Ok(Err(e)) if is_surely_not_committed(&e) => Err(self.meaning(&e)),
             Ok(Err(e)) => Err(unsure(with_cause(&e))),
             Err(e) => Err(unsure(e.to_string())),
         }

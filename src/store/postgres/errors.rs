@@ -45,6 +45,14 @@ pub(super) fn is_surely_not_committed(e: &Error) -> bool {
     e.code().is_some_and(|code| ["23", "40", "53", "55", FENCED].iter().any(|class| code.code().starts_with(class)))
 }
 
+/// The same of a store that is open: whoever cannot be let in now was let in before, so it is waited for as any other outage.
+pub(super) fn outage(e: StoreError) -> StoreError {
+    match e {
+        StoreError::Open { source, .. } => unreachable(source.to_string()),
+        other => other,
+    }
+}
+
 pub(super) fn unreachable(what: impl Into<String>) -> StoreError {
     StoreError::Unreachable { what: what.into() }
 }

@@ -42,7 +42,7 @@ pub(super) fn listen(url: PostgresUrl, key: i64, own: String, bell: &Arc<Notify>
 }
 
 fn heard(url: &PostgresUrl, key: i64, own: &str, bell: &Weak<Notify>) -> Result<(), StoreError> {
-    let conn = PgConnection::open(url, LOCK_WITHIN)?;
+    let conn = PgConnection::again(url, LOCK_WITHIN)?;
     conn.batch(&format!("LISTEN {}", channel(key)))?;
     // What was committed before is seen by looking.
     ring(bell);

@@ -23,6 +23,8 @@ mod lease;
 #[cfg(test)]
 mod lease_tests;
 mod open;
+#[cfg(test)]
+mod outage_tests;
 mod pooler;
 mod readers;
 mod state;

@@ -46,6 +46,8 @@ pub(super) fn prepare(options: &StoreSettings, url: &PostgresUrl) -> Result<Prep
     }
     read_time(&conn)?;
     let key: i64 = Connection::Postgres(&conn).prepare_cached(LOCK_KEY)?.query_row([], |r| r.get(0))?;
+    conn.serve();
+    reader.serve();
     Ok(Prepared { conn, reader, key })
 }
 

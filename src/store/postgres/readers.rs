@@ -36,8 +36,9 @@ impl ServerReaders {
         self.on_one(move |conn| {
             conn.batch(BEGIN)?;
             let done = read(Connection::Postgres(conn));
-            // Nothing to lose: where this fails, the connection is over.
-            drop(conn.batch("ROLLBACK"));
+            if conn.batch("ROLLBACK").is_err() {
+                conn.leave();
+            }
             done
         })
         .await
@@ -71,7 +72,7 @@ impl ServerReaders {
             match idle {
                 Some(conn) if conn.batch("").is_ok() => return Ok(conn),
                 Some(_) => {}
-                None => return PgConnection::open(&self.url, self.lock_within),
+                None => return PgConnection::again(&self.url, self.lock_within),
             }
         }
     }

@@ -37,7 +37,7 @@ impl ServerWriter {
         let begun = self.conn.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCKS}, {})", self.key));
         if begun.is_err() && !self.conn.is_over() {
             // The transaction was begun, and failed.
-            drop(self.conn.batch("ROLLBACK"));
+            self.roll_back()?;
         }
         begun
     }
@@ -57,7 +57,7 @@ impl WriteConnection for ServerWriter {
                 done => return done,
             }
         }
-        self.conn = PgConnection::open(&self.url, self.lock_within)?;
+        self.conn = PgConnection::again(&self.url, self.lock_within)?;
         self.before = self.conn.changes();
         self.begin_once()
     }
@@ -71,6 +71,14 @@ impl WriteConnection for ServerWriter {
         self.conn.commit(&format!("{fences}{COUNT}; NOTIFY {channel}, '{by}'; COMMIT"))?;
         // One that nobody is sure of counts as another's: a look too many.
         self.own.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The server takes back by itself what a connection leaves open: one on which that cannot be said is left.
+    fn roll_back(&self) -> Result<(), StoreError> {
+        if self.conn.batch("ROLLBACK").is_err() {
+            self.conn.leave();
+        }
         Ok(())
     }
 

@@ -21,6 +21,10 @@ impl WriteConnection for FileWriter {
         self.execute("COMMIT")
     }
 
+    fn roll_back(&self) -> Result<(), StoreError> {
+        self.execute("ROLLBACK")
+    }
+
     fn execute(&self, sql: &str) -> Result<(), StoreError> {
         self.0.prepare_cached(sql)?.execute([])?;
         Ok(())

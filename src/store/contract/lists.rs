@@ -30,7 +30,7 @@ pub(super) async fn put_all(store: &dyn Store, states: Vec<CallState>) {
     }
 }
 
-pub(super) fn closed(mut state: CallState, status: CallStatus) -> CallState {
+pub(crate) fn closed(mut state: CallState, status: CallStatus) -> CallState {
     (state.call.status, state.call.wake_at) = (status, None);
     state
 }

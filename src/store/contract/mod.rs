@@ -54,6 +54,7 @@ macro_rules! whole_contract {
             lists::engines_leave_word_of_a_clean_stop,
             queues::due_calls_come_earliest_first,
             queues::sendable_attempts_come_by_priority_then_age,
+            queues::a_text_with_u_0000_is_kept_and_hides_nothing_beside_it,
             queues::what_waits_is_read_lane_by_lane_and_page_by_page,
             queues::messages_are_asked_about_in_time_order,
             queues::claims_of_other_engines_are_found,

@@ -64,6 +64,24 @@ pub(crate) async fn sendable_attempts_come_by_priority_then_age(store: &dyn Stor
     }
 }
 
+pub(crate) async fn a_text_with_u_0000_is_kept_and_hides_nothing_beside_it(store: &dyn Store) {
+    let mut state = call("odd", at(0));
+    state.call.data.twilio_to_number = Some("+18005550100".into());
+    state.call.data.issue_summary = Some("Burst\0 pipe".into());
+    state.call.data.caller_name = Some("\0".into());
+    let mut beside = call("beside", at(1));
+    beside.call.data.twilio_to_number = Some("+18005550101".into());
+    put_all(store, vec![state.clone(), beside]).await;
+    let found = store.sendable_of_all(at(99), 9).await.expect("read");
+    let seen: Vec<_> = found.iter().map(|s| (s.call.as_str(), s.dialled.as_deref())).collect();
+    assert_eq!(seen, [("odd", Some("+18005550100")), ("beside", Some("+18005550101"))]);
+    store.append_log(vec![entry(Some("odd"), at(1), "said\0aloud")]).await.expect("log");
+    let log = store.log(&crate::store::LogFilter { limit: 9, ..Default::default() }).await.expect("read");
+    let said = log.last().map(|line| line.entry.message.replace('\0', "\u{fffd}"));
+    assert_eq!(said.as_deref(), Some("said\u{fffd}aloud"));
+    assert_eq!(stored(store, "odd").await.call.data.issue_summary.as_deref(), Some("Burst\0 pipe"));
+}
+
 /// The texts of these lanes that may go at `now`, by the names of their calls.
 async fn pages(store: &dyn Store, now: i64, places: &[SendQueuePosition], limit: usize) -> Vec<Vec<String>> {
     let pages = store.sendable(at(now), places, limit).await.expect("read");

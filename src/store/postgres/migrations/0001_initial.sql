@@ -581,7 +581,8 @@ BEGIN
     END IF;
 END $$;
 
--- Functions that SQLite has, of a text that may be no JSON.
+-- Functions that SQLite has, of a text that may be no JSON. PostgreSQL refuses a whole document for one character U+0000
+-- in it, wherever that is: it is read as any other character that cannot be kept.
 CREATE FUNCTION json_valid(document text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     RETURN document::json IS NOT NULL;
@@ -592,7 +593,7 @@ END $$;
 -- `$.key` of an object, as text.
 CREATE FUNCTION json_extract(document text, path text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
-    RETURN document::json ->> substr(path, 3);
+    RETURN replace(document, '\u0000', '\ufffd')::json ->> substr(path, 3);
 EXCEPTION WHEN data_exception THEN
     RETURN NULL;
 END $$;
@@ -600,7 +601,8 @@ END $$;
 -- The elements of the list at `$.key`.
 CREATE FUNCTION json_each(document text, path text) RETURNS TABLE (value text) LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
-    RETURN QUERY SELECT element::text FROM json_array_elements(document::json -> substr(path, 3)) AS all_elements (element);
+    RETURN QUERY SELECT element::text
+        FROM json_array_elements(replace(document, '\u0000', '\ufffd')::json -> substr(path, 3)) AS all_elements (element);
 EXCEPTION WHEN data_exception THEN
     RETURN;
 END $$;

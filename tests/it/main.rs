@@ -28,6 +28,7 @@ mod night;
 mod odd_bodies;
 mod oncall;
 mod postgres;
+mod postgres_move;
 mod rebuild;
 mod recover;
 mod reliability;

@@ -95,7 +95,7 @@ pub(crate) enum NoStore {
 
 impl App {
     /// Reads the configuration and starts logging.
-    pub(crate) fn load(
+    pub(crate) async fn load(
         global: &Global,
         usual: telemetry::Usual,
         flags: Vec<(String, String)>,
@@ -111,7 +111,7 @@ impl App {
         let (place, mode) = config::place(&sources)?;
         out.set_mode(mode.as_str());
         let wanted = super::fault_injection::wanted(&sources, mode, wanted);
-        let peeked = store::peek(&StoreSettings::of(location_of(&place), store_mode(mode)));
+        let peeked = store::peek(StoreSettings::of(location_of(&place), store_mode(mode))).await;
         let (Peeked { settings, contacts, overrides, calendars, basis }, unread) = match peeked {
             Ok(peeked) => (peeked, None),
             Err(e) => (Peeked::default(), Some(e)),
@@ -156,13 +156,13 @@ impl App {
             lease: None,
             permit: Permit::endless(),
         };
-        app.say_whose(wanted, out)?;
+        app.say_whose(wanted, out).await?;
         Ok(app)
     }
 
     /// One line where this process's own settings differ from those that decide; with `--settings own` every difference, before
     /// anything is done under them.
-    fn say_whose(&self, wanted: ConfigNeed, out: &Output) -> Result<(), CliError> {
+    async fn say_whose(&self, wanted: ConfigNeed, out: &Output) -> Result<(), CliError> {
         let Some(row) = &self.settings else { return Ok(()) };
         let own = &self.config.documents;
         let differ = config::differences(&own.decides, &config::completed(row));
@@ -182,7 +182,7 @@ impl App {
                 }
             }
             ConfigNeed::OwnForOnce => {
-                if let Some(holder) = self.holder() {
+                if let Some(holder) = self.holder().await {
                     let why = format!("`{}`, process {}, works on this store", holder.role, holder.pid);
                     return Err(CliError::new(ExitStatus::Store, "--settings own is refused while an engine lives")
                         .cause(why)
@@ -214,7 +214,7 @@ impl App {
     /// Opens the store; blocking work is done off the runtime's threads.
     pub(crate) async fn store(&self, missing: NoStore) -> Result<Arc<dyn Store>, CliError> {
         let location = self.location();
-        if missing == NoStore::Refuse && !store::exists(&location)? {
+        if missing == NoStore::Refuse && !store::exists(location.clone()).await? {
             store::check(&location)?;
             return Err(CliError::new(ExitStatus::Store, format!("there is no store at {location}"))
                 .hint("`dispatchctl serve` or the first `dispatchctl send` makes it; another place: --store"));
@@ -230,7 +230,7 @@ impl App {
     /// The same; none where there is none yet. Where an engine has lost it, that is what there is to say.
     pub(crate) async fn store_if_there(&self) -> Result<Option<Arc<dyn Store>>, CliError> {
         let location = self.location();
-        if store::exists(&location)? {
+        if store::exists(location.clone()).await? {
             return self.store(NoStore::Refuse).await.map(Some);
         }
         store::check(&location)?;
@@ -483,8 +483,8 @@ impl App {
     }
 
     /// Who holds this store's engine lock now.
-    pub(crate) fn holder(&self) -> Option<Holder> {
-        store::holder(&self.location())
+    pub(crate) async fn holder(&self) -> Option<Holder> {
+        store::holder(self.location()).await
     }
 
     /// Whether the provider is the sandbox: test mode does not name another one on this machine.

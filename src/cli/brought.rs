@@ -3,7 +3,8 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::config::Config;
+use crate::config::{Config, StoreLocation};
+use crate::domain::database::Password;
 
 /// How much of a reload was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,15 @@ fn all(c: &Config) -> Vec<Brought> {
     let calendars: Vec<String> =
         c.calendars.iter().map(|at| format!("{} {} {}", at.rotation, at.part, at.place.expose())).collect();
     let text = |v: Option<String>| v.unwrap_or_default();
+    let server = match &c.store {
+        StoreLocation::Postgres(server) => Some(server),
+        StoreLocation::Sqlite(_) => None,
+    };
+    let given = match server.map(|s| s.url.password()) {
+        Some(Password::Text(text)) => text.clone(),
+        Some(Password::File(path)) => format!("in {}", path.display()),
+        Some(Password::None) | None => String::new(),
+    };
     vec![
         ("server.tokens", Counts::Now, tokens.join(" ")),
         ("twilio.auth_token of signatures", Counts::Now, text(twilio.map(|t| secret(&t.auth_token)))),
@@ -68,6 +78,14 @@ fn all(c: &Config) -> Vec<Brought> {
         ("twilio.base_url", Counts::AfterARestart, text(twilio.map(|t| t.base_url.to_string()))),
         ("airtable.token", Counts::AfterARestart, text(c.airtable.as_ref().map(|a| secret(&a.token)))),
         ("airtable.base_url", Counts::AfterARestart, text(c.airtable.as_ref().map(|a| a.base_url.to_string()))),
+        ("store.url", Counts::AfterARestart, server.map_or_else(String::new, |s| s.url.to_string())),
+        ("store.password", Counts::AfterARestart, given),
+        // Each connection reads it anew.
+        (
+            "the file of store.password_file",
+            Counts::Now,
+            text(server.and_then(|s| s.password_seen.as_ref()).map(secret)),
+        ),
         ("store.backups", Counts::AfterARestart, c.backups.to_string()),
         ("server.listen", Counts::AfterARestart, c.server.listen.to_string()),
         ("server.public_listen", Counts::AfterARestart, text(c.server.public_listen.map(|a| a.to_string()))),
@@ -77,4 +95,41 @@ fn all(c: &Config) -> Vec<Brought> {
         ("smtp.url", Counts::Now, text(c.smtp.as_ref().map(|url| url.expose().to_string()))),
         ("heartbeat.url", Counts::Now, text(c.heartbeat.as_ref().map(|h| h.url.expose().to_string()))),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Sources};
+
+    #[test]
+    fn a_new_password_of_the_store_in_its_file_is_said_and_nothing_of_it() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let file = dir.path().join("dispatchctl.toml");
+        let text = "[store]\nurl = \"postgres://sam@localhost/shop\"\npassword_file = \"pw\"\n";
+        std::fs::write(&file, text).expect("written");
+        let sources = Sources { flag_config: Some(file.clone()), cwd: dir.path().to_path_buf(), ..Sources::default() };
+        let read = |password: &str| {
+            std::fs::write(dir.path().join("pw"), password).expect("written");
+            config::load(&sources).expect("a configuration")
+        };
+        let (first, second) = (read("canary-1"), read("canary-2"));
+        let said = |before: &Config, after: &Config| {
+            let all = changes(&first, before, after);
+            assert!(all.iter().all(|(said, _)| !said.contains("canary")), "{all:?}");
+            let found = all.into_iter().find(|(said, _)| said.starts_with("the file of store.password_file"));
+            found.expect("it is said")
+        };
+        assert_eq!(said(&first, &first).0, "the file of store.password_file is the same");
+        let (words, applied) = said(&first, &second);
+        assert_eq!(words, "the file of store.password_file has changed and counts from now on");
+        assert_eq!(applied, Applied::Whole);
+        std::fs::write(&file, text.replace("\"pw\"", "\"other\"")).expect("written");
+        let elsewhere = config::load(&sources).expect("a configuration");
+        let all = changes(&first, &second, &elsewhere);
+        assert!(
+            all.iter().any(|(said, _)| said.starts_with("store.password has changed and needs a restart")),
+            "{all:?}"
+        );
+    }
 }

@@ -37,7 +37,7 @@ enum ConfigCommand {
 pub(crate) async fn run(args: &Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     match args.what {
         ConfigCommand::Show { diff: false } => Ok(show(app, out)),
-        ConfigCommand::Show { diff: true } => diff(app, out),
+        ConfigCommand::Show { diff: true } => diff(app, out).await,
         ConfigCommand::Apply => apply(app, out).await,
     }
 }
@@ -152,9 +152,9 @@ fn pieces(word: &str, width: usize) -> Vec<String> {
     if all.is_empty() { vec![String::new()] } else { all.chunks(width.max(1)).map(|c| c.iter().collect()).collect() }
 }
 
-fn diff(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+async fn diff(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let Some(row) = &app.settings else {
-        store::exists(&app.location())?;
+        store::exists(app.location()).await?;
         let e = CliError::new(ExitStatus::NotFound, "the store holds no settings yet");
         return Err(
             e.hint("`dispatchctl serve` puts its own in force at its start, `dispatchctl config apply` this file's")
@@ -255,7 +255,7 @@ async fn apply(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
         "settings {} are{already} in force (since {}, by {}, {})",
         row.number, row.at, row.actor.0, row.role
     ));
-    if changed && app.holder().is_none() {
+    if changed && app.holder().await.is_none() {
         out.chat("no engine runs; every command and the next `dispatchctl serve` begin under them, and serve then puts its own file's in force");
     }
     Ok(ExitStatus::Done)

@@ -156,7 +156,7 @@ impl App {
     /// Those of the store.
     pub(crate) async fn engine_at_once(&self, store: &dyn Control) -> Result<Option<Engine>, CliError> {
         let row = store.engine().await?;
-        Ok(Engine::now(self.holder(), row.as_ref(), &*self.clock))
+        Ok(Engine::now(self.holder().await, row.as_ref(), &*self.clock))
     }
 
     /// The same where the command has left something to the engine, for its document.

@@ -141,7 +141,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         _ => {}
     }
     let wanted = cli.command.wanted_settings(cli.global.settings);
-    let app = App::load(&cli.global, cli.command.usual_log(), cli.command.overrides(), wanted, out)?;
+    let app = App::load(&cli.global, cli.command.usual_log(), cli.command.overrides(), wanted, out).await?;
     if let Some(value) = crate::config::unknown_time_zone().filter(|_| !cli.global.utc && !out.is_json()) {
         out.note(&format!("TZ {value:?} is no time zone that this machine knows: times are shown in UTC"));
     }

@@ -55,7 +55,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     }
     let store = app.store(NoStore::Refuse).await?;
     let core = app.core_that_polls(store);
-    let engine_runs = app.holder().is_some();
+    let engine_runs = app.holder().await.is_some();
     let snapshot = StoreSnapshot::take(&core, engine_runs).await?;
     let rows = plan(&snapshot, app.clock.now());
     let done = if args.dry_run || rows.is_empty() || snapshot.damaged {

@@ -127,7 +127,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     if args.dry_run {
         return dry_run(&new, &app, out);
     }
-    let alone = app.holder().is_none();
+    let alone = app.holder().await.is_none();
     if alone {
         if let Some(age) = app.synced_contacts_age() {
             out.chat(&age);
@@ -276,7 +276,7 @@ impl Send<'_> {
             }
             // Without an engine beside it, the limit does not cut a first notice that is still under way.
             let in_hand = alone && self.args.timeout.is_none() && !first_settled(&state, self.app.clock.now());
-            if let Some(end) = self.ended(&state) {
+            if let Some(end) = self.ended(&state).await {
                 break (state, end);
             }
             if running.is_none() && self.engine_is_silent(&mut silent_since).await? {
@@ -306,7 +306,7 @@ impl Send<'_> {
     /// The engine beside this command is silent, and this command has seen it so for as long as anybody waits for a sign of life.
     async fn engine_is_silent(&self, since: &mut Option<Duration>) -> Result<bool, CliError> {
         let row = self.core.store.engine().await?;
-        let engine = Engine::now(self.app.holder(), row.as_ref(), &*self.app.clock);
+        let engine = Engine::now(self.app.holder().await, row.as_ref(), &*self.app.clock);
         if !engine.is_some_and(|e| matches!(e.state, engine::EngineState::Silent(_))) {
             *since = None;
             return Ok(false);
@@ -349,7 +349,7 @@ impl Send<'_> {
         Ok(Some(CallEngine { task, ended, stop }))
     }
 
-    fn ended(&self, state: &CallState) -> Option<End> {
+    async fn ended(&self, state: &CallState) -> Option<End> {
         if self.args.stay && state.call.status == CallStatus::Dispatching {
             return None;
         }
@@ -358,7 +358,7 @@ impl Send<'_> {
         };
         let reached = match self.args.wait {
             Wait::None => {
-                first_settled(state, self.app.clock.now()) || self.app.holder().is_some_and(|h| h.role == "serve")
+                first_settled(state, self.app.clock.now()) || self.app.holder().await.is_some_and(|h| h.role == "serve")
             }
             Wait::Accepted => any(&|s| matches!(s, AttemptState::Submitted | AttemptState::Delivered)),
             Wait::Delivered => any(&|s| s == AttemptState::Delivered),

@@ -216,7 +216,7 @@ async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> 
     }
     open_calls::worst_first(&mut calls);
     // On a server: also one that gives no sign of life, until another has taken its work over.
-    let mut holder = if app.location().is_shared() { store.lease_holder().await? } else { app.holder() };
+    let mut holder = if app.location().is_shared() { store.lease_holder().await? } else { app.holder().await };
     let mut engine = store.engine().await?;
     let mut beside = Engine::now(holder.clone(), engine.as_ref(), &*app.clock);
     // What changes with every look is no news to who watches.

@@ -64,7 +64,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     };
     let sandbox = app.sandbox_if_needed(out).await?;
     let airtable = app.config.airtable.clone().unwrap_or(airtable);
-    if app.holder().is_some()
+    if app.holder().await.is_some()
         && let Some(a) = &mut app.config.airtable
     {
         // The engine counts its own requests alone, and the provider counts them all.

@@ -78,5 +78,5 @@ pub use presets::names as preset_names;
 pub use report_types::DailyList;
 pub use secret_url::SecretUrl;
 pub use sink_types::{Sink, SinkFormat, SinkPlace, SinkSecret};
-pub use store_types::{PasswordSource, StoreLocation, StoreTls};
+pub use store_types::{StoreLocation, StoreServer};
 pub use types::*;

@@ -2,19 +2,36 @@
 
 use std::path::PathBuf;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio_postgres::config::Host;
 
+use super::file::read_text;
 use super::origin::{Layer, resolve};
 use super::read::{Found, Reader, Section};
 use super::secret_url::MASK;
-use super::store_types::{PasswordSource, StoreServer, StoreTls};
+use super::secrets::SECRET_BYTES_MAX;
+use super::store_types::StoreServer;
 use super::test_mode::TestMode;
+use crate::domain::database::{Encryption, HostTls, Password, PostgresUrl};
 use crate::domain::mail::is_this_machine;
 
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 const UNREADABLE: &str = "cannot be read: write @ : / ? # % within a user, a host or a name as %40 %3A %2F %3F %23 %25, \
     and behind a ? only what PostgreSQL knows there";
+/// What may stand behind the `?` beside what has a key of its own.
+const TAKEN: [&str; 9] =
+    ["application_name", "channel_binding", "dbname", "host", "hostaddr", "options", "port", "sslnegotiation", "user"];
+/// What tokio-postgres knows there and this program sets itself: the bounds of waiting, and that a server can be written to.
+const SET_HERE: [&str; 8] = [
+    "connect_timeout",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_retries",
+    "load_balance_hosts",
+    "target_session_attrs",
+    "tcp_user_timeout",
+];
 const PASSWORD_FORM: &str = "a text, or its file in password_file";
 
 /// A database of a server, as a URL names it.
@@ -63,7 +80,11 @@ pub(super) fn parse_server(text: &str) -> Result<ServerUrl, String> {
             "password" => return Err("has a password behind the `?`: give it in store.password_file".into()),
             "sslmode" => asked = Some(asked_by(&value)?),
             "sslrootcert" => return Err("has an sslrootcert: give that file in store.tls_ca_file".into()),
-            _ => kept.push(one),
+            known if TAKEN.contains(&known) => kept.push(one),
+            own if SET_HERE.contains(&own) => {
+                return Err(format!("has {own} behind the `?`, which this program sets itself: leave it out"));
+            }
+            other => return Err(unknown(other)),
         }
     }
     let place = if kept.is_empty() { place.to_owned() } else { format!("{place}?{}", kept.join("&")) };
@@ -85,12 +106,36 @@ pub(super) fn parse_server(text: &str) -> Result<ServerUrl, String> {
     if read.get_hosts().is_empty() {
         return Err("names no host".into());
     }
-    let here = |host: &Host| match host {
-        Host::Tcp(name) => is_this_machine(name),
-        Host::Unix(_) => true,
+    let (hosts, addresses, ports) = (read.get_hosts(), read.get_hostaddrs(), read.get_ports());
+    if !addresses.is_empty() && addresses.len() != hosts.len() {
+        return Err(format!("names {} hosts and {} addresses (hostaddr)", hosts.len(), addresses.len()));
+    }
+    if ports.len() > 1 && ports.len() != hosts.len() {
+        return Err(format!(
+            "names {} hosts and {} ports: one port for all, or one for each",
+            hosts.len(),
+            ports.len()
+        ));
+    }
+    if ports.contains(&0) {
+        return Err("names the port 0".into());
+    }
+    let here = |(at, host): (usize, &Host)| {
+        let is_named = match host {
+            Host::Tcp(name) => is_this_machine(name),
+            Host::Unix(_) => true,
+        };
+        is_named && addresses.get(at).is_none_or(std::net::IpAddr::is_loopback)
     };
-    let is_local = read.get_hosts().iter().all(here) && read.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);
+    let is_local = hosts.iter().enumerate().all(here);
     Ok(ServerUrl { text, password, asked, is_local })
+}
+
+/// A name that is none may be a part of a secret.
+fn unknown(name: &str) -> String {
+    let is_name = name.len() <= 40 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let name = if is_name { name } else { "something" };
+    format!("has {name} behind the `?`, which is not known there: only {}, sslmode are", TAKEN.join(", "))
 }
 
 fn asked_by(sslmode: &str) -> Result<Asked, String> {
@@ -102,17 +147,18 @@ fn asked_by(sslmode: &str) -> Result<Asked, String> {
     }
 }
 
-/// What is encrypted; `None`: less than this program takes without being told to.
-fn encryption(url: &ServerUrl, ca_file: bool, insecure: bool) -> Option<StoreTls> {
-    match url.asked {
-        Some(Asked::Verified) => Some(StoreTls::Required),
-        Some(Asked::Nothing) if url.is_local || insecure => Some(StoreTls::Never),
-        Some(Asked::IfOffered) if url.is_local || insecure => Some(StoreTls::Offered),
-        Some(_) => None,
-        None if url.is_local && !ca_file => Some(StoreTls::Never),
-        None if insecure => Some(StoreTls::Offered),
-        None => Some(StoreTls::Required),
-    }
+/// What is encrypted; `None`: less than this program takes without being told to. What goes to this machine is not, unless it is
+/// asked for: by the URL, or by a file of authorities that nothing else would need.
+fn encryption(url: &ServerUrl, ca_file: bool, insecure: bool) -> Option<Encryption> {
+    let weak = |tls: HostTls| insecure.then_some(tls);
+    let (here, elsewhere) = match url.asked {
+        Some(Asked::Verified) => (HostTls::Required, Some(HostTls::Required)),
+        Some(Asked::Nothing) => (HostTls::Never, weak(HostTls::Never)),
+        Some(Asked::IfOffered) => (HostTls::Offered, weak(HostTls::Offered)),
+        None if url.is_local && ca_file => (weak(HostTls::Offered).unwrap_or(HostTls::Required), None),
+        None => (HostTls::Never, Some(weak(HostTls::Offered).unwrap_or(HostTls::Required))),
+    };
+    (url.is_local || elsewhere.is_some()).then_some(Encryption { here, elsewhere })
 }
 
 /// What the section says besides the URL; in test mode a server of another machine is refused.
@@ -132,24 +178,28 @@ pub(super) fn server(
         let what = "holds a password, which others can read there";
         let form = "it in store.password_file, or in the environment variable DISPATCHCTL_STORE__PASSWORD";
         r.wrong(origin.clone(), &key, what, form);
-    } else if let (true, Some(other)) = (from_url, &password) {
+    } else if let (true, Some(other)) = (from_url, password.as_ref().filter(|other| other.layer == layer)) {
         let what = format!("holds a password, and {} ({}) gives one too", other.key, other.origin);
         r.wrong(origin.clone(), &key, what, "one of the two");
     }
     let rest = Rest::read(r, s);
-    let tls = encryption(&value, rest.tls_ca_file.is_some(), rest.is_insecure);
-    if tls.is_none() {
+    let encryption = encryption(&value, rest.tls_ca_file.is_some(), rest.is_insecure);
+    if encryption.is_none() {
         let what = "asks by its sslmode for less than an encrypted connection to a server that is verified";
         r.wrong(origin.clone(), &key, what, "sslmode=verify-full, or store.insecure = true");
     }
     r.show(&key, value.text.clone(), &origin);
-    let given = value.password.map(PasswordSource::Given);
-    let password = given.or(password.map(|f| f.value));
+    // The stronger place counts, as everywhere.
+    let given = value.password.filter(|_| password.as_ref().is_none_or(|other| layer > other.layer));
+    let given = given.map(|text| Password::Text(text.expose_secret().to_owned()));
+    let password = given.or(password.map(|f| f.value)).unwrap_or(Password::None);
+    let password_seen = match &password {
+        Password::File(path) => read_text(path, SECRET_BYTES_MAX).ok().map(SecretString::from),
+        Password::None | Password::Text(_) => None,
+    };
     let server = StoreServer {
-        url: value.text,
-        password,
-        tls: tls?,
-        tls_ca_file: rest.tls_ca_file,
+        url: PostgresUrl::new(value.text).with_password(password).with_tls(encryption?, rest.tls_ca_file),
+        password_seen,
         is_async_failover_taken: rest.is_async_failover_taken,
         beside,
     };
@@ -183,8 +233,8 @@ impl Rest {
     }
 }
 
-/// The file is not looked at: it is read at each connection.
-fn password(r: &mut Reader, s: &mut Section) -> Option<Found<PasswordSource>> {
+/// That the file cannot be read is no fault here: it is read at each connection.
+fn password(r: &mut Reader, s: &mut Section) -> Option<Found<Password>> {
     let given = r.text(s, "password", PASSWORD_FORM);
     let file = r.text(s, "password_file", "the path of a file that holds the password");
     match (given, file) {
@@ -199,13 +249,13 @@ fn password(r: &mut Reader, s: &mut Section) -> Option<Found<PasswordSource>> {
                 return None;
             }
             r.show(&a.key, MASK, &a.origin);
-            let value = PasswordSource::Given(a.value.into());
+            let value = Password::Text(a.value);
             Some(Found { value, key: a.key, origin: a.origin, layer: a.layer })
         }
         (_, Some(b)) => {
             let path = resolve(&r.cwd, &b.origin, &b.value);
             r.show(&b.key, path.display().to_string(), &b.origin);
-            Some(Found { value: PasswordSource::File(path), key: b.key, origin: b.origin, layer: b.layer })
+            Some(Found { value: Password::File(path), key: b.key, origin: b.origin, layer: b.layer })
         }
         (_, None) => None,
     }
@@ -243,7 +293,13 @@ mod tests {
             ("postgres://sam@h/d?password=hush", "password_file"),
             ("postgres://sam@h/d?pass%77ord=hush", "password_file"),
             ("postgres://hush/d?options=a@b", "%3F"),
-            ("postgres://sam@h/d?hush=1", "%3F"),
+            ("postgres://sam@h/d?pgbouncer=true", "has pgbouncer behind the `?`"),
+            ("postgres://sam@h/d?hu-sh=1", "has something behind the `?`"),
+            ("postgres://sam@h/d?options=-cx%3Dy&connect_timeout=3", "has connect_timeout behind the `?`"),
+            ("postgres://sam@h/d?target_session_attrs=any", "this program sets itself"),
+            ("postgres://sam@/d?host=a&host=b&host=c&port=1,2", "names 3 hosts and"),
+            ("postgres://sam@a,b/d?hostaddr=127.0.0.1", "2 hosts and 1 addresses"),
+            ("postgres://sam@h:0/d", "port 0"),
             ("postgres://sam@h:hush/d", "%3F"),
             ("postgres://sam:p@hush@h/d", "%40"),
             ("postgres://sam@h/d?sslmode=hush", "sslmode"),
@@ -258,24 +314,31 @@ mod tests {
 
     #[test]
     fn what_goes_to_another_machine_is_encrypted_and_verified_unless_an_operator_says_otherwise() {
-        use StoreTls::{Never, Offered, Required};
+        use HostTls::{Never, Offered, Required};
         for (text, ca_file, insecure, wanted) in [
-            ("postgres://sam@localhost/s", false, false, Some(Never)),
-            ("postgres://sam@localhost/s", true, false, Some(Required)),
-            ("postgres://sam@localhost/s?sslmode=verify-full", false, false, Some(Required)),
-            ("postgres://sam@localhost/s?sslmode=prefer", false, false, Some(Offered)),
-            ("postgres://sam@db/s", false, false, Some(Required)),
-            ("postgres://sam@localhost/s?hostaddr=192.0.2.1", false, false, Some(Required)),
-            ("postgres://sam@db/s?sslmode=require", false, false, Some(Required)),
+            ("postgres://sam@localhost/s", false, false, Some((Never, Some(Required)))),
+            ("postgres://sam@localhost/s", true, false, Some((Required, None))),
+            ("postgres://sam@localhost/s", true, true, Some((Offered, None))),
+            ("postgres://sam@localhost/s?sslmode=verify-full", false, false, Some((Required, Some(Required)))),
+            ("postgres://sam@localhost/s?sslmode=prefer", false, false, Some((Offered, None))),
+            ("postgres://sam@localhost/s?sslmode=disable", false, false, Some((Never, None))),
+            ("postgres://sam@db/s", false, false, Some((Never, Some(Required)))),
+            ("postgres://sam@localhost,db/s", true, false, Some((Never, Some(Required)))),
+            ("postgres://sam@localhost,db/s", false, true, Some((Never, Some(Offered)))),
+            ("postgres://sam@localhost,db/s?sslmode=require", false, false, Some((Required, Some(Required)))),
+            ("postgres://sam@localhost,db/s?sslmode=disable", false, false, None),
+            ("postgres://sam@localhost/s?hostaddr=192.0.2.1", false, false, Some((Never, Some(Required)))),
+            ("postgres://sam@db/s?sslmode=require", false, false, Some((Required, Some(Required)))),
             ("postgres://sam@db/s?sslmode=prefer", false, false, None),
-            ("postgres://sam@db/s?sslmode=disable&connect_timeout=3", false, false, None),
-            ("postgres://sam@db/s", false, true, Some(Offered)),
-            ("postgres://sam@db/s?sslmode=disable", false, true, Some(Never)),
-            ("postgres://sam@db/s?sslmode=verify-full", false, true, Some(Required)),
+            ("postgres://sam@db/s?sslmode=disable&application_name=x", false, false, None),
+            ("postgres://sam@db/s", false, true, Some((Never, Some(Offered)))),
+            ("postgres://sam@db/s?sslmode=disable", false, true, Some((Never, Some(Never)))),
+            ("postgres://sam@db/s?sslmode=verify-full", false, true, Some((Required, Some(Required)))),
         ] {
             let url = parse_server(text).unwrap_or_else(|e| panic!("{text}: {e}"));
             assert!(!url.text.contains("sslmode"), "{}", url.text);
-            assert_eq!(encryption(&url, ca_file, insecure), wanted, "{text} {ca_file} {insecure}");
+            let got = encryption(&url, ca_file, insecure).map(|e| (e.here, e.elsewhere));
+            assert_eq!(got, wanted, "{text} {ca_file} {insecure}");
         }
     }
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+use crate::domain::database::PostgresUrl;
+
 /// Where the store is.
 #[derive(Debug, Clone)]
 pub enum StoreLocation {
@@ -34,38 +36,15 @@ impl StoreLocation {
     }
 }
 
-/// A database of a PostgreSQL server, and how it is reached.
+/// A database of a PostgreSQL server, and what is said of it besides.
 #[derive(Debug, Clone)]
 pub struct StoreServer {
-    /// `postgres://user@host[:port][,host]/database[?…]`, without a password.
-    pub url: String,
-    /// `None`: the server asks for none.
-    pub password: Option<PasswordSource>,
-    pub tls: StoreTls,
-    /// The authorities whose certificates are taken, in PEM; `None`: those of this system.
-    pub tls_ca_file: Option<PathBuf>,
+    /// `postgres://user@host[:port][,host]/database[?…]`, without a password, and how it is reached.
+    pub url: PostgresUrl,
+    /// What was in the password's file when the configuration was read, where it could be read. For comparing alone.
+    pub password_seen: Option<SecretString>,
     /// A failover to a server that lacks the newest commits is taken.
     pub is_async_failover_taken: bool,
     /// Where a store in a file would be.
     pub(super) beside: PathBuf,
-}
-
-/// How what goes to the store's server is encrypted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreTls {
-    /// Not at all: the server is on this machine, or `store.insecure` is set.
-    Never,
-    /// Where the server offers it.
-    Offered,
-    /// Always, with a certificate for the host's name.
-    Required,
-}
-
-/// From where the password for the store's server comes.
-#[derive(Debug, Clone)]
-pub enum PasswordSource {
-    /// It was given.
-    Given(SecretString),
-    /// A file that holds it, read at each connection: it may change while the program runs.
-    File(PathBuf),
 }

@@ -14,6 +14,7 @@ mod by_hand;
 pub(crate) mod call;
 pub(crate) mod change;
 pub(crate) mod codes;
+pub(crate) mod database;
 mod decide;
 mod deferred;
 pub(crate) mod dial;

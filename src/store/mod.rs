@@ -67,7 +67,7 @@ pub use open::{check, exists, holder, open, peek, room};
 pub use outbox::{Outbox, OutboxLine};
 pub use overrides::{DutyChange, KeptHolder, Overrides};
 pub use peeked::Peeked;
-pub use place::{Location, Password, PostgresUrl, StoreMode, StoreSettings, Tls};
+pub use place::{Location, PostgresUrl, StoreMode, StoreSettings};
 #[cfg(feature = "drills")]
 pub use postgres::drill_schema::{DrillSchema, ServerSocket};
 pub use queues::{Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable, WaitingPhoneCall};

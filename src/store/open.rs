@@ -34,26 +34,38 @@ pub(crate) fn open_between(settings: StoreSettings, hooks: Arc<dyn Hooks>) -> Re
     Ok(Arc::new(store))
 }
 
-/// What a store says without being opened for more; nothing where there is no such store. Blocks.
+/// What a store says without being opened for more; nothing where there is no such store.
 ///
 /// # Errors
 /// [`StoreError`]: it is there and cannot be read.
-pub fn peek(settings: &StoreSettings) -> Result<Peeked, StoreError> {
-    match &settings.location {
-        Location::File(_) => SqliteStore::peek(settings),
-        Location::Postgres(url) => postgres::peek(settings, url),
-    }
+pub async fn peek(settings: StoreSettings) -> Result<Peeked, StoreError> {
+    off_the_runtime(move || match &settings.location {
+        Location::File(_) => SqliteStore::peek(&settings),
+        Location::Postgres(url) => postgres::peek(&settings, url),
+    })
+    .await
 }
 
 /// Whether there is a store. What this user may not look at is not taken for absent.
 ///
 /// # Errors
 /// [`StoreError::Open`]: it may not be read.
-pub fn exists(location: &Location) -> Result<bool, StoreError> {
-    match location {
+pub async fn exists(location: Location) -> Result<bool, StoreError> {
+    off_the_runtime(move || match &location {
         Location::File(path) => sqlite::file::is_there(path),
         Location::Postgres(url) => postgres::exists(url),
-    }
+    })
+    .await
+}
+
+/// What blocks keeps no thread of the runtime.
+async fn off_the_runtime<T, F>(work: F) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, StoreError> + Send + 'static,
+{
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(StoreError::Refused { what: "a look at the store panicked".into() }))
 }
 
 /// Refuses a location by which the store must not be used: an engine has lost its file from there, or works on it by another
@@ -68,13 +80,13 @@ pub fn check(location: &Location) -> Result<(), StoreError> {
     }
 }
 
-/// The process that is the engine of this store now; `None`: there is none, or nobody can say. Blocks for a look at the file system
-/// or the server.
-pub fn holder(location: &Location) -> Option<Holder> {
-    match location {
-        Location::File(path) => sqlite::holder(path),
-        Location::Postgres(url) => postgres::holder(url).filter(Holder::is_seen),
-    }
+/// The process that is the engine of this store now; `None`: there is none, or nobody can say.
+pub async fn holder(location: Location) -> Option<Holder> {
+    let seen = off_the_runtime(move || match &location {
+        Location::File(path) => Ok(sqlite::holder(path)),
+        Location::Postgres(url) => Ok(postgres::holder(url).filter(Holder::is_seen)),
+    });
+    seen.await.ok().flatten()
 }
 
 /// How much room a store has and takes; `None`: somebody else keeps it.

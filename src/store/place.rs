@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::domain::alert::SinkTarget;
+pub use crate::domain::database::PostgresUrl;
 
 /// Where a store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,100 +20,6 @@ impl Location {
     /// Whether several processes, on whatever machines, may serve it at once.
     pub const fn is_shared(&self) -> bool {
         matches!(self, Self::Postgres(_))
-    }
-}
-
-/// A database of a server: `postgres://user@host/database`, in the form that tokio-postgres documents, and how it is reached. It
-/// may hold a password, which no text shows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PostgresUrl {
-    url: String,
-    password: Password,
-    tls: Tls,
-    tls_ca_file: Option<PathBuf>,
-}
-
-/// How what goes to a server is encrypted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tls {
-    /// Not at all: the server must be one of this machine.
-    Local,
-    /// Not at all.
-    Never,
-    /// Where the server offers it. Whoever is between can keep it from doing so.
-    Offered,
-    /// Always; the server shows a certificate for its host's name.
-    Required,
-}
-
-/// How a user shows the server who he is.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Password {
-    /// By none, or by the one in the URL.
-    None,
-    Text(String),
-    /// What is in this file at each connection, without the end of its line.
-    File(PathBuf),
-}
-
-impl PostgresUrl {
-    pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), password: Password::None, tls: Tls::Local, tls_ca_file: None }
-    }
-
-    /// The same server, user and encryption by another URL.
-    #[cfg(feature = "drills")]
-    #[must_use]
-    pub(super) fn with_url(&self, url: String) -> Self {
-        Self { url, ..self.clone() }
-    }
-
-    #[must_use]
-    pub fn with_password(self, password: Password) -> Self {
-        Self { password, ..self }
-    }
-
-    /// With encryption, and the file of the authorities whose certificates are taken; `None`: those of this system.
-    #[must_use]
-    pub fn with_tls(self, tls: Tls, ca_file: Option<PathBuf>) -> Self {
-        Self { tls, tls_ca_file: ca_file, ..self }
-    }
-
-    pub(super) fn tls(&self) -> Tls {
-        self.tls
-    }
-
-    pub(super) fn tls_ca_file(&self) -> Option<&Path> {
-        self.tls_ca_file.as_deref()
-    }
-
-    /// With its password, where that is in it.
-    pub(super) fn whole(&self) -> &str {
-        &self.url
-    }
-
-    pub(super) fn password(&self) -> &Password {
-        &self.password
-    }
-}
-
-/// Without its password, and without what is asked of the server behind the `?`.
-impl fmt::Display for PostgresUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, rest) = self.url.split_once("://").unwrap_or(("postgres", &self.url));
-        let place = rest.split(['?', '#']).next().unwrap_or_default();
-        match place.rsplit_once('@') {
-            Some((user, host)) => {
-                write!(f, "{scheme}://{}@{host}", user.split(':').next().unwrap_or_default())
-            }
-            None => write!(f, "{scheme}://{place}"),
-        }
-    }
-}
-
-impl fmt::Debug for PostgresUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

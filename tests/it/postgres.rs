@@ -64,7 +64,8 @@ fn what_is_wrong_with_the_store_is_told_before_anything_is_done_and_never_with_i
     let unknown = server.url.replace("/postgres?", "/no_such_shop?");
     for Trouble { label, url, code, words } in [
         Trouble { label: "no URL", url: "postgres://hush".into(), code: 2, words: &["store.url", "points off"] },
-        Trouble { label: "unreadable", url: "postgres://u@h/d?hush=1".into(), code: 2, words: &["cannot be read"] },
+        Trouble { label: "unreadable", url: "postgres://u@h:hush/d".into(), code: 2, words: &["cannot be read"] },
+        Trouble { label: "unknown", url: "postgres://u@h/d?pgbouncer=1".into(), code: 2, words: &["pgbouncer"] },
         Trouble { label: "in the list", url: "postgres://u:hush@h/d".into(), code: 2, words: &["password_file"] },
         Trouble { label: "no password", url: checked, code: 6, words: &["password missing", "store.password_file"] },
         Trouble { label: "no database", url: unknown, code: 6, words: &["\"no_such_shop\" does not exist"] },

@@ -32,7 +32,7 @@ pub(super) async fn check(app: &App, f: &mut Findings) {
         f.skip(NAME, what);
         return;
     };
-    if app.holder().is_none_or(|h| h.role != "serve") {
+    if app.holder().await.is_none_or(|h| h.role != "serve") {
         f.skip(NAME, "not tried: no `serve` runs here on this store");
         return;
     }

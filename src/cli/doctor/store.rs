@@ -129,7 +129,7 @@ fn disk(location: &Location, f: &mut Findings) {
 }
 
 async fn engine(app: &App, store: Option<&dyn Control>, out: &Output, f: &mut Findings) {
-    let Some(h) = app.holder() else {
+    let Some(h) = app.holder().await else {
         return match store {
             None => f.skip("engine", "no store, no engine"),
             Some(_) if app.config.mode == Mode::Test => f.ok("engine", "none runs"),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::clock;
-use crate::config::StoreLocation;
+use crate::config::{StoreLocation, StoreServer};
+use crate::domain::database::Password;
 use crate::store::{ServerState, Store};
 
 use super::super::app::App;
@@ -17,16 +18,22 @@ const APART_MAX: Duration = Duration::from_secs(1);
 pub(super) async fn check(app: &App, store: &dyn Store, f: &mut Findings) {
     let StoreLocation::Postgres(server) = &app.config.store else { return };
     match bounded(app, store.server()).await {
-        Some(Ok(Some(state))) => judge(&state, server.is_async_failover_taken, f),
+        Some(Ok(Some(state))) => judge(&state, server, f),
         Some(Ok(None)) => {}
         Some(Err(e)) => f.fail("server", e.to_string(), "see that it runs and can be reached from here"),
         None => f.fail("server", super::finding::too_long(), "see that it runs and can be reached from here"),
     }
 }
 
-fn judge(state: &ServerState, is_async_failover_taken: bool, f: &mut Findings) {
+fn judge(state: &ServerState, server: &StoreServer, f: &mut Findings) {
     let way = if state.is_encrypted { "TLS" } else { "not encrypted" };
-    let what = format!("PostgreSQL {}, {way}", state.version);
+    // This command has connected by it just now; so does each new connection of `serve`.
+    let password = match server.url.password() {
+        Password::File(path) => format!(", the password of {} as it is now", path.display()),
+        Password::Text(_) => ", the password that is given".to_owned(),
+        Password::None => String::new(),
+    };
+    let what = format!("PostgreSQL {}, {way}{password}", state.version);
     if state.major < OLDEST {
         f.warn("server", what, format!("use PostgreSQL {OLDEST} or newer"));
     } else {
@@ -37,7 +44,7 @@ fn judge(state: &ServerState, is_async_failover_taken: bool, f: &mut Findings) {
     if !matches!(commit.as_str(), "on" | "remote_apply") {
         let next = "let nothing between set synchronous_commit: it is on in each session of this program";
         f.fail("durability", format!("synchronous_commit is {commit}"), next);
-    } else if standbys > 0 && named.is_empty() && !is_async_failover_taken {
+    } else if standbys > 0 && named.is_empty() && !server.is_async_failover_taken {
         let what =
             format!("{standbys} standby(s), and a commit waits for none: a failover forgets calls and repeats texts");
         let next = "set synchronous_standby_names = 'ANY 1 (...)' on the server, or store.async_failover = true here";

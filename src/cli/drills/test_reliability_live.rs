@@ -66,7 +66,7 @@ pub(super) async fn run(
     global: &Global,
     out: &mut Output,
 ) -> Result<ExitStatus, CliError> {
-    let app = App::load(global, Usual::Warn, Vec::new(), ConfigNeed::Own, out)?;
+    let app = App::load(global, Usual::Warn, Vec::new(), ConfigNeed::Own, out).await?;
     if app.config.mode == Mode::Live {
         app.config.check(&[Part::Twilio, Part::Airtable])?;
     }

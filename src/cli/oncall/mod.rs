@@ -315,7 +315,7 @@ const DIGITS_MIN: usize = 3;
 
 /// Opted-out numbers, or none where no store exists yet.
 pub(super) async fn opt_outs(app: &App) -> Result<Vec<OptOutLine>, CliError> {
-    if !store::exists(&app.location())? {
+    if !store::exists(app.location()).await? {
         return Ok(Vec::new());
     }
     Ok(app.store(NoStore::Refuse).await?.opt_outs().await?)

@@ -300,8 +300,8 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "a store's url that PostgreSQL does not know",
-        "[store]\nurl = \"postgres://u@h/db?hush=1\"",
-        &["dispatchctl.toml:2", "store.url", "cannot be read", "postgres://user@host/database"],
+        "[store]\nurl = \"postgres://u@h/db?pgbouncer=true\"",
+        &["dispatchctl.toml:2", "store.url", "has pgbouncer behind the `?`", "postgres://user@host/database"],
     ),
     (
         "unknown store",

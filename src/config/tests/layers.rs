@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use super::*;
 use crate::config::load::DEFAULTS;
 use crate::config::origin::Origin;
+use crate::domain::database::Password;
 use crate::domain::reply::{Says, read};
 
 #[test]
@@ -220,27 +221,33 @@ fn a_store_on_a_server_is_named_by_file_environment_and_flag_and_its_password_is
         StoreLocation::Postgres(server) => server,
         StoreLocation::Sqlite(path) => panic!("{path:?}"),
     };
-    let password = |b: &Bench| match server(b).password {
-        Some(PasswordSource::Given(secret)) => secret.expose_secret().to_owned(),
-        Some(PasswordSource::File(path)) => path.display().to_string(),
-        None => String::new(),
+    let password = |b: &Bench| match server(b).url.password() {
+        Password::Text(text) => text.clone(),
+        Password::File(path) => path.display().to_string(),
+        Password::None => String::new(),
     };
     let b = Bench::new().toml("[store]\nurl = \"postgres://sam@db.example.com/shop\"\npassword_file = \"pw\"");
-    assert_eq!(server(&b).url, "postgres://sam@db.example.com/shop");
+    assert_eq!(server(&b).url.whole(), "postgres://sam@db.example.com/shop");
     assert_eq!(password(&b), b.path("pw").display().to_string(), "from the file's own directory, and not read yet");
     let b = b.env("DISPATCHCTL_STORE__PASSWORD", "hush");
     assert_eq!(password(&b), "hush", "the stronger layer counts");
     let b = Bench::new().env("DISPATCHCTL_STORE__URL", "postgres://sam:h%75sh@db.example.com/shop");
-    assert_eq!((server(&b).url.as_str(), password(&b).as_str()), ("postgres://sam@db.example.com/shop", "hush"));
+    assert_eq!((server(&b).url.whole(), password(&b).as_str()), ("postgres://sam@db.example.com/shop", "hush"));
     let c = b.load();
     let shown = format!("{c:?} {:?}", c.shown());
     assert!(shown.contains("postgres://sam@db.example.com/shop") && !shown.contains("hush"), "{shown}");
     assert!(!shown.contains("h%75sh"), "{shown}");
+    let both = Bench::new().toml("[store]\npassword_file = \"pw\"");
+    let both = both.env("DISPATCHCTL_STORE__URL", "postgres://sam:hush@db.example.com/shop");
+    assert_eq!(password(&both), "hush", "the environment is stronger than a file's password_file");
+    let both = Bench::new().toml("[store]\nurl = \"postgres://sam@db.example.com/shop\"\npassword_file = \"pw\"");
+    let both = both.env("DISPATCHCTL_STORE__PASSWORD_FILE", "other-pw");
+    assert_eq!(password(&both), both.path("other-pw").display().to_string());
     let b = b.env("DISPATCHCTL_STORE__PASSWORD", "other");
     assert!(b.errors().contains("one of the two"), "{}", b.errors());
     let mut b = Bench::new();
     b.sources.flag_store = Some("postgres://sam@localhost/shop".into());
-    assert_eq!(server(&b).url, "postgres://sam@localhost/shop");
+    assert_eq!(server(&b).url.whole(), "postgres://sam@localhost/shop");
     b.sources.flag_store = Some("postgres://sam:hush@localhost/shop".into());
     let e = b.errors();
     assert!(e.contains("command line") && e.contains("store.password_file") && !e.contains("hush"), "{e}");

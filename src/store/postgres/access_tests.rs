@@ -6,7 +6,11 @@ use std::path::Path;
 use std::process::Command;
 
 use super::*;
-use crate::store::{Location, Password, PostgresUrl, StoreError, StoreMode, StoreSettings, Tls};
+use crate::domain::database::{Encryption, HostTls, Password};
+use crate::store::contract::fixtures::{at, call, put, stored};
+use crate::store::sql::Connection;
+use crate::store::tables::Database as _;
+use crate::store::{self, Location, PostgresUrl, StoreError, StoreMode, StoreSettings};
 use crate::testing::postgres_server::{TestServer, as_nobody, said_aloud, start, test_server};
 use crate::testing::store_at;
 
@@ -25,6 +29,10 @@ fn why(got: &Result<(), StoreError>) -> String {
         Err(StoreError::Open { source, .. }) => source.to_string(),
         other => panic!("{other:?}"),
     }
+}
+
+fn elsewhere(tls: HostTls) -> Encryption {
+    Encryption { here: HostTls::Never, elsewhere: Some(tls) }
 }
 
 fn openssl(dir: &Path, args: &str) -> Result<(), String> {
@@ -80,21 +88,32 @@ async fn a_server_of_another_machine_shows_a_certificate_of_its_name_or_is_not_u
     let (ca, other) = (Some(dir.join("ca.pem")), Some(dir.join("other.pem")));
     let got = opened(at("db.example.com")).await;
     assert!(why(&got).contains("must be encrypted"), "{got:?}");
-    let got = opened(at("db.example.com").with_tls(Tls::Required, other)).await;
+    let got = opened(at("db.example.com").with_tls(elsewhere(HostTls::Required), other)).await;
     assert!(why(&got).contains("UnknownIssuer"), "{got:?}");
-    let got = opened(at("db.example.com").with_tls(Tls::Required, None)).await;
+    let got = opened(at("db.example.com").with_tls(elsewhere(HostTls::Required), None)).await;
     assert!(why(&got).contains("UnknownIssuer"), "{got:?}");
-    let got = opened(at("another.example.com").with_tls(Tls::Required, ca.clone())).await;
+    let got = opened(at("another.example.com").with_tls(elsewhere(HostTls::Required), ca.clone())).await;
     assert!(why(&got).contains("not valid for name"), "{got:?}");
-    let got = opened(at("db.example.com").with_tls(Tls::Required, Some(dir.join("none.pem")))).await;
+    let got = opened(at("db.example.com").with_tls(elsewhere(HostTls::Required), Some(dir.join("none.pem")))).await;
     assert!(why(&got).contains("none.pem"), "{got:?}");
-    let got = opened(at("db.example.com").with_tls(Tls::Required, Some(dir.join("names")))).await;
+    let got = opened(at("db.example.com").with_tls(elsewhere(HostTls::Required), Some(dir.join("names")))).await;
     assert!(why(&got).contains("there is none"), "{got:?}");
     // It takes no connection by TCP that is not encrypted.
-    let got = opened(at("db.example.com").with_tls(Tls::Never, None)).await;
+    let got = opened(at("db.example.com").with_tls(elsewhere(HostTls::Never), None)).await;
     assert!(why(&got).contains("no encryption"), "{got:?}");
-    opened(at("db.example.com").with_tls(Tls::Required, ca.clone())).await.expect("the right authority and name");
-    opened(at("db.example.com").with_tls(Tls::Offered, ca)).await.expect("what is offered is taken");
+    opened(at("db.example.com").with_tls(elsewhere(HostTls::Required), ca.clone()))
+        .await
+        .expect("the right authority and name");
+    opened(at("db.example.com").with_tls(elsewhere(HostTls::Offered), ca.clone()))
+        .await
+        .expect("what is offered is taken");
+    // Each host by where it is: what is on this machine without, the other with.
+    let all =
+        format!("postgres://postgres@127.0.0.1:{port},db.example.com:{port}/postgres?hostaddr=127.0.0.1,127.0.0.1");
+    let got = opened(PostgresUrl::new(&all).with_tls(elsewhere(HostTls::Required), None)).await;
+    let said = why(&got);
+    assert!(said.contains("127.0.0.1: ") && said.contains("no encryption") && said.contains("UnknownIssuer"), "{said}");
+    opened(PostgresUrl::new(all).with_tls(elsewhere(HostTls::Required), ca)).await.expect("by the last one");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -111,7 +130,8 @@ async fn a_server_that_offers_no_encryption_is_not_talked_to() {
         more
     });
     let url = PostgresUrl::new(format!("postgres://sam@db.example.com:{port}/shop?hostaddr=127.0.0.1"));
-    let got = opened(url.with_password(Password::Text("hush".into())).with_tls(Tls::Required, None)).await;
+    let got =
+        opened(url.with_password(Password::Text("hush".into())).with_tls(elsewhere(HostTls::Required), None)).await;
     assert!(why(&got).contains("does not support TLS"), "{got:?}");
     assert_eq!(heard.join().expect("no panic"), b"", "neither user nor password was sent");
 }
@@ -176,6 +196,13 @@ fn pooler(server: &TestServer, mode: &str) -> Option<(tempfile::TempDir, std::pr
     }
 }
 
+async fn wait_for(dir: &tempfile::TempDir, child: &mut std::process::Child) {
+    let socket = dir.path().join(".s.PGSQL.6432");
+    while !socket.exists() && child.try_wait().expect("a child").is_none() {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pooler_in_transaction_mode_is_refused_and_one_in_session_mode_is_used() {
     let Some(server) = server().await else { return };
@@ -183,10 +210,7 @@ async fn a_pooler_in_transaction_mode_is_refused_and_one_in_session_mode_is_used
     let of_server = server.dir.as_ref().expect("its own").display().to_string();
     for mode in ["transaction", "session"] {
         let Some((dir, mut child)) = pooler(server, mode) else { return };
-        let socket = dir.path().join(".s.PGSQL.6432");
-        while !socket.exists() && child.try_wait().expect("a child").is_none() {
-            tokio::task::yield_now().await;
-        }
+        wait_for(&dir, &mut child).await;
         let url = database.replace(&of_server, &dir.path().display().to_string());
         let mut got = Ok(());
         // It gives sessions in turn: none of them is taken for one of its own, whatever was there before.
@@ -227,4 +251,121 @@ async fn a_store_of_a_newer_program_and_a_role_without_rights_leave_everything_a
     server.psql(&database, "DROP TABLE meta CASCADE; CREATE TABLE meta (id int)");
     let got = opened(PostgresUrl::new(&database)).await;
     assert!(why(&got).contains("not of a store"), "{got:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_through_a_pooler_says_what_it_is_and_leaves_no_transaction_open() {
+    let Some(server) = server().await else { return };
+    let Some(database) = server.database("postgres") else { return };
+    opened(PostgresUrl::new(&database)).await.expect("made");
+    let of_server = server.dir.as_ref().expect("its own").display().to_string();
+    for mode in ["transaction", "session"] {
+        let Some((dir, mut child)) = pooler(server, mode) else { return };
+        let url = database.replace(&of_server, &dir.path().display().to_string());
+        let location = Location::Postgres(PostgresUrl::new(format!("{url}&port=6432")));
+        wait_for(&dir, &mut child).await;
+        let exists = store::exists(location.clone()).await;
+        let peeked = store::peek(StoreSettings { location, ..store_at(Path::new("")) }).await;
+        if mode == "transaction" {
+            let (exists, peeked) = (exists.map(drop), peeked.map(drop));
+            assert!([&exists, &peeked].into_iter().all(|got| why(got).contains(mode)), "{exists:?} {peeked:?}");
+        } else {
+            assert!(exists.expect("seen"));
+            peeked.expect("seen");
+            // It ends a session in which a client left a transaction open.
+            let open =
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+            assert_eq!(server.psql(&database, open), "2", "both sessions of the look wait for the next client");
+        }
+        child.kill().and_then(|()| child.wait()).expect("ended");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_earlier_client_left_in_a_session_does_not_make_its_pooler_one_in_transaction_mode() {
+    let Some(server) = server().await else { return };
+    let Some(database) = server.database("postgres") else { return };
+    let of_server = server.dir.as_ref().expect("its own").display().to_string();
+    let Some((dir, mut child)) = pooler(server, "session\nserver_reset_query =") else { return };
+    let url = format!("{}&port=6432", database.replace(&of_server, &dir.path().display().to_string()));
+    wait_for(&dir, &mut child).await;
+    let url = PostgresUrl::new(url);
+    for _ in 0..3 {
+        opened(url.clone()).await.expect("as a connection of its own");
+    }
+    let left = tokio::task::spawn_blocking(move || {
+        let conn = PgConnection::open(&url, std::time::Duration::from_secs(1))?;
+        conn.word("SELECT current_setting('dispatchctl.session', true)")
+    });
+    assert_eq!(left.await.expect("no panic").expect("asked").unwrap_or_default(), "", "nothing is left in a session");
+    child.kill().and_then(|()| child.wait()).expect("ended");
+}
+
+#[tokio::test]
+async fn a_look_at_a_server_that_does_not_answer_keeps_no_thread_of_the_runtime() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let url = PostgresUrl::new(format!("postgres://sam@127.0.0.1:{port}/shop"));
+    let look = store::exists(Location::Postgres(url));
+    let got = tokio::time::timeout(std::time::Duration::from_millis(50), look).await;
+    drop(listener);
+    assert!(got.is_err(), "the runtime goes on meanwhile: {got:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_operator_sets_for_a_role_or_a_database_changes_nothing() {
+    let Some(server) = server().await else { return };
+    let Some(database) = server.database("pinned") else { return };
+    server.psql(&server.url, "CREATE ROLE pinned LOGIN SUPERUSER");
+    for set in [
+        "default_transaction_isolation = 'serializable'",
+        "statement_timeout = 50",
+        "lock_timeout = 1",
+        "idle_in_transaction_session_timeout = 1",
+        "idle_session_timeout = 1",
+        "synchronous_commit = off",
+        "TimeZone = 'America/Los_Angeles'",
+        "standard_conforming_strings = off",
+        "bytea_output = 'escape'",
+    ] {
+        server.psql(&server.url, &format!("ALTER ROLE pinned SET {set}"));
+    }
+    let settings =
+        || StoreSettings { location: Location::Postgres(PostgresUrl::new(&database)), ..store_at(Path::new("")) };
+    let store = super::tests::opened(settings()).await;
+    let isolation = |conn: Connection<'_>| -> Result<String, StoreError> {
+        conn.prepare_cached("SELECT current_setting('transaction_isolation')")?.query_row([], |r| r.get(0))
+    };
+    assert_eq!(store.run_write(isolation).await.expect("written"), "read committed");
+    assert_eq!(store.run_read(isolation).await.expect("read"), "repeatable read");
+    let alone = store.readers.on_one(move |conn| isolation(Connection::Postgres(conn)));
+    assert_eq!(alone.await.expect("read"), "read committed");
+    put(&store, call("before", at(0))).await.expect("put");
+    // A new search path leads neither the open store nor a new process to another place.
+    let end_all = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE usename = 'pinned'";
+    let admin = database.replace("//pinned@", "//postgres@");
+    let sql = format!("CREATE SCHEMA elsewhere; ALTER ROLE pinned SET search_path = elsewhere; {end_all}");
+    server.psql(&admin, &sql);
+    put(&store, call("after", at(0))).await.expect("put");
+    assert_eq!(stored(&store, "before").await, call("before", at(0)));
+    let got = opened(PostgresUrl::new(&database)).await;
+    assert!(why(&got).contains("the schema public"), "{got:?}");
+    opened(PostgresUrl::new(format!("{database}&options=-csearch_path%3Dpublic"))).await.expect("the same");
+    opened(PostgresUrl::new(format!("{database}&options=-csearch_path%3Delsewhere"))).await.expect("another");
+    let got = opened(PostgresUrl::new(format!("{database}&options=-csearch_path%3Dnowhere"))).await;
+    assert!(why(&got).contains("search_path"), "{got:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_of_which_a_part_is_missing_cannot_be_used_and_says_which() {
+    let Some(server) = server().await else { return };
+    let Some(database) = server.database("postgres") else { return };
+    opened(PostgresUrl::new(&database)).await.expect("made");
+    server.psql(&database, "DROP TABLE engine CASCADE");
+    let looked = tokio::task::spawn_blocking(move || {
+        let conn = PgConnection::open(&PostgresUrl::new(&database), std::time::Duration::from_secs(1))?;
+        lease::holder(&conn).map(drop)
+    });
+    let got = looked.await.expect("no panic");
+    assert!(why(&got).contains("\"engine\" does not exist"), "{got:?}");
 }

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Config, Connection, Error, Socket};
+use tokio_postgres::{Client, Config, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::errors::{unreachable, with_cause};
+use super::errors::{self, unreachable, with_cause};
 use super::tls;
+use crate::domain::database::{HostTls, Password};
 use crate::domain::mail::is_this_machine;
-use crate::store::{Password, PostgresUrl, StoreError, Tls};
+use crate::store::{PostgresUrl, StoreError};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// How long one host may take to let a user in.
@@ -35,14 +36,16 @@ pub(super) type Incoming = Connection<Socket, <MakeRustlsConnect as MakeTlsConne
 /// [`StoreError::Open`]: the URL cannot be used, or each host refuses this user or is not the one that it must be;
 /// [`StoreError::Unreachable`].
 pub(super) async fn connect(url: &PostgresUrl) -> Result<(Client, Incoming), StoreError> {
-    let encryption = MakeRustlsConnect::new(tls::client(url)?);
+    let hosts = hosts(url)?;
+    let is_encrypted = hosts.iter().any(|(_, host)| host.get_ssl_mode() != SslMode::Disable);
+    let encryption = MakeRustlsConnect::new(if is_encrypted { tls::client(url)? } else { tls::none(url)? });
     let mut refused = Vec::new();
     let mut is_lasting = true;
-    for (name, host) in hosts(url)? {
+    for (name, host) in hosts {
         let why = match tokio::time::timeout(ADMIT_WITHIN, host.connect(encryption.clone())).await {
             Ok(Ok(connected)) => return Ok(connected),
             Ok(Err(e)) => {
-                is_lasting &= lasts(&e);
+                is_lasting &= errors::is_lasting(&e);
                 with_cause(&e)
             }
             Err(_) => {
@@ -71,12 +74,10 @@ fn hosts(url: &PostgresUrl) -> Result<Vec<(String, Config)>, StoreError> {
     {
         return Err(cannot(url, "its URL names no host, or not as many addresses or ports as hosts"));
     }
-    let is_local = hosts.iter().all(is_of_this_machine) && addresses.iter().all(IpAddr::is_loopback);
-    if url.tls() == Tls::Local && !is_local {
-        return Err(cannot(url, "what goes to another machine must be encrypted"));
-    }
     let password = password(url)?;
-    let one = |at: usize| {
+    let one = |at: usize| -> Result<(String, Config), StoreError> {
+        let way = ssl_mode(url, hosts.get(at), addresses.get(at));
+        let way = way.ok_or_else(|| cannot(url, "what goes to another machine must be encrypted"))?;
         let mut config = Config::new();
         let mut name = String::new();
         match hosts.get(at) {
@@ -108,11 +109,7 @@ fn hosts(url: &PostgresUrl) -> Result<Vec<(String, Config)>, StoreError> {
             .application_name(said.get_application_name().unwrap_or("dispatchctl"))
             .channel_binding(said.get_channel_binding())
             .ssl_negotiation(said.get_ssl_negotiation())
-            .ssl_mode(match url.tls() {
-                Tls::Local | Tls::Never => SslMode::Disable,
-                Tls::Offered => SslMode::Prefer,
-                Tls::Required => SslMode::Require,
-            })
+            .ssl_mode(way)
             .connect_timeout(CONNECT_WITHIN)
             .tcp_user_timeout(UNACKNOWLEDGED_MAX)
             .keepalives(true)
@@ -120,16 +117,26 @@ fn hosts(url: &PostgresUrl) -> Result<Vec<(String, Config)>, StoreError> {
             .keepalives_interval(KEEPALIVE)
             .keepalives_retries(KEEPALIVES)
             .target_session_attrs(TargetSessionAttrs::ReadWrite);
-        (name, config)
+        Ok((name, config))
     };
-    Ok((0..count).map(one).collect())
+    (0..count).map(one).collect()
 }
 
-fn is_of_this_machine(host: &Host) -> bool {
-    match host {
-        Host::Unix(_) => true,
-        Host::Tcp(name) => is_this_machine(name),
-    }
+/// How one host is talked to, whatever the others are; `None`: not at all.
+fn ssl_mode(url: &PostgresUrl, host: Option<&Host>, address: Option<&IpAddr>) -> Option<SslMode> {
+    let is_here = match (host, address) {
+        // PostgreSQL encrypts nothing there. With an address it is not where the way leads.
+        (Some(Host::Unix(_)), None) => return Some(SslMode::Disable),
+        (Some(Host::Tcp(name)), _) if !is_this_machine(name) => false,
+        (_, Some(address)) => address.is_loopback(),
+        (host, None) => host.is_some(),
+    };
+    let encryption = url.encryption();
+    Some(match if is_here { encryption.here } else { encryption.elsewhere? } {
+        HostTls::Never => SslMode::Disable,
+        HostTls::Offered => SslMode::Prefer,
+        HostTls::Required => SslMode::Require,
+    })
 }
 
 /// A file is read as it is at this moment: whoever changes a password changes the file, and no process needs a new start.
@@ -150,18 +157,5 @@ fn password_in(path: &Path, url: &PostgresUrl) -> Result<Vec<u8>, StoreError> {
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err(cannot(url, format!("the password's file {} is empty", path.display()))),
         password => Ok(password.as_bytes().to_vec()),
-    }
-}
-
-/// Whether it helps nobody to wait and try again: a password that is wrong, a database that is not there, a right that is missing,
-/// a certificate of somebody else.
-fn lasts(e: &Error) -> bool {
-    match e.code() {
-        Some(code) => code.code().starts_with("28") || matches!(code.code(), "3D000" | "42501"),
-        None => match std::error::Error::source(e).and_then(|cause| cause.downcast_ref::<std::io::Error>()) {
-            Some(io) => io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
-            // Not of the network: a server without encryption, an answer that is none of PostgreSQL's.
-            None => std::error::Error::source(e).is_some(),
-        },
     }
 }

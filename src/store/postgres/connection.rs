@@ -41,6 +41,8 @@ pub(in crate::store) struct PgStatement {
 /// An open connection.
 pub(in crate::store) struct PgConnection {
     client: Client,
+    /// Which store it leads to, for people.
+    place: String,
     /// Taken when it is dropped, which may be on a thread that must not block.
     runtime: Option<Runtime>,
     statements: RefCell<HashMap<String, PgStatement>>,
@@ -92,8 +94,7 @@ impl PgConnection {
     }
 
     fn connected(url: &PostgresUrl, lock_within: Duration, answer_within: Duration) -> Result<Self, StoreError> {
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(|e| unreachable(e.to_string()))?;
-        let (client, mut connection) = runtime.block_on(connect(url))?;
+        let (runtime, (client, mut connection)) = on_own_runtime(connect(url))?;
         let warned = Arc::new(AtomicBool::new(false));
         let hears = Arc::clone(&warned);
         let (heard, hints) = mpsc::unbounded_channel();
@@ -114,6 +115,7 @@ impl PgConnection {
         });
         let conn = Self {
             client,
+            place: url.to_string(),
             runtime: Some(runtime),
             statements: RefCell::default(),
             changes: Cell::new(0),
@@ -125,13 +127,8 @@ impl PgConnection {
             is_in_service: Cell::new(false),
             hints: RefCell::new(hints),
         };
-        // An answer is given after the commit is on the server's disk, whatever the server's usual is. A process that was stopped
-        // inside a transaction keeps the others waiting for so long at most.
-        conn.batch(&format!(
-            "SET synchronous_commit = on; SET idle_in_transaction_session_timeout = '2s'; SET lock_timeout = {}; \
-             SET client_min_messages = warning; SET standard_conforming_strings = on; SET bytea_output = hex",
-            lock_within.as_millis()
-        ))?;
+        conn.batch(&pins(url.schema(), lock_within, answer_within))?;
+        conn.batch(PINS_OF_LATER_VERSIONS)?;
         Ok(conn)
     }
 
@@ -150,7 +147,7 @@ impl PgConnection {
     }
 
     fn meaning(&self, e: &tokio_postgres::Error) -> StoreError {
-        let meant = meaning(e);
+        let meant = meaning(e, &self.place);
         if self.is_in_service.get() { outage(meant) } else { meant }
     }
 
@@ -171,6 +168,11 @@ impl PgConnection {
     /// It is one of a store that is open from now on: what this user is refused ends when somebody mends it.
     pub(super) fn serve(&self) {
         self.is_in_service.set(true);
+    }
+
+    /// Names are of this schema from now on.
+    pub(super) fn stay_in(&self, schema: &str) -> Result<(), StoreError> {
+        self.batch(&format!("SET search_path = {}", search_path(schema)))
     }
 
     /// It is used no more: what is open on it the server takes back.
@@ -315,6 +317,49 @@ impl PgConnection {
     }
 }
 
+/// The path that leads to this schema alone.
+fn search_path(schema: &str) -> String {
+    format!("\"{}\", pg_temp", schema.replace('"', "\"\""))
+}
+
+/// What each session is told, whatever an operator has set for the role or the database: our statements rely on it.
+fn pins(schema: Option<&str>, lock_within: Duration, answer_within: Duration) -> String {
+    // What nobody waits for any more ends by itself.
+    let statement_within = answer_within.saturating_add(Duration::from_secs(1)).as_millis();
+    let lock_within = lock_within.as_millis();
+    // An answer is given after the commit is on the server's disk. A process that was stopped inside a transaction keeps the others
+    // waiting for two seconds at most.
+    let pins = format!(
+        "SET statement_timeout = {statement_within}; SET lock_timeout = {lock_within}; \
+         SET idle_in_transaction_session_timeout = '2s'; SET synchronous_commit = on; \
+         SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off; \
+         SET client_min_messages = warning; SET standard_conforming_strings = on; SET transform_null_equals = off; \
+         SET bytea_output = hex; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'"
+    );
+    // A process that connects again stays with the schema in which it has opened its store, wherever a new search path leads.
+    match schema {
+        Some(schema) => format!("{pins}; SET search_path = {}", search_path(schema)),
+        None => pins,
+    }
+}
+
+/// The same of what PostgreSQL has since 14 and 17: that a connection is idle, or a migration takes its time, is no fault.
+const PINS_OF_LATER_VERSIONS: &str = "SELECT set_config(name, '0', false) FROM pg_settings
+    WHERE name IN ('idle_session_timeout', 'transaction_timeout') AND setting <> '0'";
+
+/// What comes of this, with the runtime that it lives on. Where it fails, whatever it left waiting is left: a name server that does not
+/// answer would otherwise keep this thread for as long as the system asks it.
+fn on_own_runtime<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<(Runtime, T), StoreError> {
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(|e| unreachable(e.to_string()))?;
+    match runtime.block_on(work) {
+        Ok(made) => Ok((runtime, made)),
+        Err(e) => {
+            runtime.shutdown_background();
+            Err(e)
+        }
+    }
+}
+
 /// The client's own check is a panic.
 fn checked(of: &PgStatement, values: usize) -> Result<(), StoreError> {
     let takes = of.statement.params().len();
@@ -329,5 +374,26 @@ impl Drop for PgConnection {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_server_that_does_not_answer_keeps_nobody_longer_than_the_host_is_given() {
+        // As tokio asks for the addresses of a name: a thread that no timeout ends.
+        let (never, asked) = std::sync::mpsc::channel::<()>();
+        let (done, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let resolved = on_own_runtime(async {
+                let resolving = tokio::task::spawn_blocking(move || asked.recv());
+                tokio::time::timeout(Duration::from_millis(1), resolving).await.map_err(|_| unreachable("no answer"))
+            });
+            done.send(resolved.is_err())
+        });
+        assert_eq!(ended.recv_timeout(Duration::from_secs(10)), Ok(true));
+        drop(never);
     }
 }

@@ -1,18 +1,19 @@
-//! What an error of PostgreSQL means for whoever asked. Source of the codes: PostgreSQL's appendix "Error Codes".
+//! What an error of the server, or of the way to it, is to the store.
 
 use tokio_postgres::Error;
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, Severity};
 
+use super::sqlstate::{AtCommit, Meaning, decided};
 use crate::store::StoreError;
 
-/// Of our own function `fence`.
-const FENCED: &str = "DC001";
+/// The server ended the session while it waited for a statement.
+const ENDED_IDLE: &str = "25P03";
 
-/// What the server or the way to it says of anything but a commit. Messages name constraints, never values: PostgreSQL puts
-/// values into the detail, which is left out.
-pub(super) fn meaning(e: &Error) -> StoreError {
+/// What the server of this place or the way to it says of anything but a commit. Messages name constraints, never values: PostgreSQL
+/// puts values into the detail, which is left out.
+pub(super) fn meaning(e: &Error, place: &str) -> StoreError {
     match e.as_db_error() {
-        Some(said) => said_by_server(said),
+        Some(said) => said_by_server(said, place),
         None if e.is_closed() => unreachable("the connection is closed"),
         // Encoding or reading a value: ours.
         None if std::error::Error::source(e).is_some_and(|s| !s.is::<std::io::Error>()) => {
@@ -22,27 +23,41 @@ pub(super) fn meaning(e: &Error) -> StoreError {
     }
 }
 
-fn said_by_server(e: &DbError) -> StoreError {
+fn said_by_server(e: &DbError, place: &str) -> StoreError {
     let what = match e.constraint() {
         Some(constraint) => format!("{} ({constraint})", e.message()),
         None => e.message().to_owned(),
     };
-    let code = e.code().code();
-    match (code.get(..2).unwrap_or_default(), code) {
-        (_, FENCED) => StoreError::Fenced,
-        (_, "40001" | "40P01" | "55P03" | "53200" | "53300" | "57014") => StoreError::Busy,
-        // A right that is missing is given by somebody else, as room on a disk is.
-        (_, "53100" | "42501") => StoreError::Full { what },
-        (_, "25006" | "25P03" | "25P04") | ("08", _) | ("57", _) => unreachable(what),
-        (_, "XX001" | "XX002") => StoreError::Corrupt { what, call: None },
-        ("58", _) => StoreError::Full { what },
-        _ => StoreError::Refused { what },
+    match decided(e.code().code()).0 {
+        Meaning::Ours => StoreError::Refused { what },
+        Meaning::Busy => StoreError::Busy,
+        Meaning::NoRoom => StoreError::Full { what },
+        Meaning::Away => unreachable(what),
+        Meaning::NoStore => StoreError::Open { path: place.into(), source: format!("it is not whole: {what}").into() },
+        Meaning::Damaged => StoreError::Corrupt { what, call: None },
+        Meaning::Fenced => StoreError::Fenced,
     }
 }
 
-/// Whether the answer to a commit surely says that nothing of it was committed.
+/// Whether the answer to a commit surely says that nothing of it was committed. An error that ends the session may come after it.
 pub(super) fn is_surely_not_committed(e: &Error) -> bool {
-    e.code().is_some_and(|code| ["23", "40", "53", "55", FENCED].iter().any(|class| code.code().starts_with(class)))
+    let Some(said) = e.as_db_error() else { return false };
+    let code = said.code().code();
+    let ends = matches!(said.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) && code != ENDED_IDLE;
+    !ends && decided(code).1 == AtCommit::Undone
+}
+
+/// Whether it helps nobody to wait and to connect again: a password that is wrong, a database that is not there, a right that is
+/// missing, a parameter that the server does not know, a certificate of somebody else.
+pub(super) fn is_lasting(e: &Error) -> bool {
+    match e.code() {
+        Some(code) => code.code() == "42501" || matches!(decided(code.code()).0, Meaning::NoStore | Meaning::Ours),
+        None => match std::error::Error::source(e).and_then(|cause| cause.downcast_ref::<std::io::Error>()) {
+            Some(io) => io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
+            // Not of the network: a server without encryption, an answer that is none of PostgreSQL's.
+            None => std::error::Error::source(e).is_some(),
+        },
+    }
 }
 
 /// The same of a store that is open: whoever cannot be let in now was let in before, so it is waited for as any other outage.

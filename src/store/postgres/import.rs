@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::connection::PgConnection;
 use super::open::{HAS_META, LOCKS, META, MIGRATION, PUT_META, make_schema};
 use super::pooler::refuse_shared_sessions;
+use super::transaction::BEGIN;
 use crate::store::migrate::{Chunk, Sum};
 use crate::store::sql::{Connection, params};
 use crate::store::{PostgresUrl, StoreError, StoreSettings};
@@ -64,7 +65,7 @@ impl ServerImport {
     pub(in crate::store) fn begin(to: &StoreSettings, url: &PostgresUrl, id: &str) -> Result<Self, StoreError> {
         let (conn, other) = (PgConnection::open(url, to.busy_timeout)?, PgConnection::open(url, to.busy_timeout)?);
         refuse_shared_sessions(&conn, &other, url)?;
-        conn.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCKS}, {MIGRATION})"))?;
+        conn.batch(&format!("{BEGIN}; SELECT pg_advisory_xact_lock({LOCKS}, {MIGRATION})"))?;
         let not_empty = |why: &str| StoreError::Open { path: url.to_string().into(), source: why.into() };
         let sql = Connection::Postgres(&conn);
         if sql.prepare_cached(HAS_META)?.query_row([], |r| r.get(0))? {

@@ -10,6 +10,8 @@
 mod access_tests;
 mod connect;
 mod connection;
+#[cfg(test)]
+mod cost_tests;
 mod database;
 mod dialect;
 #[cfg(feature = "drills")]
@@ -27,6 +29,7 @@ mod open;
 mod outage_tests;
 mod pooler;
 mod readers;
+mod sqlstate;
 mod state;
 mod store;
 #[cfg(test)]

@@ -9,6 +9,8 @@ use super::connection::PgConnection;
 use super::lease;
 use super::lease::read_time;
 use super::pooler::refuse_shared_sessions;
+use super::readers::BEGIN as READ;
+use super::transaction::BEGIN;
 use crate::failpoint;
 use crate::store::sql::{Connection, params};
 use crate::store::{Holder, Peeked, PostgresUrl, StoreError, StoreMode, StoreSettings, tables};
@@ -24,6 +26,13 @@ pub(super) const HAS_META: &str = "SELECT to_regclass('meta') IS NOT NULL";
 pub(super) const META: &str = "SELECT value FROM meta WHERE key = ?1";
 pub(super) const PUT_META: &str =
     "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+/// Where the store is, or would be.
+const SCHEMA: &str = "SELECT COALESCE((SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid = to_regclass('meta')), current_schema())";
+const NO_SCHEMA: &str = "no schema is there for it: the search_path of this user names none that exists";
+/// A schema with a store in it.
+const ELSEWHERE: &str = "SELECT n.nspname FROM pg_namespace n WHERE (SELECT count(*) FROM pg_class c
+    WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND c.relname IN ('meta', 'commits', 'engine', 'calls')) = 4 LIMIT 1";
 const LOCK_KEY: &str = "SELECT CAST(CAST(to_regclass('meta') AS oid) AS bigint)";
 
 pub(super) fn known_schema() -> i64 {
@@ -39,6 +48,12 @@ pub(super) fn prepare(options: &StoreSettings, url: &PostgresUrl) -> Result<Prep
         (PgConnection::open(url, options.busy_timeout)?, PgConnection::open(url, options.busy_timeout)?);
     refuse_shared_sessions(&conn, &reader, url)?;
     let version = recognise(&conn, options, url)?;
+    if version == 0 {
+        refuse_a_second_store(&conn, url)?;
+    }
+    let no_schema = || StoreError::Open { path: url.to_string().into(), source: NO_SCHEMA.into() };
+    let schema = conn.word(SCHEMA)?.ok_or_else(no_schema)?;
+    [&conn, &reader].into_iter().try_for_each(|conn| conn.stay_in(&schema))?;
     failpoint::opened(options.mode == StoreMode::Test)
         .map_err(|e| StoreError::Open { path: url.to_string().into(), source: e.into() })?;
     if version < known_schema() {
@@ -48,7 +63,7 @@ pub(super) fn prepare(options: &StoreSettings, url: &PostgresUrl) -> Result<Prep
     let key: i64 = Connection::Postgres(&conn).prepare_cached(LOCK_KEY)?.query_row([], |r| r.get(0))?;
     conn.serve();
     reader.serve();
-    Ok(Prepared { conn, reader, key })
+    Ok(Prepared { conn, reader, key, schema })
 }
 
 /// What an open store begins with.
@@ -58,6 +73,21 @@ pub(super) struct Prepared {
     pub(super) reader: PgConnection,
     /// Which lock is the store's.
     pub(super) key: i64,
+    /// Where in the database it is.
+    pub(super) schema: String,
+}
+
+/// Where the search path of a role or of a database was changed, nobody means to begin anew beside all calls.
+fn refuse_a_second_store(conn: &PgConnection, url: &PostgresUrl) -> Result<(), StoreError> {
+    if url.whole().contains("search_path") {
+        return Ok(());
+    }
+    let Some(schema) = conn.word(ELSEWHERE)? else { return Ok(()) };
+    let why = format!(
+        "there is a store in the schema {schema} of this database, to which this user's search_path does not lead; name the \
+         schema in store.url, that one or another: ?options=-csearch_path%3D{schema}"
+    );
+    Err(StoreError::Open { path: url.to_string().into(), source: why.into() })
 }
 
 /// The version of its schema, 0 where there is none yet and one is to be made.
@@ -72,7 +102,7 @@ fn recognise(conn: &PgConnection, options: &StoreSettings, url: &PostgresUrl) ->
     };
     let strange = || not_ours("its table `meta` is not of a store of dispatchctl");
     let schema = word("schema").map_err(|e| match e {
-        StoreError::Refused { .. } => strange(),
+        StoreError::Refused { .. } | StoreError::Open { .. } => strange(),
         other => other,
     });
     let (schema, mode) = (schema?, word("mode")?);
@@ -90,7 +120,7 @@ fn recognise(conn: &PgConnection, options: &StoreSettings, url: &PostgresUrl) ->
 
 fn migrate(conn: &PgConnection, options: &StoreSettings, url: &PostgresUrl) -> Result<(), StoreError> {
     loop {
-        conn.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCKS}, {MIGRATION})"))?;
+        conn.batch(&format!("{BEGIN}; SELECT pg_advisory_xact_lock({LOCKS}, {MIGRATION})"))?;
         // Read under the lock: another process may have been faster.
         let version = recognise(conn, options, url)?;
         let Some(step) = usize::try_from(version).ok().and_then(|v| MIGRATIONS.get(v)) else {
@@ -116,46 +146,55 @@ pub(super) fn make_schema(conn: &PgConnection, mode: StoreMode) -> Result<(), St
     Ok(())
 }
 
-/// What a store says before it is opened; nothing where there is none, or where it is another's or of another version. Blocks.
+/// What a store says before it is opened; nothing where there is none, or where it is another's or of another version. Blocks, on a
+/// thread that may.
 ///
 /// # Errors
 /// [`StoreError`]: it cannot be reached or read.
 pub(in crate::store) fn peek(options: &StoreSettings, url: &PostgresUrl) -> Result<Peeked, StoreError> {
-    on_a_thread(|| {
-        let conn = PgConnection::open(url, options.busy_timeout)?;
-        let options = StoreSettings { create: false, ..options.clone() };
-        match recognise(&conn, &options, url) {
-            Ok(version) if version == known_schema() => {}
-            Err(e @ (StoreError::Unreachable { .. } | StoreError::Busy)) => return Err(e),
-            _ => return Ok(Peeked::default()),
-        }
-        conn.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
-        tables::peeked(Connection::Postgres(&conn))
+    let options = StoreSettings { create: false, ..options.clone() };
+    look(url, options.busy_timeout, |conn| match recognise(conn, &options, url) {
+        Ok(version) if version == known_schema() => tables::peeked(Connection::Postgres(conn)),
+        Err(e @ (StoreError::Unreachable { .. } | StoreError::Busy)) => Err(e),
+        _ => Ok(Peeked::default()),
     })
 }
 
-/// Whether there is a store in this database. Blocks.
+/// Whether there is a store in this database. Blocks, on a thread that may.
 ///
 /// # Errors
 /// [`StoreError`]: it cannot be reached.
 pub(in crate::store) fn exists(url: &PostgresUrl) -> Result<bool, StoreError> {
-    on_a_thread(|| {
-        let conn = PgConnection::open(url, Duration::from_secs(5))?;
-        let options = StoreSettings::of(crate::store::Location::Postgres(url.clone()), StoreMode::Live);
-        match recognise(&conn, &options, url) {
-            Ok(_) | Err(StoreError::OtherMode { .. } | StoreError::Newer { .. }) => Ok(true),
-            Err(StoreError::Open { .. }) => Ok(false),
-            Err(e) => Err(e),
-        }
+    let options = StoreSettings::of(crate::store::Location::Postgres(url.clone()), StoreMode::Live);
+    look(url, options.busy_timeout, |conn| match recognise(conn, &options, url) {
+        Ok(_) | Err(StoreError::OtherMode { .. } | StoreError::Newer { .. }) => Ok(true),
+        Err(StoreError::Open { .. }) => Ok(false),
+        Err(e) => Err(e),
     })
 }
 
-/// Who is the engine of the store in this database; `None`: nobody, or there is no telling. Blocks.
+/// Reads in one transaction, which is over before the connection is.
+fn look<T>(
+    url: &PostgresUrl,
+    lock_within: Duration,
+    read: impl FnOnce(&PgConnection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let (conn, other) = (PgConnection::open(url, lock_within)?, PgConnection::open(url, lock_within)?);
+    refuse_shared_sessions(&conn, &other, url)?;
+    conn.batch(READ)?;
+    let seen = read(&conn);
+    // What was seen was seen: the server ends by itself what is left open.
+    drop(conn.batch("ROLLBACK"));
+    seen
+}
+
+/// Who is the engine of the store in this database; `None`: nobody, or there is no telling. Blocks, on a thread that may.
 pub(in crate::store) fn holder(url: &PostgresUrl) -> Option<Holder> {
-    on_a_thread(|| lease::holder(&PgConnection::open(url, Duration::from_secs(1))?)).ok().flatten()
+    PgConnection::open(url, Duration::from_secs(1)).and_then(|conn| lease::holder(&conn)).ok().flatten()
 }
 
 /// A connection blocks, which a thread of a runtime must not.
+#[cfg(feature = "drills")]
 pub(super) fn on_a_thread<T: Send>(work: impl FnOnce() -> Result<T, StoreError> + Send) -> Result<T, StoreError> {
     std::thread::scope(|scope| scope.spawn(work).join())
         .unwrap_or_else(|_| Err(StoreError::Refused { what: "a look at the store panicked".into() }))

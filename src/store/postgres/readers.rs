@@ -11,7 +11,7 @@ use crate::store::{PostgresUrl, StoreError};
 
 /// How many reads may run at once.
 const READERS: usize = 4;
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// A pool of connections, each opened when it is first needed.
 #[derive(Clone)]

@@ -69,7 +69,8 @@ impl PostgresStore {
         };
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|e| StoreError::Open { path: url.to_string().into(), source: e.into() })?;
-        let Prepared { conn, reader, key } = open::prepare(&options, &url)?;
+        let Prepared { conn, reader, key, schema } = open::prepare(&options, &url)?;
+        let url = url.with_schema(schema);
         let (jobs, waiting) = mpsc::channel(writer::WAITING_MAX);
         let own = Arc::new(AtomicU64::new(0));
         let lock_within = options.busy_timeout;

@@ -8,7 +8,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
-use crate::store::{PostgresUrl, StoreError, Tls};
+use crate::store::{PostgresUrl, StoreError};
 
 static OF_SYSTEM: OnceLock<ClientConfig> = OnceLock::new();
 
@@ -19,10 +19,8 @@ static OF_SYSTEM: OnceLock<ClientConfig> = OnceLock::new();
 /// [`StoreError::Open`]: the file cannot be used.
 pub(super) fn client(url: &PostgresUrl) -> Result<ClientConfig, StoreError> {
     let wrong = |what: String| StoreError::Open { path: url.to_string().into(), source: what.into() };
-    let none = || Ok(begun()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
-    let made: Result<ClientConfig, rustls::Error> = match (url.tls(), url.tls_ca_file()) {
-        (Tls::Local | Tls::Never, _) => none(),
-        (Tls::Offered | Tls::Required, Some(path)) => {
+    let made: Result<ClientConfig, rustls::Error> = match url.tls_ca_file() {
+        Some(path) => {
             let unusable = |e: String| wrong(format!("the certificates in {} cannot be used: {e}", path.display()));
             let mut roots = RootCertStore::empty();
             for one in CertificateDer::pem_file_iter(path).map_err(|e| unusable(e.to_string()))? {
@@ -33,12 +31,21 @@ pub(super) fn client(url: &PostgresUrl) -> Result<ClientConfig, StoreError> {
             }
             begun().map(|begun| begun.with_root_certificates(roots).with_no_client_auth())
         }
-        (Tls::Offered | Tls::Required, None) => match OF_SYSTEM.get() {
+        None => match OF_SYSTEM.get() {
             Some(known) => Ok(known.clone()),
             None => of_system().map(|made| OF_SYSTEM.get_or_init(|| made).clone()),
         },
     };
     made.map_err(|e| wrong(format!("no encrypted connection can be made here: {e}")))
+}
+
+/// For hosts to which nothing is encrypted: one that takes no certificate.
+///
+/// # Errors
+/// [`StoreError::Open`].
+pub(super) fn none(url: &PostgresUrl) -> Result<ClientConfig, StoreError> {
+    let begun = begun().map_err(|e| StoreError::Open { path: url.to_string().into(), source: e.into() })?;
+    Ok(begun.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
 fn begun() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, rustls::Error> {

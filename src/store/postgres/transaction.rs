@@ -11,6 +11,8 @@ use crate::store::sql::Connection;
 use crate::store::writer::WriteConnection;
 use crate::store::{PostgresUrl, StoreError};
 
+/// Each statement sees what was committed before it began, whatever is the usual of the role or the database.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// Counted within the transaction: whoever sees the number sees what it counts.
 const COUNT: &str = "UPDATE commits SET n = n + 1";
 
@@ -34,7 +36,7 @@ impl ServerWriter {
     /// the log's numbers grow in the order of the commits.
     fn begin_once(&self) -> Result<(), StoreError> {
         self.conn.without_fence();
-        let begun = self.conn.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCKS}, {})", self.key));
+        let begun = self.conn.batch(&format!("{BEGIN}; SELECT pg_advisory_xact_lock({LOCKS}, {})", self.key));
         if begun.is_err() && !self.conn.is_over() {
             // The transaction was begun, and failed.
             self.roll_back()?;

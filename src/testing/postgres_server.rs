@@ -100,7 +100,7 @@ impl TestServer {
 
 fn server(asked: &str) -> Result<TestServer, String> {
     if asked.contains("://") {
-        let url = if asked.contains('?') { asked.to_owned() } else { format!("{asked}?connect_timeout=5") };
+        let url = if asked.contains('?') { asked.to_owned() } else { format!("{asked}?application_name=tests") };
         return Ok(TestServer { bin: binaries(), url, dir: None, _watch: None });
     }
     start(&["-h", ""], 5432, |_| Ok(()))

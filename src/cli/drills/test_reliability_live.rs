@@ -100,13 +100,13 @@ pub(super) async fn run(
     let (started_at, began) = (app.clock.now(), app.clock.boot());
     let live = set_up(&app, plan, provider, keep, out)?;
     let bar = spinner(out, "live test");
-    let played = live::run(live, terminal::stop_asked(), |step| {
+    let played = Box::pin(live::run(live, terminal::stop_asked(), |step| {
         if bar.is_hidden() {
             out.chat(step);
         } else {
             bar.set_message(step.to_owned());
         }
-    })
+    }))
     .await;
     bar.finish_and_clear();
     let played = played.map_err(|e| CliError::new(ExitStatus::Usage, "the live test cannot be played").cause(e))?;

@@ -165,7 +165,9 @@ fn a_clean_stop_gives_the_lease_back_once_what_is_in_flight_has_ended() {
     let Some(server) = test_server() else { return };
     let url = server.schema();
     let mut r = Replicas::on(vec![url.clone(); 2]);
-    r.stage.shop.set("DISPATCHCTL_TWILIO__REQUEST_TIMEOUT", "9s");
+    for (name, value) in [("TWILIO__REQUEST_TIMEOUT", "9s"), ("DELIVERY__SETTLE", "20s")] {
+        r.stage.shop.set(&format!("DISPATCHCTL_{name}"), value);
+    }
     r.restart(0);
     r.restart(1);
     let (leader, other) = (0, 1);

@@ -322,7 +322,7 @@ async fn what_an_operator_sets_for_a_role_or_a_database_changes_nothing() {
         "statement_timeout = 50",
         "lock_timeout = 1",
         "idle_in_transaction_session_timeout = 1",
-        "idle_session_timeout = 1",
+        "idle_session_timeout = 500",
         "synchronous_commit = off",
         "TimeZone = 'America/Los_Angeles'",
         "standard_conforming_strings = off",
@@ -340,6 +340,11 @@ async fn what_an_operator_sets_for_a_role_or_a_database_changes_nothing() {
     assert_eq!(store.run_read(isolation).await.expect("read"), "repeatable read");
     let alone = store.readers.on_one(move |conn| isolation(Connection::Postgres(conn)));
     assert_eq!(alone.await.expect("read"), "read committed");
+    let idle = |conn: &PgConnection| -> Result<String, StoreError> {
+        let sql = "SELECT current_setting('idle_session_timeout')";
+        Connection::Postgres(conn).prepare_cached(sql)?.query_row([], |r| r.get(0))
+    };
+    assert_eq!(store.readers.on_one(idle).await.expect("read"), "0", "a quiet night ends no session");
     put(&store, call("before", at(0))).await.expect("put");
     // A new search path leads neither the open store nor a new process to another place.
     let end_all = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE usename = 'pinned'";

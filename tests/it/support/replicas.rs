@@ -57,7 +57,7 @@ impl Replicas {
         let mut stage = Stage::on_server(SETTINGS, urls[0].clone());
         stage.shop.set("DISPATCHCTL_TWILIO__REQUEST_TIMEOUT", "2s");
         stage.shop.set("DISPATCHCTL_TWILIO__CONNECT_TIMEOUT", "1s");
-        let place = format!("office=http://{}/_sandbox/alerts/office", stage.sandbox_at());
+        let place = format!("office=http://{}/_sandbox/alerts/well", stage.sandbox_at());
         stage.shop.set("DISPATCHCTL_DRILL_SINK", place);
         let replica = |url| Replica { at: SocketAddr::from(([127, 0, 0, 1], free_port())), url, process: None };
         let all = urls.into_iter().map(replica).collect();

@@ -174,8 +174,20 @@ async fn a_password_is_read_at_each_connection_and_a_wrong_one_or_an_unknown_dat
     assert!(why(&got).contains("no_such_shop"), "{got:?}");
 }
 
+/// A pooler beside the test; killed with it.
+struct Pooler {
+    dir: tempfile::TempDir,
+    child: std::process::Child,
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        drop(self.child.kill().and_then(|()| self.child.wait()));
+    }
+}
+
 /// A pooler before this server, in this mode; `None`, said aloud: there is none here.
-fn pooler(server: &TestServer, mode: &str) -> Option<(tempfile::TempDir, std::process::Child)> {
+async fn pooler(server: &TestServer, mode: &str) -> Option<Pooler> {
     let dir = tempfile::Builder::new().prefix("dcpb").tempdir_in("/tmp").expect("dir");
     let (own, of_server) = (dir.path().display().to_string(), server.dir.as_ref()?.display());
     let settings = format!(
@@ -188,18 +200,17 @@ fn pooler(server: &TestServer, mode: &str) -> Option<(tempfile::TempDir, std::pr
     command.args(["-q", "settings"]).current_dir(dir.path());
     as_nobody(&mut command, dir.path()).expect("ours");
     match command.spawn() {
-        Ok(child) => Some((dir, child)),
+        Ok(mut child) => {
+            let socket = dir.path().join(".s.PGSQL.6432");
+            while !socket.exists() && child.try_wait().expect("a child").is_none() {
+                tokio::task::yield_now().await;
+            }
+            Some(Pooler { dir, child })
+        }
         Err(e) => {
             said_aloud(&format!("pgbouncer: {e}"));
             None
         }
-    }
-}
-
-async fn wait_for(dir: &tempfile::TempDir, child: &mut std::process::Child) {
-    let socket = dir.path().join(".s.PGSQL.6432");
-    while !socket.exists() && child.try_wait().expect("a child").is_none() {
-        tokio::task::yield_now().await;
     }
 }
 
@@ -209,9 +220,8 @@ async fn a_pooler_in_transaction_mode_is_refused_and_one_in_session_mode_is_used
     let Some(database) = server.database("postgres") else { return };
     let of_server = server.dir.as_ref().expect("its own").display().to_string();
     for mode in ["transaction", "session"] {
-        let Some((dir, mut child)) = pooler(server, mode) else { return };
-        wait_for(&dir, &mut child).await;
-        let url = database.replace(&of_server, &dir.path().display().to_string());
+        let Some(pooler) = pooler(server, mode).await else { return };
+        let url = database.replace(&of_server, &pooler.dir.path().display().to_string());
         let mut got = Ok(());
         // It gives sessions in turn: none of them is taken for one of its own, whatever was there before.
         for _ in 0..3 {
@@ -220,7 +230,6 @@ async fn a_pooler_in_transaction_mode_is_refused_and_one_in_session_mode_is_used
                 assert!(why(&got).contains("transaction mode"), "{got:?}");
             }
         }
-        child.kill().and_then(|()| child.wait()).expect("ended");
         if mode == "session" {
             got.expect("as a connection of its own");
         } else {
@@ -260,10 +269,9 @@ async fn a_look_through_a_pooler_says_what_it_is_and_leaves_no_transaction_open(
     opened(PostgresUrl::new(&database)).await.expect("made");
     let of_server = server.dir.as_ref().expect("its own").display().to_string();
     for mode in ["transaction", "session"] {
-        let Some((dir, mut child)) = pooler(server, mode) else { return };
-        let url = database.replace(&of_server, &dir.path().display().to_string());
+        let Some(pooler) = pooler(server, mode).await else { return };
+        let url = database.replace(&of_server, &pooler.dir.path().display().to_string());
         let location = Location::Postgres(PostgresUrl::new(format!("{url}&port=6432")));
-        wait_for(&dir, &mut child).await;
         let exists = store::exists(location.clone()).await;
         let peeked = store::peek(StoreSettings { location, ..store_at(Path::new("")) }).await;
         if mode == "transaction" {
@@ -277,7 +285,6 @@ async fn a_look_through_a_pooler_says_what_it_is_and_leaves_no_transaction_open(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
             assert_eq!(server.psql(&database, open), "2", "both sessions of the look wait for the next client");
         }
-        child.kill().and_then(|()| child.wait()).expect("ended");
     }
 }
 
@@ -286,9 +293,8 @@ async fn what_an_earlier_client_left_in_a_session_does_not_make_its_pooler_one_i
     let Some(server) = server().await else { return };
     let Some(database) = server.database("postgres") else { return };
     let of_server = server.dir.as_ref().expect("its own").display().to_string();
-    let Some((dir, mut child)) = pooler(server, "session\nserver_reset_query =") else { return };
-    let url = format!("{}&port=6432", database.replace(&of_server, &dir.path().display().to_string()));
-    wait_for(&dir, &mut child).await;
+    let Some(pooler) = pooler(server, "session\nserver_reset_query =").await else { return };
+    let url = format!("{}&port=6432", database.replace(&of_server, &pooler.dir.path().display().to_string()));
     let url = PostgresUrl::new(url);
     for _ in 0..3 {
         opened(url.clone()).await.expect("as a connection of its own");
@@ -298,7 +304,6 @@ async fn what_an_earlier_client_left_in_a_session_does_not_make_its_pooler_one_i
         conn.word("SELECT current_setting('dispatchctl.session', true)")
     });
     assert_eq!(left.await.expect("no panic").expect("asked").unwrap_or_default(), "", "nothing is left in a session");
-    child.kill().and_then(|()| child.wait()).expect("ended");
 }
 
 #[tokio::test]

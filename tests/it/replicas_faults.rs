@@ -172,7 +172,7 @@ fn a_clean_stop_gives_the_lease_back_once_what_is_in_flight_has_ended() {
     r.restart(1);
     let (leader, other) = (0, 1);
     assert_eq!(r.leader(), leader);
-    r.stage.fault(&json!([{ "kind": "delay", "delayMs": 4000, "times": 1 }]));
+    r.stage.fault(&json!([{ "kind": "delay", "delayMs": 2500 }, { "kind": "withhold_callbacks" }]));
     let sending = "SELECT (holder IS NULL)::text || ' ' || (SELECT count(*) FROM attempts WHERE state = 'sending')::text \
                    FROM engine WHERE slot = 1";
     std::thread::scope(|scope| {
@@ -190,6 +190,7 @@ fn a_clean_stop_gives_the_lease_back_once_what_is_in_flight_has_ended() {
         assert!(under_way > 0, "it was looked at while the text was under way");
         client.join().expect("answered");
     });
+    r.stage.clear_faults();
     assert_eq!(r.process(leader).exit_code(), Some(0));
     r.judge(other);
 }

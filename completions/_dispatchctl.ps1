@@ -1102,6 +1102,7 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
             [CompletionResult]::new('--scenario', '--scenario', [CompletionResultType]::ParameterName, 'Only this scenario, by name, or a file of your own; can be repeated')
             [CompletionResult]::new('--storm', '--storm', [CompletionResultType]::ParameterName, 'A storm of so many kills under load, a fault with each, in place of the scenarios')
             [CompletionResult]::new('--dispatches', '--dispatches', [CompletionResultType]::ParameterName, 'So many calls in the storm [default: ten a kill]')
+            [CompletionResult]::new('--replicas', '--replicas', [CompletionResultType]::ParameterName, 'A storm over so many replicas of one store, whose engine is killed, stopped and cut off; the store: --store postgres://...')
             [CompletionResult]::new('--save', '--save', [CompletionResultType]::ParameterName, 'Keep the storm as a scenario file')
             [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Decides every chance [default: 1; a storm draws one]')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'So many scenarios side by side [default: three a processor]')

@@ -1014,6 +1014,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -s V -l
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l scenario -d 'Only this scenario, by name, or a file of your own; can be repeated' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l storm -d 'A storm of so many kills under load, a fault with each, in place of the scenarios' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l dispatches -d 'So many calls in the storm [default: ten a kill]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l replicas -d 'A storm over so many replicas of one store, whose engine is killed, stopped and cut off; the store: --store postgres://...' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l save -d 'Keep the storm as a scenario file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l seed -d 'Decides every chance [default: 1; a storm draws one]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l jobs -d 'So many scenarios side by side [default: three a processor]' -r

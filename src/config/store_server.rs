@@ -69,8 +69,8 @@ pub(super) fn parse_server(text: &str) -> Result<ServerUrl, String> {
     // As tokio-postgres and libpq read it: whoever the user is ends at the first @, whatever stands before that.
     let (user, place) = rest.split_once('@').map_or((None, rest), |(user, place)| (Some(user), place));
     let (place, parameters) = place.split_once('?').unwrap_or((place, ""));
-    // What stands before a second @ is the end of a password that was written as it is.
-    if place.contains('@') {
+    // What stands before a second @ is the end of a password that was written as it is, a `?` in it or not.
+    if place.contains('@') || parameters.contains('@') {
         return Err(UNREADABLE.into());
     }
     let (mut asked, mut kept) = (None, Vec::new());
@@ -155,7 +155,10 @@ fn encryption(url: &ServerUrl, ca_file: bool, insecure: bool) -> Option<Encrypti
         Some(Asked::Verified) => (HostTls::Required, Some(HostTls::Required)),
         Some(Asked::Nothing) => (HostTls::Never, weak(HostTls::Never)),
         Some(Asked::IfOffered) => (HostTls::Offered, weak(HostTls::Offered)),
-        None if url.is_local && ca_file => (weak(HostTls::Offered).unwrap_or(HostTls::Required), None),
+        None if ca_file => {
+            let all = weak(HostTls::Offered).unwrap_or(HostTls::Required);
+            (all, (!url.is_local).then_some(all))
+        }
         None => (HostTls::Never, Some(weak(HostTls::Offered).unwrap_or(HostTls::Required))),
     };
     (url.is_local || elsewhere.is_some()).then_some(Encryption { here, elsewhere })
@@ -302,6 +305,7 @@ mod tests {
             ("postgres://sam@h:0/d", "port 0"),
             ("postgres://sam@h:hush/d", "%3F"),
             ("postgres://sam:p@hush@h/d", "%40"),
+            ("postgres://sam:p@x?hush&3@db/shop", "%40"),
             ("postgres://sam@h/d?sslmode=hush", "sslmode"),
             ("postgres://sam@h/d?sslrootcert=hush", "tls_ca_file"),
             ("postgres:///hush", "names no host"),
@@ -323,7 +327,9 @@ mod tests {
             ("postgres://sam@localhost/s?sslmode=prefer", false, false, Some((Offered, None))),
             ("postgres://sam@localhost/s?sslmode=disable", false, false, Some((Never, None))),
             ("postgres://sam@db/s", false, false, Some((Never, Some(Required)))),
-            ("postgres://sam@localhost,db/s", true, false, Some((Never, Some(Required)))),
+            ("postgres://sam@db/s", true, false, Some((Required, Some(Required)))),
+            ("postgres://sam@localhost,db/s", false, false, Some((Never, Some(Required)))),
+            ("postgres://sam@localhost,db/s", true, false, Some((Required, Some(Required)))),
             ("postgres://sam@localhost,db/s", false, true, Some((Never, Some(Offered)))),
             ("postgres://sam@localhost,db/s?sslmode=require", false, false, Some((Required, Some(Required)))),
             ("postgres://sam@localhost,db/s?sslmode=disable", false, false, None),

@@ -121,7 +121,12 @@ async fn sort_out(
     due: Vec<AlertTask>,
     now: Timestamp,
 ) -> Result<(Wanted, Vec<AlertTask>), StoreError> {
-    let is_wanted = |t: &AlertTask| t.resolved_at.is_none() || t.may_be_known;
+    // Whoever has seen it is told of its end and of new words, and no more of what they have seen.
+    let is_seen = |t: &AlertTask| {
+        let is_the_same = t.may_be_known && t.resolved_at.is_none() && !t.line.key.kind().says_the_newest();
+        is_the_same && t.line.acknowledged.is_some()
+    };
+    let is_wanted = |t: &AlertTask| (t.resolved_at.is_none() || t.may_be_known) && !is_seen(t);
     let (wanted, mut unwanted): (Vec<_>, Vec<_>) = due.into_iter().partition(is_wanted);
     let Some(first) = sink.fallback_for.as_ref().filter(|_| !wanted.is_empty()) else {
         return Ok((Wanted { now: wanted, later: false }, unwanted));

@@ -69,6 +69,27 @@ async fn a_page_is_told_again_until_somebody_has_seen_it_and_a_notice_is_not() {
 }
 
 #[tokio::test]
+async fn a_page_that_waits_and_was_seen_meanwhile_wakes_nobody_again() {
+    let w = World::new().await;
+    let sink = Arc::new(RecordingSink::default());
+    let engine = engine_with(&w, vec![repeating(&office().name, None, &sink)]);
+    let page = AlertKind::NoSender.into();
+    raise(&w, &page).await;
+    deliver(&engine).await;
+    sink.is(Mood::Dead);
+    w.clock.pass(minutes(31));
+    deliver(&engine).await;
+    see(&w, &page).await;
+    sink.is(Mood::Well);
+    w.clock.pass(minutes(10));
+    deliver(&engine).await;
+    assert_eq!(times(&sink, &page, false), 1, "it was told once, and seen");
+    resolve(&w, &page).await;
+    deliver(&engine).await;
+    assert_eq!(times(&sink, &page, true), 1, "its end is told");
+}
+
+#[tokio::test]
 async fn a_try_whose_answer_is_lost_is_made_again_under_the_same_id() {
     let w = World::new().await;
     let sink = Arc::new(RecordingSink::default());

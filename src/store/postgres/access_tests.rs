@@ -367,6 +367,27 @@ async fn what_an_operator_sets_for_a_role_or_a_database_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_had_a_store_open_that_was_restored_in_its_place_writes_no_more() {
+    let Some(server) = server().await else { return };
+    let Some(database) = server.database("postgres") else { return };
+    let settings =
+        || StoreSettings { location: Location::Postgres(PostgresUrl::new(&database)), ..store_at(Path::new("")) };
+    let store = super::tests::opened(settings()).await;
+    put(&store, call("before", at(0))).await.expect("put");
+    let end_all = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    server.psql(&database, end_all);
+    put(&store, call("after", at(0))).await.expect("the same store goes on");
+    let restored = "ALTER TABLE meta RENAME TO gone; CREATE TABLE meta (LIKE gone INCLUDING ALL); \
+                    INSERT INTO meta SELECT * FROM gone";
+    server.psql(&database, &format!("{restored}; {end_all}"));
+    let got = put(&store, call("late", at(0))).await;
+    assert!(matches!(&got, Err(StoreError::Broken { what }) if what.contains("restored")), "{got:?}");
+    let anew = super::tests::opened(settings()).await;
+    put(&anew, call("anew", at(0))).await.expect("a process that begins anew has the one that is there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_of_which_a_part_is_missing_cannot_be_used_and_says_which() {
     let Some(server) = server().await else { return };
     let Some(database) = server.database("postgres") else { return };

@@ -1,7 +1,7 @@
 //! What an error of the server, or of the way to it, is to the store.
 
 use tokio_postgres::Error;
-use tokio_postgres::error::{DbError, Severity};
+use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use super::sqlstate::{AtCommit, Meaning, decided};
 use crate::store::StoreError;
@@ -30,6 +30,10 @@ fn said_by_server(e: &DbError, place: &str) -> StoreError {
     };
     match decided(e.code().code()).0 {
         Meaning::Ours => StoreError::Refused { what },
+        // A statement that the server fails at by itself, as at a damaged value, leaves the session whole: it is refused alone.
+        Meaning::Away if e.code() == &SqlState::INTERNAL_ERROR && e.parsed_severity() == Some(Severity::Error) => {
+            StoreError::Refused { what }
+        }
         Meaning::Busy => StoreError::Busy,
         Meaning::NoRoom => StoreError::Full { what },
         Meaning::Away => unreachable(what),

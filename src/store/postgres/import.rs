@@ -65,6 +65,8 @@ impl ServerImport {
     pub(in crate::store) fn begin(to: &StoreSettings, url: &PostgresUrl, id: &str) -> Result<Self, StoreError> {
         let (conn, other) = (PgConnection::open(url, to.busy_timeout)?, PgConnection::open(url, to.busy_timeout)?);
         refuse_shared_sessions(&conn, &other, url)?;
+        // Whole tables of the file are read between two statements, and nobody waits for what this transaction holds.
+        conn.batch("SET idle_in_transaction_session_timeout = 0")?;
         conn.batch(&format!("{BEGIN}; SELECT pg_advisory_xact_lock({LOCKS}, {MIGRATION})"))?;
         let not_empty = |why: &str| StoreError::Open { path: url.to_string().into(), source: why.into() };
         let sql = Connection::Postgres(&conn);

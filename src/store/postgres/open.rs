@@ -33,7 +33,8 @@ const NO_SCHEMA: &str = "no schema is there for it: the search_path of this user
 /// A schema with a store in it.
 const ELSEWHERE: &str = "SELECT n.nspname FROM pg_namespace n WHERE (SELECT count(*) FROM pg_class c
     WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND c.relname IN ('meta', 'commits', 'engine', 'calls')) = 4 LIMIT 1";
-const LOCK_KEY: &str = "SELECT CAST(CAST(to_regclass('meta') AS oid) AS bigint)";
+/// Within the range of the lock's second key: an oid may be larger.
+const LOCK_KEY: &str = "SELECT CAST(CAST(CAST(to_regclass('meta') AS oid) AS bigint) % 2147483648 AS bigint)";
 
 pub(super) fn known_schema() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
@@ -60,10 +61,15 @@ pub(super) fn prepare(options: &StoreSettings, url: &PostgresUrl) -> Result<Prep
         migrate(&conn, options, url)?;
     }
     read_time(&conn)?;
-    let key: i64 = Connection::Postgres(&conn).prepare_cached(LOCK_KEY)?.query_row([], |r| r.get(0))?;
+    let key = lock_key(&conn)?;
     conn.serve();
     reader.serve();
     Ok(Prepared { conn, reader, key, schema })
+}
+
+/// Which lock is that of the store which is there now: made anew in its place, it has another.
+pub(super) fn lock_key(conn: &PgConnection) -> Result<i64, StoreError> {
+    Connection::Postgres(conn).prepare_cached(LOCK_KEY)?.query_row([], |r| r.get(0))
 }
 
 /// What an open store begins with.

@@ -133,6 +133,8 @@ const CODES: &[(&str, Meaning, AtCommit)] = &[
     // Disk full, configuration limit exceeded.
     ("53100", NoRoom, Undone),
     ("53400", NoRoom, Undone),
+    // A database that takes no connections now, as in its maintenance: an operator's state, which ends.
+    ("55000", Away, Undone),
     // Object in use, lock not available.
     ("55006", Busy, Undone),
     ("55P03", Busy, Undone),
@@ -212,6 +214,7 @@ mod tests {
             ("40P01", Busy, Undone),
             ("40003", Away, Unsure),
             ("55P03", Busy, Undone),
+            ("55000", Away, Undone),
             ("25006", Away, Undone),
             ("25P02", Ours, Undone),
             ("25P03", Away, Undone),

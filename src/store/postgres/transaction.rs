@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::connection::PgConnection;
 use super::hints;
 use super::open::LOCKS;
+use super::open::lock_key;
 use crate::store::sql::Connection;
 use crate::store::writer::WriteConnection;
 use crate::store::{PostgresUrl, StoreError};
@@ -45,6 +46,24 @@ impl ServerWriter {
     }
 }
 
+impl ServerWriter {
+    /// A store that was restored in the place of this one has another lock: whoever goes on with the old one writes beside those who
+    /// have the new one.
+    fn is_the_same(&self) -> Result<(), StoreError> {
+        match lock_key(&self.conn) {
+            Ok(key) if key == self.key => Ok(()),
+            Ok(_) => Err(StoreError::Broken {
+                what: "another store is in its place (it was restored): start this process anew".into(),
+            }),
+            // There is none at this moment: it may be coming.
+            Err(e) => {
+                self.conn.leave();
+                Err(StoreError::Unreachable { what: format!("the store is not there: {e}") })
+            }
+        }
+    }
+}
+
 impl WriteConnection for ServerWriter {
     fn lend(&self) -> Connection<'_> {
         Connection::Postgres(&self.conn)
@@ -60,6 +79,7 @@ impl WriteConnection for ServerWriter {
             }
         }
         self.conn = PgConnection::again(&self.url, self.lock_within)?;
+        self.is_the_same()?;
         self.before = self.conn.changes();
         self.begin_once()
     }

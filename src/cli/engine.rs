@@ -1,12 +1,13 @@
 //! Whether the engine that a command relies on works: its sign of life is in the store. A process that holds the lock may hang.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::clock::{self, Clock};
 use crate::engine::beat::OLD;
-use crate::store::{Control, EngineRow, Holder};
+use crate::store::{Control, EngineRow, Holder, Lease, LeaseError};
 
 use super::app::App;
 use super::exit::ExitStatus;
@@ -16,6 +17,10 @@ use super::report::CliError;
 /// How long a sign of life is waited for where the last one is old.
 pub(super) const WAIT: Duration = Duration::from_secs(6);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Who lives renews a lease on a server once a second.
+const RENEWED_WITHIN: Duration = Duration::from_millis(1_500);
+/// The lease of who does not live ends within this.
+const LEASE_ENDS_WITHIN: Duration = Duration::from_secs(6);
 
 /// The process that holds the engine lock, and how it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,7 +164,47 @@ impl App {
         Ok(Engine::now(self.holder().await, row.as_ref(), &*self.clock))
     }
 
-    /// The same where the command has left something to the engine, for its document.
+    /// Who holds the lease and lives. An OS lock says so by itself; on a server, a process that was killed a moment ago is still
+    /// named, so its next sign of life is waited for.
+    pub(super) async fn living_holder(&self) -> Option<Holder> {
+        let began = self.clock.boot();
+        loop {
+            let holder = self.holder().await?;
+            let waited = self.clock.boot().saturating_sub(began);
+            if holder.is_renewed(waited) {
+                return Some(holder);
+            }
+            if waited >= RENEWED_WITHIN {
+                return None;
+            }
+            self.clock.sleep_until(self.clock.now().plus(LOOK_EVERY)).await;
+        }
+    }
+
+    /// Takes the lease, at once or as soon as that of a process which does not live any more has ended.
+    ///
+    /// # Errors
+    /// [`LeaseError::Held`]: by a process that lives.
+    pub(super) async fn lease_unless_held(
+        &self,
+        store: &dyn Control,
+        role: &str,
+    ) -> Result<Arc<dyn Lease>, LeaseError> {
+        let began = self.clock.boot();
+        loop {
+            let held = match store.take_lease(role).await {
+                Err(e @ LeaseError::Held(_)) => e,
+                other => return other,
+            };
+            let waited = self.clock.boot().saturating_sub(began);
+            if waited >= LEASE_ENDS_WITHIN || self.living_holder().await.is_some() {
+                return Err(held);
+            }
+            self.clock.sleep_until(self.clock.now().plus(LOOK_EVERY)).await;
+        }
+    }
+
+    /// The engine that this command relies on, where it has left something to it, for its document.
     ///
     /// # Errors
     /// Those of the store.

@@ -77,7 +77,7 @@ async fn with_providers(args: &Args, app: &mut App, out: &mut Output) -> Result<
     let core = app.core_that_polls(store);
     let carried = rebuild::carry_out(&core, &plan, &operator(None)).await?;
     // Receipts that came for these attempts meanwhile join them.
-    let local = recovery::StoreSnapshot::take(&core, app.holder().await.is_some()).await?;
+    let local = recovery::StoreSnapshot::take(&core, app.living_holder().await.is_some()).await?;
     recovery::settle_store(&core, &local, &operator(None)).await?;
     let done = carry_out(app, &core, out).await?;
     say(&plan, Some(&carried), Some(done), out);

@@ -55,7 +55,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     }
     let store = app.store(NoStore::Refuse).await?;
     let core = app.core_that_polls(store);
-    let engine_runs = app.holder().await.is_some();
+    let engine_runs = app.living_holder().await.is_some();
     let snapshot = StoreSnapshot::take(&core, engine_runs).await?;
     let rows = plan(&snapshot, app.clock.now());
     let done = if args.dry_run || rows.is_empty() || snapshot.damaged {
@@ -107,7 +107,7 @@ impl CarriedOut {
 
 /// Does what is due: by the engine that runs, or as the engine for as long as that takes.
 pub(super) async fn carry_out(app: &mut App, core: &Arc<Core>, out: &Output) -> Result<CarriedOut, CliError> {
-    let lock = match core.store.take_lease("recover").await {
+    let lock = match app.lease_unless_held(&*core.store, "recover").await {
         Ok(lock) => lock,
         Err(LeaseError::Held(_)) => {
             for call in core.store.due(app.clock.now(), CALLS_MAX).await? {

@@ -130,6 +130,11 @@ impl Alarm {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// For the log, when it is over.
+    fn over(&self) -> &'static str {
+        if self.kind == AlertKind::NoEngine { "a process is the engine again" } else { "the store takes writes again" }
+    }
+
     fn message(&self, state: &AlarmState) -> String {
         let (since, why) = state.failing.as_ref().map_or_else(Default::default, |(s, w)| (s.to_string(), w.as_str()));
         match (self.kind, &self.replica) {
@@ -318,7 +323,7 @@ async fn well_again(alarm: &Arc<Alarm>, state: AlarmState) -> Result<(), StoreEr
         for change in [raise, AlertChange::Resolve { key: alarm.key() }] {
             core.apply(Event::Alert(change), Actor::engine()).await?;
         }
-        warn!(alert.key = alarm.kind.word(), "it is over");
+        warn!(alert.key = alarm.kind.word(), "{}", alarm.over());
     }
     if alarm.kind == AlertKind::Store
         && let Some(engine) = alarm.place.engine()

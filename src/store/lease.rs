@@ -63,6 +63,11 @@ impl Holder {
         self.silent_for.is_none_or(|ago| ago <= SEEN_MAX)
     }
 
+    /// Whether it has given a sign of life since somebody began to look, so long ago.
+    pub fn is_renewed(&self, looked_for: Duration) -> bool {
+        self.silent_for.is_none_or(|ago| ago < looked_for)
+    }
+
     /// A process of this machine, which lives.
     pub fn of_this_machine(role: impl Into<String>, pid: u32) -> Self {
         Self { role: role.into(), pid, host: None, silent_for: None }
@@ -93,4 +98,23 @@ pub enum LeaseError {
     /// The store does not say who holds it.
     #[error("the lease of the store cannot be taken")]
     Store(#[from] StoreError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_on_a_server_lives_once_it_has_renewed_its_lease_under_our_eyes() {
+        let seen = |ago_ms| Holder {
+            host: Some("north".into()),
+            silent_for: Some(Duration::from_millis(ago_ms)),
+            ..Holder::of_this_machine("serve", 7)
+        };
+        let looked_for = Duration::from_millis;
+        assert!(!seen(0).is_renewed(looked_for(0)), "it may have been killed just now");
+        assert!(!seen(900).is_renewed(looked_for(600)), "that sign was given before");
+        assert!(seen(100).is_renewed(looked_for(600)));
+        assert!(Holder::of_this_machine("serve", 7).is_renewed(looked_for(0)), "an OS lock ends with its process");
+    }
 }

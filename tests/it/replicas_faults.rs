@@ -141,6 +141,23 @@ fn a_start_waits_for_a_server_that_is_away() {
 }
 
 #[test]
+fn recover_right_after_a_kill_goes_on_in_the_place_of_who_was_killed() {
+    let Some(mut r) = Replicas::start(1) else { return };
+    // Nobody hears what became of it.
+    r.stage.fault(&serde_json::json!([{ "kind": "delay", "delayMs": 60000, "times": 1 }]));
+    r.dispatch(0, "flies", 1);
+    r.stage.until_call("flies-0", "its text is on the way", |c| state(c, 1) == "sending");
+    r.all[0].process.take().expect("it runs").kill();
+    let run = r.stage.shop.expect(0, &["-o", "json", "recover"]);
+    let said = run.json();
+    assert_eq!(said["carriedOut"], "here", "{run:?}");
+    assert!(said["plan"].as_array().is_some_and(|rows| !rows.is_empty()), "what flew is found: {run:?}");
+    r.restart(0);
+    r.stage.until_call("flies-0", "its text has left", has_left);
+    r.judge(0);
+}
+
+#[test]
 fn a_replica_whose_file_differs_says_so_and_changes_nothing() {
     let Some(server) = test_server() else { return };
     let mut r = Replicas::on(vec![server.schema(); 2]);

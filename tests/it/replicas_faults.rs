@@ -10,7 +10,7 @@ use crate::support::postgres_server::test_server;
 use crate::support::process::report;
 use crate::support::replicas::{Replicas, TAKEN_OVER_WITHIN};
 use crate::support::socket_proxy::SocketProxy;
-use crate::support::stage::{attempts, emergency, text};
+use crate::support::stage::{attempts, emergency, state, text};
 use crate::support::wait::{now, until, until_within};
 
 /// An engine whose loops stand still gives its work up after 10 s.

@@ -46,7 +46,6 @@ pub struct Supervisor {
 /// A duty that runs.
 struct RunningDuty {
     group: &'static str,
-    generation: u64,
     duty: Arc<Duty>,
     beat: Arc<Beat>,
     /// Ends the duties of its group and generation.
@@ -72,8 +71,9 @@ impl Supervisor {
         this
     }
 
-    /// From now on these are the duties of this group, before or while it runs: what the group had before ends (a pass that may
-    /// send is waited for) and then these start. None: the group has none.
+    /// From now on these are the duties of this group, before or while it runs: what the group had before ends, and each of these
+    /// starts once nothing of its own name runs any more (a pass that may send is waited for). One that is slow to end holds up no
+    /// other. None: the group has none.
     pub fn assign(&self, group: &'static str, duties: Vec<Duty>) {
         let duties = duties.into_iter().map(Arc::new).collect();
         let mut groups = self.groups();
@@ -131,11 +131,13 @@ impl Supervisor {
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<(), StoreError> {
         let mut tasks = Tasks::new();
         let mut running: HashMap<Id, RunningDuty> = HashMap::new();
-        let mut started: BTreeMap<&'static str, u64> = BTreeMap::new();
+        let mut waiting: Vec<RunningDuty> = Vec::new();
+        let mut enlisted: BTreeMap<&'static str, u64> = BTreeMap::new();
         let mut fatal = None;
         loop {
             if !stop.is_cancelled() {
-                self.start_assigned(&mut tasks, &mut running, &mut started, &stop);
+                self.enlist_assigned(&running, &mut waiting, &mut enlisted, &stop);
+                self.start_waiting(&mut tasks, &mut running, &mut waiting);
             } else if tasks.is_empty() {
                 break;
             }
@@ -179,29 +181,38 @@ impl Supervisor {
         fatal.map_or(Ok(()), Err)
     }
 
-    /// Ends what was replaced, and starts what replaces it once nothing of that runs any more.
-    fn start_assigned(
+    /// Ends what was replaced; what replaces it waits to be started.
+    fn enlist_assigned(
         &self,
-        tasks: &mut Tasks,
-        running: &mut HashMap<Id, RunningDuty>,
-        started: &mut BTreeMap<&'static str, u64>,
+        running: &HashMap<Id, RunningDuty>,
+        waiting: &mut Vec<RunningDuty>,
+        enlisted: &mut BTreeMap<&'static str, u64>,
         stop: &CancellationToken,
     ) {
         let boot = self.engine.core.clock.boot();
         for (group, assigned) in self.groups().iter() {
             let generation = assigned.generation;
-            let replaced = running.values().filter(|r| r.group == *group && r.generation != generation);
-            if replaced.inspect(|r| r.stop.cancel()).count() > 0 || started.get(group) == Some(&generation) {
+            if enlisted.insert(group, generation) == Some(generation) {
                 continue;
             }
-            started.insert(*group, generation);
+            running.values().filter(|r| r.group == *group).for_each(|r| r.stop.cancel());
+            waiting.retain(|w| w.group != *group);
             let heartbeats = self.engine.heartbeats.enlist(group, &assigned.duties, boot);
             let (stop, end) = (stop.child_token(), stop.clone());
             for (duty, beat) in assigned.duties.iter().cloned().zip(heartbeats) {
                 let (stop, end) = (stop.clone(), end.clone());
-                let run = RunningDuty { group, generation, duty, beat, stop, end, since: boot, ended_badly: 0 };
-                self.start(tasks, running, run);
+                waiting.push(RunningDuty { group, duty, beat, stop, end, since: boot, ended_badly: 0 });
             }
+        }
+    }
+
+    /// Starts what waits and has nothing of its own name before it.
+    fn start_waiting(&self, tasks: &mut Tasks, running: &mut HashMap<Id, RunningDuty>, waiting: &mut Vec<RunningDuty>) {
+        let is_free = |w: &RunningDuty| running.values().all(|r| r.group != w.group || r.duty.name() != w.duty.name());
+        let (free, held_up): (Vec<_>, Vec<_>) = std::mem::take(waiting).into_iter().partition(is_free);
+        *waiting = held_up;
+        for run in free {
+            self.start(tasks, running, run);
         }
     }
 

@@ -135,10 +135,10 @@ async fn what_tells_somebody_outside_ends_its_pass_where_it_is_replaced_and_not_
         });
         Duty::new(name, DutyLimits::usual().only_delivers(), work)
     };
-    w.process.supervisor.assign("test", vec![teller("old")]);
+    w.process.supervisor.assign("test", vec![teller("teller")]);
     let (stop, running) = run(&w);
     until(&w, "its telling is under way", async || delivery.1.load(Ordering::SeqCst) == 1).await;
-    w.process.supervisor.assign("test", vec![teller("new")]);
+    w.process.supervisor.assign("test", vec![teller("teller")]);
     w.process.store.version().await.expect("a version");
     assert_eq!(delivery.1.load(Ordering::SeqCst), 1, "nobody tells beside it");
     delivery.0.add_permits(1);
@@ -146,6 +146,39 @@ async fn what_tells_somebody_outside_ends_its_pass_where_it_is_replaced_and_not_
     assert_eq!(delivery.2.load(Ordering::SeqCst), 1, "the first was told whole, once");
     stop.cancel();
     running.await.expect("no panic").expect("a clean stop, although it still tells");
+}
+
+#[tokio::test]
+async fn one_that_is_slow_to_end_holds_up_no_other_where_both_are_replaced() {
+    let w = World::new().await;
+    let slow = Arc::new(AtomicU32::new(0));
+    let both = |quick: &Arc<AtomicU32>| {
+        let hangs = DutyWork::of(&slow, |slow| {
+            Box::pin(async move {
+                slow.fetch_add(1, Ordering::SeqCst);
+                std::future::pending().await
+            })
+        });
+        let passes = DutyWork::of(quick, |quick| {
+            Box::pin(async move {
+                quick.fetch_add(1, Ordering::SeqCst);
+                Ok(None)
+            })
+        });
+        let limits = DutyLimits::usual().only_delivers();
+        vec![Duty::new("slow", limits, hangs), Duty::new("quick", limits, passes)]
+    };
+    let generations: [Arc<AtomicU32>; 3] = std::array::from_fn(|_| Arc::new(AtomicU32::new(0)));
+    w.process.supervisor.assign("test", both(&generations[0]));
+    let (stop, running) = run(&w);
+    until(&w, "the slow one is under way", async || slow.load(Ordering::SeqCst) == 1).await;
+    for quick in &generations[1..] {
+        w.process.supervisor.assign("test", both(quick));
+        until(&w, "the quick one in its place", async || quick.load(Ordering::SeqCst) > 1).await;
+    }
+    assert_eq!(slow.load(Ordering::SeqCst), 1, "the slow one has none beside it");
+    stop.cancel();
+    running.await.expect("no panic").expect("a clean stop");
 }
 
 #[tokio::test]

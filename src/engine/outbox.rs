@@ -6,6 +6,7 @@
 //! and recorded later.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
@@ -63,15 +64,19 @@ pub async fn pass(engine: &Engine, sink: &Sink) -> Result<Option<Timestamp>, Sto
     let core = &engine.core;
     sink.record(core).await;
     let now = core.clock.now();
+    // Also while it rests: who stands in for it says what it cannot.
+    let again = match sink.repeat {
+        Some(every) => {
+            let stand_ins = stand_ins(&engine.sinks(), &sink.name);
+            or_later(core.store.repeat_alerts(&sink.name, &stand_ins, now, every).await)?
+        }
+        None => None,
+    };
     let state = core.store.sink_state(&sink.name, now.minus(bulk::WINDOW)).await?;
     // No rest is longer than this: one that is was made by a clock that was set back.
     if let Some(until) = state.not_before.filter(|at| *at > now && *at <= now.plus(RETRY_AFTER_MAX)) {
-        return Ok(Some(until));
+        return Ok(again.into_iter().chain([until]).min());
     }
-    let again = match sink.repeat {
-        Some(every) => or_later(core.store.repeat_alerts(&sink.name, now, every).await)?,
-        None => None,
-    };
     let due = core.store.alerts_due(&sink.name, now, BATCH).await?;
     let due: Vec<AlertTask> = due.into_iter().filter(|t| !sink.was_delivered(t)).collect();
     let (wanted, unwanted) = sort_out(core, sink, due, now).await?;
@@ -106,6 +111,20 @@ pub async fn has_work(core: &Core, sink: &Sink) -> Result<bool, StoreError> {
     Ok(!rests && sink.fallback_for.is_none() && !core.store.alerts_due(&sink.name, now, 1).await?.is_empty())
 }
 
+/// Who stands in for this sink, and who for those.
+fn stand_ins(sinks: &[Arc<Sink>], name: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    loop {
+        let is_for = |s: &&Arc<Sink>| {
+            s.fallback_for.as_ref().is_some_and(|first| first == name || found.contains(first))
+                && s.name != name
+                && !found.contains(&s.name)
+        };
+        let Some(next) = sinks.iter().find(is_for) else { return found };
+        found.push(next.name.clone());
+    }
+}
+
 /// What of all that is due a sink is to be told now.
 struct Wanted {
     now: Vec<AlertTask>,
@@ -121,9 +140,11 @@ async fn sort_out(
     due: Vec<AlertTask>,
     now: Timestamp,
 ) -> Result<(Wanted, Vec<AlertTask>), StoreError> {
-    // Whoever has seen it is told of its end and of new words, and no more of what they have seen.
+    // Whoever has seen it is told of its end and of new words, and no more of what they have seen. A stand-in says what the sink
+    // before it has said.
     let is_seen = |t: &AlertTask| {
-        let is_the_same = t.may_be_known && t.resolved_at.is_none() && !t.line.key.kind().says_the_newest();
+        let was_told = t.may_be_known || sink.fallback_for.is_some();
+        let is_the_same = was_told && t.resolved_at.is_none() && !t.line.key.kind().says_the_newest();
         is_the_same && t.line.acknowledged.is_some()
     };
     let is_wanted = |t: &AlertTask| (t.resolved_at.is_none() || t.may_be_known) && !is_seen(t);
@@ -150,7 +171,14 @@ async fn sort_out(
 }
 
 /// One message, and what became of it.
-async fn deliver(core: &Core, sink: &Sink, state: &SinkState, tasks: Vec<AlertTask>) -> Result<(), StoreError> {
+async fn deliver(core: &Core, sink: &Sink, state: &SinkState, mut tasks: Vec<AlertTask>) -> Result<(), StoreError> {
+    let mut message = message(core, &tasks);
+    let held = sink.gateway.holds(&message).max(1);
+    if held < tasks.len() {
+        // The rest waits: what is cut away is told to nobody.
+        tasks.truncate(held);
+        message = self::message(core, &tasks);
+    }
     let keys = tasks.iter().map(|t| t.line.key.clone()).collect();
     if let Err(e) = core.store.alerts_asked(&sink.name, keys).await {
         // Who is not the engine any more tells nothing: another does.
@@ -161,8 +189,6 @@ async fn deliver(core: &Core, sink: &Sink, state: &SinkState, tasks: Vec<AlertTa
         warn!(sink = sink.name, error = %e, "a sink is told although that cannot be noted first");
     }
     failpoint::hit("alert.claimed");
-    let message =
-        AlertMessage { id: message_id(&tasks), at: core.clock.now(), notices: tasks.iter().map(notice).collect() };
     let outcome = sink.gateway.deliver(&message).await;
     failpoint::hit("alert.told");
     let now = core.clock.now();
@@ -239,6 +265,10 @@ async fn resolve_failing(core: &Core, is_over: impl Fn(&str) -> bool) -> Result<
 /// How long a sink is left alone after so many failures in a row and one more.
 pub(super) fn pause(failures: u32) -> Duration {
     PAUSE_FIRST.saturating_mul(1 << failures.min(8)).min(PAUSE_MAX)
+}
+
+fn message(core: &Core, tasks: &[AlertTask]) -> AlertMessage {
+    AlertMessage { id: message_id(tasks), at: core.clock.now(), notices: tasks.iter().map(notice).collect() }
 }
 
 /// The same for the same alerts in the same state, whoever asks and however often.

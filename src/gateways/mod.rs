@@ -342,6 +342,10 @@ pub trait AlertSink: Send + Sync {
     /// # Errors
     /// [`SinkError`].
     async fn deliver(&self, message: &AlertMessage) -> Result<String, SinkError>;
+    /// How many of its alerts, from the first, one message names whole at its receiver; at least the first.
+    fn holds(&self, message: &AlertMessage) -> usize {
+        message.notices.len()
+    }
     /// Whether its receiver groups alerts by their keys, so that it is told of each by itself, also of many.
     fn groups_itself(&self) -> bool {
         false

@@ -113,9 +113,15 @@ pub trait AlertOutbox {
     /// One message told the sink of these: each waits no more, unless a newer state of it came meanwhile.
     async fn alerts_delivered(&self, sink: &str, tasks: Vec<AlertTask>, how: Delivered) -> Result<(), StoreError>;
     /// What the sink knows of, is not over and was seen by nobody waits for it again where its time has come, and once more
-    /// `every` later; returns when the next of it is due.
-    async fn repeat_alerts(&self, sink: &str, now: Timestamp, every: Duration)
-    -> Result<Option<Timestamp>, StoreError>;
+    /// `every` later; returns when the next of it is due. It waits for those that stand in for it as well, where they were never
+    /// told: the sink may not be able to say it any more.
+    async fn repeat_alerts(
+        &self,
+        sink: &str,
+        stand_ins: &[String],
+        now: Timestamp,
+        every: Duration,
+    ) -> Result<Option<Timestamp>, StoreError>;
     /// The sinks of the settings in force, and how their deliveries went.
     async fn sink_lines(&self) -> Result<Vec<SinkLine>, StoreError>;
     /// One message did not tell the sink of these.
@@ -128,6 +134,8 @@ pub trait AlertOutbox {
     /// The sink need not be told of these, in this version.
     async fn alerts_dropped(&self, sink: &str, tasks: Vec<AlertTask>) -> Result<(), StoreError>;
     /// What waits for sinks that are no more, and what an older version kept for all of them together, waits for those that
-    /// are, where they do not know of it; with no sink at all it stays.
+    /// are, where they do not know of it; with no sink at all it stays. So does what must wake somebody, is in force and was seen by
+    /// nobody, of which sinks that are no more were told. Of what a sink was told without a time at which it is told again, that
+    /// time is now.
     async fn share_alerts(&self, now: Timestamp) -> Result<(), StoreError>;
 }

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind, Severity, SinkTarget};
 use crate::domain::event::Event;
+use crate::domain::types::Actor;
 use crate::engine::Engine;
 use crate::engine::outbox;
 use crate::engine::sink::Sink;
@@ -40,6 +41,8 @@ pub(super) struct RecordingSink {
     ids: Mutex<Vec<String>>,
     asked: Mutex<usize>,
     mood: Mutex<Mood>,
+    /// How many alerts one message names whole; 0: all.
+    holds: Mutex<usize>,
     signal: Notify,
 }
 
@@ -91,6 +94,11 @@ impl AlertSink for RecordingSink {
             Mood::Hangs => std::future::pending().await,
         }
         Ok("taken".to_owned())
+    }
+
+    fn holds(&self, message: &AlertMessage) -> usize {
+        let held = *self.holds.lock().expect("lock");
+        if held == 0 { message.notices.len() } else { held.min(message.notices.len()) }
     }
 }
 
@@ -286,6 +294,28 @@ async fn a_thousand_at_once_are_named_in_at_most_six_messages_a_minute() {
 }
 
 #[tokio::test]
+async fn what_has_no_room_in_a_message_waits_for_the_next() {
+    let w = World::new().await;
+    let sink = Arc::new(RecordingSink::default());
+    *sink.holds.lock().expect("lock") = 7;
+    let engine = engine(&w, sink.clone());
+    let keys = about(AlertKind::Unnotified, 20);
+    for key in &keys {
+        raise(&w, key).await;
+    }
+    sink.is(Mood::Dead);
+    deliver(&engine).await;
+    sink.is(Mood::Well);
+    w.clock.pass(secs(10));
+    deliver(&engine).await;
+    assert_eq!(sink.sizes(), [7, 7, 6], "none is recorded as told that was cut away");
+    let mut named: Vec<String> = sink.delivered().into_iter().map(|t| t.0).collect();
+    named.sort_unstable();
+    named.dedup();
+    assert_eq!(named.len(), keys.len());
+}
+
+#[tokio::test]
 async fn a_stand_in_is_told_once_its_sink_has_failed_for_a_minute_and_of_the_end_of_what_it_knows() {
     let target = |name: &str| SinkTarget { name: name.into(), min: Severity::Notice };
     let w = World::with_sinks(vec![target("first"), target("second")]).await;
@@ -338,16 +368,24 @@ async fn what_a_sink_was_told_while_the_store_took_no_writes_is_not_told_again()
 async fn what_waits_for_a_sink_that_is_no_more_goes_to_those_that_are() {
     let mut w = World::new().await;
     let engine = engine(&w, Arc::new(RecordingSink::default()));
-    let (known, waiting) = (AlertKind::Exhausted.about("known"), AlertKind::Exhausted.about("waiting"));
-    raise(&w, &known).await;
+    let of = |subject: &str| AlertKind::Exhausted.about(subject);
+    let notice = AlertKind::OptedOut.about("sam");
+    for key in [&of("known"), &of("seen"), &notice] {
+        raise(&w, key).await;
+    }
     deliver(&engine).await;
-    raise(&w, &waiting).await;
+    let by = Actor("Ana".into());
+    w.apply(Event::Alert(AlertChange::Acknowledge { key: of("seen"), by }), "Ana").await;
+    raise(&w, &of("waiting")).await;
     let target = |name: &str, min| SinkTarget { name: name.into(), min };
-    w.setup.sinks = vec![target("renamed", Severity::Page)];
+    w.setup.sinks = vec![target("renamed", Severity::Notice)];
     w.restart().await;
     let sink = Arc::new(RecordingSink::default());
     let engine = engine_with(&w, vec![Arc::new(Sink::new("renamed", None, sink.clone()))]);
     deliver(&engine).await;
-    assert_eq!(sink.delivered(), [delivered("exhausted:waiting", false)]);
+    let mut told = sink.delivered();
+    told.sort_unstable();
+    let want = [delivered("exhausted:known", false), delivered("exhausted:waiting", false)];
+    assert_eq!(told, want, "what is in force and nobody has seen is repeated under the new name");
     assert_eq!(w.process.store.figures(w.now()).await.expect("read").outbox_depth, 0, "nothing waits");
 }

@@ -164,3 +164,92 @@ async fn a_stand_in_hears_repetitions_only_while_the_first_fails() {
     }
     assert_eq!((times(&push, &page, false), times(&mail, &page, false)), (4, 1), "the first alone");
 }
+
+#[tokio::test]
+async fn a_stand_in_that_was_never_told_hears_the_repeats_of_a_sink_that_died_later() {
+    let target = |name: &str| SinkTarget { name: name.into(), min: Severity::Notice };
+    let names = ["push", "mail", "bell"];
+    let w = World::with_sinks(names.map(target).to_vec()).await;
+    let [push, mail, bell]: [Arc<RecordingSink>; 3] = std::array::from_fn(|_| Arc::new(RecordingSink::default()));
+    let sinks = vec![
+        repeating("push", None, &push),
+        repeating("mail", Some("push"), &mail),
+        repeating("bell", Some("mail"), &bell),
+    ];
+    let engine = engine_with(&w, sinks);
+    let (page, seen): (AlertKey, AlertKey) = (AlertKind::NoSender.into(), AlertKind::Store.into());
+    raise(&w, &page).await;
+    raise(&w, &seen).await;
+    deliver(&engine).await;
+    deliver(&engine).await;
+    assert_eq!((times(&push, &page, false), times(&mail, &page, false)), (1, 0));
+    push.is(Mood::Dead);
+    bell.is(Mood::Dead);
+    w.clock.pass(minutes(30));
+    deliver(&engine).await;
+    see(&w, &seen).await;
+    for _ in 0..8 {
+        deliver(&engine).await;
+        w.clock.pass(Duration::from_secs(15));
+    }
+    assert_eq!((times(&mail, &page, false), times(&mail, &seen, false)), (1, 0), "what nobody has seen");
+    for n in 2..=4 {
+        w.clock.pass(minutes(31));
+        deliver(&engine).await;
+        w.clock.pass(minutes(2));
+        deliver(&engine).await;
+        assert_eq!(times(&mail, &page, false), n, "by its own times, and not by those of the first as well");
+    }
+    assert_eq!(times(&bell, &page, false), 0, "who stands in for a stand-in that is well says nothing");
+    mail.is(Mood::Dead);
+    bell.is(Mood::Well);
+    for _ in 0..12 {
+        w.clock.pass(minutes(5));
+        deliver(&engine).await;
+    }
+    assert!(times(&bell, &page, false) >= 1, "and now it does");
+}
+
+#[tokio::test]
+async fn a_sink_that_rests_for_long_keeps_no_stand_in_from_saying_it() {
+    let target = |name: &str| SinkTarget { name: name.into(), min: Severity::Notice };
+    let w = World::with_sinks(vec![target("push"), target("mail")]).await;
+    let (push, mail) = (Arc::new(RecordingSink::default()), Arc::new(RecordingSink::default()));
+    let engine = engine_with(&w, vec![repeating("push", None, &push), repeating("mail", Some("push"), &mail)]);
+    let page: AlertKey = AlertKind::NoSender.into();
+    raise(&w, &page).await;
+    deliver(&engine).await;
+    w.clock.pass(minutes(20));
+    push.is(Mood::Busy(minutes(60)));
+    raise(&w, &AlertKind::Backup.into()).await;
+    for _ in 0..12 {
+        deliver(&engine).await;
+        w.clock.pass(minutes(1));
+    }
+    assert_eq!((push.ids().len(), times(&mail, &page, false)), (2, 1), "its time has come meanwhile");
+}
+
+#[tokio::test]
+async fn what_was_told_before_repeats_existed_is_repeated_from_the_next_start_on() {
+    let mut w = World::new().await;
+    let sink = Arc::new(RecordingSink::default());
+    // Told under settings, or by a version, that know no time at which it is told again.
+    let once = Arc::new(Sink::new(office().name, None, sink.clone()));
+    let (page, seen, notice) = (AlertKind::NoSender.into(), AlertKind::Store.into(), AlertKind::Backup.into());
+    let engine = engine_with(&w, vec![once]);
+    for key in [&page, &seen, &notice] {
+        raise(&w, key).await;
+    }
+    deliver(&engine).await;
+    see(&w, &seen).await;
+    w.clock.pass(minutes(300));
+    assert_eq!(deliver(&engine).await, None);
+    for n in 2..=3 {
+        w.restart().await;
+        let engine = engine_with(&w, vec![repeating(&office().name, None, &sink)]);
+        deliver(&engine).await;
+        assert_eq!(times(&sink, &page, false), n);
+        w.clock.pass(minutes(31));
+    }
+    assert_eq!((times(&sink, &seen, false), times(&sink, &notice, false)), (1, 1));
+}

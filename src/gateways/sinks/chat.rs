@@ -72,6 +72,21 @@ pub(super) fn discord(message: &AlertMessage, mode: &str) -> Value {
     json!({ "content": super::words::cut(&content, DISCORD_MAX), "allowed_mentions": { "parse": [] } })
 }
 
+/// See [`crate::gateways::AlertSink::holds`].
+pub(super) fn plain_holds(message: &AlertMessage, mode: &str) -> usize {
+    message.holds(mode, |line| line.len() <= SLACK_MAX)
+}
+
+/// See [`crate::gateways::AlertSink::holds`].
+pub(super) fn teams_holds(message: &AlertMessage, mode: &str) -> usize {
+    message.holds(mode, |line| line.len() <= TEAMS_MAX)
+}
+
+/// See [`crate::gateways::AlertSink::holds`].
+pub(super) fn discord_holds(message: &AlertMessage, mode: &str) -> usize {
+    message.holds(mode, |line| without_markup(line).len() <= DISCORD_MAX)
+}
+
 /// No link, mention or emphasis comes of what a caller said; the commands of our own words stay readable.
 fn without_markup(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

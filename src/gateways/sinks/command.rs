@@ -191,6 +191,10 @@ impl AlertSink for CommandSink {
             (Ok(Ok(())), Ok(status)) => Err(error(format!("it ended with {status}{shown}"), false)),
         }
     }
+
+    fn holds(&self, message: &AlertMessage) -> usize {
+        message.holds(self.mode, |line| line.len() <= TEXT_MAX)
+    }
 }
 
 #[cfg(test)]

@@ -77,6 +77,10 @@ impl AlertSink for NtfySink {
             }
         }
     }
+
+    fn holds(&self, message: &AlertMessage) -> usize {
+        message.holds(self.mode, |line| line.len() <= MESSAGE_MAX)
+    }
 }
 
 #[cfg(test)]

@@ -71,6 +71,15 @@ impl AlertSink for WebhookSink {
         Ok(status_of(answer.as_ref()))
     }
 
+    fn holds(&self, message: &AlertMessage) -> usize {
+        match &self.format {
+            WebhookFormat::Slack | WebhookFormat::Plain => chat::plain_holds(message, self.mode),
+            WebhookFormat::Teams => chat::teams_holds(message, self.mode),
+            WebhookFormat::Discord => chat::discord_holds(message, self.mode),
+            WebhookFormat::PagerDuty(_) => 1,
+        }
+    }
+
     fn groups_itself(&self) -> bool {
         matches!(self.format, WebhookFormat::PagerDuty(_))
     }

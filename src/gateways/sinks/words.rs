@@ -59,11 +59,24 @@ impl AlertMessage {
         self.only().map_or_else(|| grouped(&self.notices), said)
     }
 
-    /// All of it, in one line of at most so many bytes: what happened is cut, never the call and what to do.
-    pub(super) fn line(&self, mode: &str, bytes_max: usize) -> String {
+    /// How many of its alerts, from the first, are named whole in a line that `fits`; at least one.
+    pub(super) fn holds(&self, mode: &str, fits: impl Fn(&str) -> bool) -> usize {
+        let is_whole = |n: &usize| {
+            let first = Self { notices: self.notices.iter().take(*n).cloned().collect(), ..self.clone() };
+            fits(&format!("{}{}", first.head(mode), first.happened()))
+        };
+        (2..=self.notices.len()).rev().find(is_whole).unwrap_or(1)
+    }
+
+    fn head(&self, mode: &str) -> String {
         let test = if mode == "test" { "TEST MODE " } else { "" };
         let word = if self.is_over() { "" } else { "ALERT: " };
-        let (head, tail) = (format!("{test}dispatchctl {word}"), self.only().map(|n| tail(n, self.at)));
+        format!("{test}dispatchctl {word}")
+    }
+
+    /// All of it, in one line of at most so many bytes: what happened is cut, never the call and what to do.
+    pub(super) fn line(&self, mode: &str, bytes_max: usize) -> String {
+        let (head, tail) = (self.head(mode), self.only().map(|n| tail(n, self.at)));
         let tail = tail.unwrap_or_default();
         let room = bytes_max.saturating_sub(head.len() + tail.len());
         cut(&format!("{head}{}{tail}", cut(&self.happened(), room)), bytes_max)
@@ -221,6 +234,24 @@ mod tests {
         message.notices[0].key = AlertKind::Failed.about("test_123:sam");
         assert!(!message.line("live", 4_000).contains("water"), "a notice quotes no caller");
         assert!(!message.wakes());
+    }
+
+    #[test]
+    fn a_group_is_as_large_as_a_line_that_names_each_whole() {
+        let mut message = sample();
+        message.notices = (0..50)
+            .map(|n| AlertNotice { call: format!("{n:0128}").parse().ok(), ..message.notices[0].clone() })
+            .collect();
+        for (mode, bytes_max) in [("live", 1_000), ("test", 2_000), ("live", 20_000)] {
+            let held = message.holds(mode, |line| line.len() <= bytes_max);
+            let mut part = message.clone();
+            part.notices.truncate(held);
+            let line = part.line(mode, bytes_max);
+            assert!(part.notices.iter().all(|n| n.call.as_ref().is_some_and(|c| line.contains(c.as_str()))), "{line}");
+            assert!(!line.contains("..."), "{line}");
+            assert_eq!(held, ((bytes_max - 100) / 137).min(50), "{mode} {bytes_max}: as many as fit");
+        }
+        assert_eq!(message.holds("live", |_| false), 1, "one is cut, and told");
     }
 
     #[test]

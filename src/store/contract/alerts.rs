@@ -146,7 +146,7 @@ pub(crate) async fn what_waits_for_another_system_is_found_by_age_and_hurried(st
 pub(crate) async fn what_nobody_has_seen_is_told_again_in_its_time(store: &dyn Store) {
     const EVERY: Duration = Duration::from_secs(100);
     let how = |when: i64| Delivered { again_at: Some(at(when + 100)), ..taken(when) };
-    let next = async |now: i64| store.repeat_alerts(OFFICE, at(now), EVERY).await.expect("read");
+    let next = async |now: i64| store.repeat_alerts(OFFICE, &[], at(now), EVERY).await.expect("read");
     assert_eq!(next(5).await, None);
     change(store, vec![raise("store", None), raise("no-sender", None), raise("settings-file", None)], 1).await;
     store.alerts_delivered(OFFICE, due(store, 9).await, how(9)).await.expect("delivered");

@@ -13,7 +13,7 @@ use super::save::{in_force, sink_row};
 use super::settings;
 use super::sql;
 use crate::domain::Timestamp;
-use crate::domain::alert::{AlertKey, AlertKind, SinkTarget};
+use crate::domain::alert::{AlertKey, AlertKind, Severity, SinkTarget};
 use crate::domain::bulk::SentMessage;
 use crate::store::alerts::{AlertOutbox, AlertTask, Delivered, NotDelivered, SinkLine, SinkState};
 use crate::store::{AlertLine, StoreError, rows};
@@ -68,8 +68,12 @@ const DELIVERIES: &str =
 const SINKS: &str = "SELECT DISTINCT sink FROM (SELECT sink FROM outbox WHERE sink <> 'mirror'
     UNION ALL SELECT sink FROM alert_receivers UNION ALL SELECT sink FROM alert_sinks UNION ALL SELECT sink FROM alert_messages
     UNION ALL SELECT sink FROM alert_deliveries) AS all_sinks";
-const KEYS_OF: &str =
-    "SELECT key FROM outbox WHERE sink = ?1 UNION SELECT key FROM alert_receivers WHERE sink = ?1 AND sink = 'alerts'";
+const KEYS_OF: &str = "SELECT key FROM outbox WHERE sink = ?1 UNION SELECT key FROM alert_receivers WHERE sink = ?1";
+/// What a sink may know of and is never told again: by an older version, or by settings under which it was told once. What waits
+/// for it gets its time when it is delivered.
+const WITHOUT_TIME: &str = "SELECT r.sink, r.key FROM alert_receivers r JOIN alerts a ON a.key = r.key
+    WHERE r.again_at IS NULL AND a.resolved_at IS NULL AND a.acknowledged_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.sink = r.sink AND o.key = r.key)";
 
 fn task_from(row: Row<'_>) -> Result<AlertTask, StoreError> {
     let call: Option<String> = row.get(1)?;
@@ -145,10 +149,22 @@ fn delivered(conn: Connection<'_>, sink: &str, tasks: &[AlertTask], how: &Delive
 }
 
 /// Puts what is to be told again into the outbox; when the next of it is.
-fn repeat(conn: Connection<'_>, sink: &str, now: Timestamp, every: Duration) -> Result<(), StoreError> {
+fn repeat(
+    conn: Connection<'_>,
+    sink: &str,
+    stand_ins: &[String],
+    now: Timestamp,
+    every: Duration,
+) -> Result<(), StoreError> {
     let sink = sink_row(sink);
     for key in all(conn, AGAIN, params![sink, now.as_millis()], |row| row.get::<String>(0))? {
         conn.prepare_cached(sql::OUTBOX)?.execute(params![sink, key, now.as_millis()])?;
+        for stand_in in stand_ins.iter().map(|name| sink_row(name)) {
+            // One that was told has its own times, or is told once.
+            if !knows(conn, &stand_in, &key)? {
+                conn.prepare_cached(sql::OUTBOX)?.execute(params![stand_in, key, now.as_millis()])?;
+            }
+        }
         conn.prepare_cached(PUT_OFF)?.execute(params![sink, key, now.plus(every).as_millis()])?;
     }
     Ok(())
@@ -196,6 +212,11 @@ fn not_delivered(conn: Connection<'_>, sink: &str, tasks: &[AlertTask], how: &No
     Ok(())
 }
 
+fn knows(conn: Connection<'_>, sink: &str, key: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM alert_receivers WHERE sink = ?1 AND key = ?2)";
+    conn.prepare_cached(sql)?.query_row([sink, key], |row| row.get(0))
+}
+
 /// What waits for sinks that are no more goes to those that are.
 fn share(conn: Connection<'_>, targets: &[SinkTarget], now: Timestamp) -> Result<(), StoreError> {
     if targets.is_empty() {
@@ -214,10 +235,15 @@ fn share(conn: Connection<'_>, targets: &[SinkTarget], now: Timestamp) -> Result
             conn.prepare_cached(&format!("DELETE FROM {table} WHERE sink = ?1"))?.execute([&gone])?;
         }
     }
+    for (sink, key) in all(conn, WITHOUT_TIME, [], |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)))? {
+        if key.parse().is_ok_and(|key: AlertKey| key.kind().severity() == Severity::Page) {
+            conn.prepare_cached(PUT_OFF)?.execute(params![sink, key, now.as_millis()])?;
+        }
+    }
     Ok(())
 }
 
-/// One alert that waits for `gone`, or that all sinks of an older version know of.
+/// One alert that waits for `gone` or that it knows of; where `gone` stands for all sinks of an older version, all know of it.
 fn hand_over(
     conn: Connection<'_>,
     gone: &str,
@@ -226,27 +252,26 @@ fn hand_over(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let text = key.to_string();
-    let knows = |sink: &str| -> Result<bool, StoreError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM alert_receivers WHERE sink = ?1 AND key = ?2)";
-        conn.prepare_cached(sql)?.query_row([sink, &text], |row| row.get(0))
-    };
-    let open: Option<bool> = conn
-        .prepare_cached("SELECT resolved_at IS NULL FROM alerts WHERE key = ?1")?
-        .query_maybe([&text], |row| row.get(0))?;
+    let state = "SELECT resolved_at IS NULL, acknowledged_at IS NULL FROM alerts WHERE key = ?1";
+    let state: Option<(bool, bool)> =
+        conn.prepare_cached(state)?.query_maybe([&text], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let waits = "SELECT EXISTS (SELECT 1 FROM outbox WHERE sink = ?1 AND key = ?2)";
     let waits: bool = conn.prepare_cached(waits)?.query_row([gone, &text], |row| row.get(0))?;
-    let known_before = gone == ALL_SINKS && knows(gone)?;
+    let known_before = knows(conn, gone, &text)?;
+    let known_to_all = gone == ALL_SINKS && known_before;
+    let repeats = known_before && key.kind().severity() == Severity::Page;
     for target in targets.iter().filter(|t| key.kind().severity() >= t.min) {
         let sink = sink_row(&target.name);
-        if known_before {
+        if known_to_all {
             conn.prepare_cached(KNOWS)?.execute(params![sink, text, None::<i64>])?;
         }
-        let update = match open {
-            Some(true) => !knows(&sink)?,
-            Some(false) => knows(&sink)?,
+        let knows = knows(conn, &sink, &text)?;
+        let update = match state {
+            Some((true, nobody_saw_it)) => !knows && (waits || (repeats && nobody_saw_it)),
+            Some((false, _)) => knows && waits,
             None => false,
         };
-        if waits && update {
+        if update {
             conn.prepare_cached(sql::OUTBOX)?.execute(params![sink, text, now.as_millis()])?;
         }
     }
@@ -294,6 +319,7 @@ impl<D: Database> AlertOutbox for D {
     async fn repeat_alerts(
         &self,
         sink: &str,
+        stand_ins: &[String],
         now: Timestamp,
         every: Duration,
     ) -> Result<Option<Timestamp>, StoreError> {
@@ -302,8 +328,8 @@ impl<D: Database> AlertOutbox for D {
         if next.is_none_or(|at| at > now) {
             return Ok(next);
         }
-        let name = sink.to_owned();
-        self.with_tx(move |conn| repeat(conn, &name, now, every)).await?;
+        let (name, stand_ins) = (sink.to_owned(), stand_ins.to_vec());
+        self.with_tx(move |conn| repeat(conn, &name, &stand_ins, now, every)).await?;
         Ok(Some(now.plus(every)))
     }
 

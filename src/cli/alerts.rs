@@ -256,5 +256,5 @@ async fn one(sink: &Arc<Sink>, who: &str, app: &App) -> Tried {
         message.notices.iter_mut().for_each(|n| n.resolved_at = Some(now));
         outcome = sink.gateway.deliver(&message).await;
     }
-    Tried { name: sink.name.clone(), outcome: outcome.map_err(|e| e.why) }
+    Tried { name: sink.name.clone(), outcome: outcome.map(|taken| taken.said).map_err(|e| e.why) }
 }

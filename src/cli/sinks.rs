@@ -8,6 +8,7 @@ use crate::gateways::AlertSink;
 use crate::gateways::sinks::command::CommandSink;
 use crate::gateways::sinks::mail::MailSink;
 use crate::gateways::sinks::ntfy::NtfySink;
+use crate::gateways::sinks::pushover::{PushoverSink, PushoverUser, Ringing};
 use crate::gateways::sinks::webhook::{WebhookFormat, WebhookSink};
 use crate::gateways::smtp::SmtpRelay;
 
@@ -52,6 +53,11 @@ impl App {
             SinkPlace::Ntfy { url, token } => {
                 let token = token.as_ref().map(|t| t.expose().clone());
                 Ok(Arc::new(NtfySink::new(url.expose(), token, mode)?))
+            }
+            SinkPlace::Pushover { url, token, user, retry, expire } => {
+                let who = PushoverUser { token: token.expose().clone(), user: user.expose().clone() };
+                let ringing = Ringing { retry: *retry, expire: *expire };
+                Ok(Arc::new(PushoverSink::new(url.expose(), who, ringing, mode)?))
             }
             SinkPlace::Mail { to, relay, from } => {
                 let relay = SmtpRelay::new(relay.expose(), from.clone())?;

@@ -10,7 +10,7 @@ use super::smtp::SmtpSection;
 use super::test_mode::TestMode;
 
 /// What is said where no sink can wake anybody while the provider of texts is away.
-pub const WAKES_NOBODY: &str = "alerts.sinks has none that wakes somebody without Twilio: name an ntfy topic, a webhook or a command (a mail wakes nobody)";
+pub const WAKES_NOBODY: &str = "alerts.sinks has none that wakes somebody without Twilio: name an ntfy topic, Pushover, a webhook or a command (a mail wakes nobody)";
 
 pub(super) fn alerts(r: &mut Reader, root: &mut Section, test: &mut TestMode, relay: &SmtpSection) -> Alerts {
     let mut s = r.section(root, "alerts");

@@ -45,7 +45,7 @@ fn is_secret(path: &[&str], name: &str) -> bool {
             | (["store", _], "password")
             | (["server", "tokens", _], "token")
             | (["events", _], "url" | "secret" | "secret_previous")
-            | (["alerts", "sinks", _], "url" | "secret" | "secret_previous" | "token")
+            | (["alerts", "sinks", _], "url" | "secret" | "secret_previous" | "token" | "user")
             | (["heartbeat" | "smtp", _], "url")
             | (["rotations", _], "calendar" | "calendar_overrides")
             | (["intake", "retell", _], "api_key")

@@ -72,6 +72,16 @@ pub enum SinkPlace {
     },
     /// A topic: the last part of this URL, a secret in itself.
     Ntfy { url: SecretUrl, token: Option<SinkSecret> },
+    /// A user or group of Pushover, whom a page rings until somebody acknowledges it.
+    Pushover {
+        url: SecretUrl,
+        token: SinkSecret,
+        user: SinkSecret,
+        /// The pause between two rings.
+        retry: Duration,
+        /// It rings no longer.
+        expire: Duration,
+    },
     /// A program and its arguments.
     Command(Vec<String>),
     /// By `[smtp]`, which stands here so that a change of it changes the sink.
@@ -82,7 +92,7 @@ impl SinkPlace {
     /// Whether it can wake somebody, and not by the provider of texts: a mail wakes nobody.
     pub fn wakes(&self) -> bool {
         match self {
-            Self::Webhook { .. } | Self::Ntfy { .. } | Self::Command(_) => true,
+            Self::Webhook { .. } | Self::Ntfy { .. } | Self::Pushover { .. } | Self::Command(_) => true,
             Self::Mail { .. } => false,
         }
     }
@@ -96,6 +106,7 @@ impl SinkPlace {
                 format!("{} {}", url.expose(), secrets.join(" "))
             }
             Self::Ntfy { url, token } => format!("{} {}", url.expose(), token.iter().map(text).collect::<String>()),
+            Self::Pushover { url, token, user, .. } => format!("{} {} {}", url.expose(), text(token), text(user)),
             Self::Command(command) => command.join(" "),
             // The relay is compared by itself.
             Self::Mail { .. } => String::new(),

@@ -1,11 +1,12 @@
 //! One of `[[alerts.sinks]]`: its kind, and what that kind needs.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::event_types::key_of;
 use super::events::SECRET_FORM;
 use super::known::why;
-use super::limits::DAY;
+use super::limits::{DAY, within};
 use super::origin::Origin;
 use super::people::MAIL_FORM;
 use super::read::{Found, Reader, Section};
@@ -34,6 +35,10 @@ const OF_SOME_KIND: &[&str] = &[
     "secret_previous_file",
     "token",
     "token_file",
+    "user",
+    "user_file",
+    "retry",
+    "expire",
     "command",
     "to",
 ];
@@ -44,22 +49,34 @@ const ROUTING_KEY: &str = "the routing key of the service's integration";
 /// Where PagerDuty takes events, where no url says otherwise.
 const PAGERDUTY: &str = "https://events.pagerduty.com/v2/enqueue";
 
+/// Where Pushover takes messages, where no url says otherwise.
+const PUSHOVER: &str = "https://api.pushover.net";
+const PUSHOVER_TOKEN: &str = "the token of your application at Pushover";
+const PUSHOVER_USER: &str = "the key of a user or group at Pushover";
+/// How a page rings there, where nothing is said; the service takes 30 s and more, and 3 h at most.
+const RETRY: Duration = Duration::from_secs(60);
+const RETRY_RANGE: RangeInclusive<Duration> = Duration::from_secs(30)..=Duration::from_secs(10_800);
+const EXPIRE: Duration = Duration::from_secs(10_800);
+const EXPIRE_RANGE: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(10_800);
+
 /// How a sink is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SinkKind {
     Webhook,
     Ntfy,
+    Pushover,
     Command,
     Smtp,
 }
 
 impl SinkKind {
-    const ALL: [Self; 4] = [Self::Webhook, Self::Ntfy, Self::Command, Self::Smtp];
+    const ALL: [Self; 5] = [Self::Webhook, Self::Ntfy, Self::Pushover, Self::Command, Self::Smtp];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
             Self::Ntfy => "ntfy",
+            Self::Pushover => "pushover",
             Self::Command => "command",
             Self::Smtp => "smtp",
         }
@@ -67,7 +84,7 @@ impl SinkKind {
 
     const fn wakes(self) -> bool {
         match self {
-            Self::Webhook | Self::Ntfy | Self::Command => true,
+            Self::Webhook | Self::Ntfy | Self::Pushover | Self::Command => true,
             Self::Smtp => false,
         }
     }
@@ -115,6 +132,7 @@ pub(super) fn draft(r: &mut Reader, mut s: Section, test: &mut TestMode, relay: 
         }
         Some(SinkKind::Webhook) => webhook(r, &mut s),
         Some(SinkKind::Ntfy) => ntfy(r, &mut s),
+        Some(SinkKind::Pushover) => pushover(r, &mut s),
         Some(SinkKind::Command) => command(r, &mut s),
         Some(SinkKind::Smtp) => mail(r, &mut s, relay),
     };
@@ -122,6 +140,7 @@ pub(super) fn draft(r: &mut Reader, mut s: Section, test: &mut TestMode, relay: 
         let place_key = s.key(match kind {
             Some(SinkKind::Command) => "command",
             Some(SinkKind::Smtp) => "to",
+            Some(SinkKind::Pushover) => "user",
             Some(SinkKind::Webhook | SinkKind::Ntfy) | None => "url",
         });
         let at = s.origin.clone().map_or_else(String::new, |o| format!(" ({o})"));
@@ -140,6 +159,8 @@ pub(super) fn draft(r: &mut Reader, mut s: Section, test: &mut TestMode, relay: 
             (Some(given), _) => Some(given).filter(|every| !every.is_zero()),
             // It repeats by itself.
             (None, Some(SinkPlace::Webhook { format: SinkFormat::PagerDuty, .. })) => None,
+            // It rings by itself for so long.
+            (None, Some(SinkPlace::Pushover { expire, .. })) => Some(*expire),
             (None, _) => Some(REPEAT),
         },
         place,
@@ -192,6 +213,18 @@ fn ntfy(r: &mut Reader, s: &mut Section) -> Placed {
         NamedBy { url: url.as_ref().map(SecretUrl::expose), ..NamedBy::default() },
     );
     (url.map(|url| SinkPlace::Ntfy { url, token }), name)
+}
+
+fn pushover(r: &mut Reader, s: &mut Section) -> Placed {
+    let url = r.secret_url(s, "url", Part::Alerts).map(|u| u.value).or_else(|| SecretUrl::constant(PUSHOVER));
+    let (token, user) = (secret(r, s, "token"), secret(r, s, "user"));
+    require(r, s, "token", token.is_some(), PUSHOVER_TOKEN);
+    require(r, s, "user", user.is_some(), PUSHOVER_USER);
+    let retry = within(r, s, "retry", RETRY_RANGE).map_or(RETRY, |f| f.value);
+    let expire = within(r, s, "expire", EXPIRE_RANGE).map_or(EXPIRE, |f| f.value);
+    let whole = url.zip(token).zip(user);
+    let place = whole.map(|((url, token), user)| SinkPlace::Pushover { url, token, user, retry, expire });
+    (place, default_name(SinkKind::Pushover.as_str(), NamedBy::default()))
 }
 
 fn command(r: &mut Reader, s: &mut Section) -> Placed {
@@ -278,7 +311,7 @@ pub(super) fn default_name(kind: &str, by: NamedBy<'_>) -> Option<String> {
         let last = std::path::Path::new(program).file_name().and_then(|name| name.to_str());
         return Some(format!("{kind} {}", last.unwrap_or(program)));
     }
-    if kind == "smtp" {
+    if matches!(kind, "smtp" | "pushover") {
         return Some(kind.to_owned());
     }
     let host = match by.url {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::phone::masked;
-use super::types::{Actor, CallId};
+use super::types::{Actor, CallId, Timestamp};
 
 /// How urgent an alert is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -360,6 +360,15 @@ pub struct SinkTarget {
     pub name: String,
     /// The least that it is told of.
     pub min: Severity,
+}
+
+/// By what a receiver of alerts says later whether somebody has seen a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkReceipt {
+    /// Its own word for the message.
+    pub id: String,
+    /// It says nothing new after this.
+    pub expires_at: Timestamp,
 }
 
 /// One alert: a kind and what it is about. Its text is the kind's word, a colon and the subject, or the word alone.

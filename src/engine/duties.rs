@@ -32,8 +32,8 @@ use super::store_alarm::Alarm;
 use super::synced_contacts::ContactSync;
 use super::wake::WakeSignal;
 use super::{
-    Engine, Scope, beat, followthrough, integrity, morning, oncall, outbox, reports, silence, store_alarm, store_file,
-    waiting, watch,
+    Engine, Scope, alert_receipts, beat, followthrough, integrity, morning, oncall, outbox, reports, silence,
+    store_alarm, store_file, waiting, watch,
 };
 
 /// The group of what an engine does whatever its settings are.
@@ -251,14 +251,21 @@ fn limits(name: &str) -> DutyLimits {
     TABLE.iter().find(|line| line.name == name).map_or_else(DutyLimits::usual, |line| line.limits)
 }
 
-/// Delivers alerts: one duty a sink, so that none waits for another.
+/// Delivers alerts: one duty a sink, so that none waits for another, and one more for a sink that says who has seen them.
 pub fn alerts(engine: &Arc<Engine>) -> Vec<Duty> {
     let of = |sink: &Arc<Sink>| {
         let both = Arc::new((engine.clone(), sink.clone()));
         let work = DutyWork::of(&both, |b| Box::pin(async move { outbox::pass(&b.0, &b.1).await }));
         Duty::new(format!("alerts to {}", sink.name), limits(ALERTS), work)
     };
-    engine.sinks().iter().map(of).collect()
+    let receipts = |sink: &Arc<Sink>| {
+        let both = Arc::new((engine.clone(), sink.clone()));
+        let work = DutyWork::of(&both, |b| Box::pin(async move { alert_receipts::pass(&b.0, &b.1).await }));
+        Duty::new(format!("receipts of {}", sink.name), limits(ALERTS).only_asks(), work)
+    };
+    let sinks = engine.sinks();
+    let reading = sinks.iter().filter(|sink| sink.gateway.gives_receipts()).map(receipts);
+    sinks.iter().map(of).chain(reading).collect()
 }
 
 /// Tells receivers of event webhooks: one duty each, so that none waits for another.

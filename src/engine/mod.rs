@@ -5,6 +5,7 @@
 //! next start goes on: nothing lives in memory alone but hints, rates and heartbeats.
 
 pub(crate) mod adopt;
+mod alert_receipts;
 pub(crate) mod apply;
 pub(crate) mod backups;
 pub(crate) mod beat;

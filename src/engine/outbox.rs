@@ -18,7 +18,7 @@ use crate::domain::bulk::{self, Next};
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::failpoint;
-use crate::gateways::{AlertMessage, AlertNotice, SinkError};
+use crate::gateways::{AlertMessage, AlertNotice, SinkError, Taken};
 use crate::store::{AlertTask, Delivered, NotDelivered, SinkState, StoreError};
 
 use super::apply::Core;
@@ -193,10 +193,10 @@ async fn deliver(core: &Core, sink: &Sink, state: &SinkState, mut tasks: Vec<Ale
     failpoint::hit("alert.told");
     let now = core.clock.now();
     match outcome {
-        Ok(said) => {
+        Ok(Taken { said, receipt }) => {
             let wakes = |t: &AlertTask| t.line.key.kind().severity() == Severity::Page && t.resolved_at.is_none();
             let again_at = sink.repeat.filter(|_| tasks.iter().any(wakes)).map(|every| now.plus(every));
-            sink.keep_unrecorded(tasks, Delivered { at: now, again_at, said });
+            sink.keep_unrecorded(tasks, Delivered { at: now, again_at, said, receipt });
             sink.record(core).await;
             if state.failing_since.is_some() {
                 or_later(resolve_failing(core, |name| name == sink.name).await)?;

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::alert::AlertKey;
+use crate::domain::alert::{AlertKey, SinkReceipt};
 use crate::domain::mail::MailAddress;
 use crate::domain::types::CallRef;
 use crate::domain::types::{AttemptId, CallId, ErrorCode, MessageSid, Sender, Timestamp};
@@ -321,6 +321,35 @@ pub struct AlertMessage {
     pub notices: Vec<AlertNotice>,
 }
 
+/// What a sink answered to a message that it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// For a person.
+    pub said: String,
+    /// Where it says later whether somebody has seen the message.
+    pub receipt: Option<SinkReceipt>,
+}
+
+impl From<String> for Taken {
+    fn from(said: String) -> Self {
+        Self { said, receipt: None }
+    }
+}
+
+/// What a receipt says by now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReceiptAnswer {
+    /// Nobody has seen the message yet.
+    Waits,
+    /// Somebody has.
+    Acknowledged {
+        /// On which device, where that is said.
+        device: Option<String>,
+    },
+    /// Nobody has, and it rings no more.
+    Expired,
+}
+
 /// Why a sink was not told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SinkError {
@@ -337,11 +366,29 @@ pub struct SinkError {
 /// Where alerts are delivered. No method retries.
 #[async_trait]
 pub trait AlertSink: Send + Sync {
-    /// Delivers one message; what its receiver answered, for a person.
+    /// Delivers one message; what its receiver answered.
     ///
     /// # Errors
     /// [`SinkError`].
-    async fn deliver(&self, message: &AlertMessage) -> Result<String, SinkError>;
+    async fn deliver(&self, message: &AlertMessage) -> Result<Taken, SinkError>;
+    /// Whether it says later that somebody has seen a message.
+    fn gives_receipts(&self) -> bool {
+        false
+    }
+    /// What this receipt of a message says by now. Asks once.
+    ///
+    /// # Errors
+    /// [`SinkError`]; for good: nobody knows the receipt.
+    async fn read_receipt(&self, _receipt: &str) -> Result<ReceiptAnswer, SinkError> {
+        Ok(ReceiptAnswer::Expired)
+    }
+    /// The message of this receipt rings no more. May be asked again.
+    ///
+    /// # Errors
+    /// [`SinkError`]; for good: nobody knows the receipt.
+    async fn cancel_receipt(&self, _receipt: &str) -> Result<(), SinkError> {
+        Ok(())
+    }
     /// How many of its alerts, from the first, one message names whole at its receiver; at least the first.
     fn holds(&self, message: &AlertMessage) -> usize {
         message.notices.len()

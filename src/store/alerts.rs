@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use super::{AlertLine, StoreError};
 use crate::domain::Timestamp;
-use crate::domain::alert::{AlertKey, Severity};
+use crate::domain::alert::{AlertKey, Severity, SinkReceipt};
 use crate::domain::bulk::{SentMessage, Waiting};
 
 /// An alert that a sink is still to be told of.
@@ -81,6 +81,8 @@ pub struct Delivered {
     pub again_at: Option<Timestamp>,
     /// What its receiver answered, for a person.
     pub said: String,
+    /// Where it says later whether somebody has seen it.
+    pub receipt: Option<SinkReceipt>,
 }
 
 /// What became of a message that was not delivered.

@@ -14,6 +14,7 @@
 //! | [`RollCalls`] | who was asked whether they are on call |
 //! | [`Upkeep`] | the file, where the store is one |
 
+mod alert_receipts;
 mod alerts;
 mod calendars;
 #[cfg(test)]
@@ -46,6 +47,7 @@ mod writer;
 
 use async_trait::async_trait;
 
+pub use alert_receipts::AlertReceipt;
 pub use alerts::{AlertTask, Delivered, NotDelivered, SinkLine, SinkState};
 pub use calendars::{CalendarOutcome, CalendarRead, CalendarState, Calendars, Feed, FeedOf, KeptCalendar, Renew};
 pub use control::{

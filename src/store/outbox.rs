@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::alert_receipts::AlertReceipts;
 use super::alerts::AlertOutbox;
 use super::error::StoreError;
 use super::mirror::MirrorOutbox;
@@ -23,7 +24,7 @@ pub struct OutboxLine {
 /// After a crash a row waits until its system has surely been told, so that it may be told twice, never too little. Each method may
 /// be called again.
 #[async_trait]
-pub trait Outbox: MirrorOutbox + AlertOutbox {
+pub trait Outbox: MirrorOutbox + AlertOutbox + AlertReceipts {
     /// Rows that have waited for another system since `before`, by system; what was given up is not among them.
     async fn stuck_outbox(&self, before: Timestamp) -> Result<Vec<OutboxLine>, StoreError>;
     /// The place of the last entry of the log that this receiver of event webhooks needs no more; `None`: there is no such one.

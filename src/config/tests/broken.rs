@@ -335,6 +335,16 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
         &["dispatchctl.toml:3", "alerts.sinks[0].url", "names no topic", "ntfy.sh/TOPIC"],
     ),
     (
+        "a push whom nobody gets",
+        "[[alerts.sinks]]\nkind = \"pushover\"\ntoken = \"hush\"",
+        &["dispatchctl.toml:1", "alerts.sinks[0].user", "is missing", "a user or group"],
+    ),
+    (
+        "a push that rings too often",
+        "[[alerts.sinks]]\nkind = \"pushover\"\ntoken = \"hush\"\nuser = \"hush\"\nretry = \"5s\"",
+        &["dispatchctl.toml:5", "alerts.sinks[0].retry", "is out of range", "30s", "3h"],
+    ),
+    (
         "a command that is none",
         "[[alerts.sinks]]\nkind = \"command\"\ncommand = []",
         &["dispatchctl.toml:1", "alerts.sinks[0].command", "is missing", "a program"],

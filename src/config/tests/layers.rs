@@ -93,7 +93,7 @@ fn fixtures_are_valid() {
     assert_eq!(c.directory.voice_from.as_ref().map(|s| s.as_str()), Some("+15005550011"));
     assert_eq!((c.voice.per_second, c.voice.timeout), (5.0, secs(25)));
     assert_eq!(c.directory.last_resort().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["Lee Park"]);
-    assert_eq!((c.server.tokens.len(), c.alerts.sinks.len(), c.test_numbers.len()), (2, 6, 1));
+    assert_eq!((c.server.tokens.len(), c.alerts.sinks.len(), c.test_numbers.len()), (2, 7, 1));
     for (text, says) in
         [("Si", Says::Take), ("Voy en camino!", Says::Take), ("no puedo", Says::Pass), ("LISTO", Says::Done)]
     {
@@ -287,7 +287,7 @@ fn the_commented_keys_of_the_defaults_exist() {
         .replace("\"SK...\"", "\"SK00000000000000000000000000000001\"")
         .replace("\"app...\"", "\"app00000000000000\"");
     let c = Bench::new().toml(&text).load();
-    assert_eq!((c.server.tokens.len(), c.directory.lines.len(), c.alerts.sinks.len()), (1, 1, 5));
+    assert_eq!((c.server.tokens.len(), c.directory.lines.len(), c.alerts.sinks.len()), (1, 1, 6));
     assert!(c.directory.default_line.templates.reminder.is_some() && c.airtable.is_some());
     assert!(c.intake.retell.is_some() && c.intake.vapi.is_some());
     let desk = &c.intake.custom["desk"];

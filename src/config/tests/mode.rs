@@ -29,6 +29,7 @@ fn what_the_file_points_at_is_replaced_and_said() {
         "alerts.sinks[3]",
         "alerts.sinks[4]",
         "alerts.sinks[5]",
+        "alerts.sinks[6]",
         "heartbeat.url",
         "smtp.url",
         "events[0]",
@@ -37,7 +38,7 @@ fn what_the_file_points_at_is_replaced_and_said() {
         assert!(said.contains(&format!("{key} (dispatchctl.toml:")), "{key} in\n{said}");
     }
     assert_eq!(c.smtp.as_ref().map(|url| url.expose().as_str()), Some("smtp://127.0.0.1:4011"));
-    assert_eq!(c.replaced.len(), 14, "{said}");
+    assert_eq!(c.replaced.len(), 15, "{said}");
     for row in c.shown() {
         assert!(!row.value.contains("example.com"), "{row:?}");
     }

@@ -18,6 +18,8 @@ const SECRETS: &[&str] = &[
     "sample-routing-key",
     "sample-ntfy-topic",
     "sample-ntfy-token",
+    "sample-pushover-token",
+    "sample-pushover-user",
     "sample-events-path",
     "c2FtcGxlLXNpZ25pbmcta2V5LW9mLWV2ZW50cw",
     "sample-ping-secret",

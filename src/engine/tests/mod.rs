@@ -1,5 +1,6 @@
 //! The stories that the engine must tell rightly, each over the real store, between a clock and a provider of the test's own.
 
+mod alert_receipts;
 mod alerts;
 mod backups;
 mod breaker;

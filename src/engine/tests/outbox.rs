@@ -13,8 +13,10 @@ use crate::domain::types::Actor;
 use crate::engine::Engine;
 use crate::engine::outbox;
 use crate::engine::sink::Sink;
-use crate::gateways::{AlertMessage, AlertSink, SinkError};
+use crate::gateways::{AlertMessage, AlertSink, ReceiptAnswer, SinkError, Taken};
 use crate::testing::{World, office, secs};
+
+use super::alert_receipts::Receipts;
 
 /// What a sink of the tests does with a message.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +45,7 @@ pub(super) struct RecordingSink {
     mood: Mutex<Mood>,
     /// How many alerts one message names whole; 0: all.
     holds: Mutex<usize>,
+    pub(super) receipts: Mutex<Receipts>,
     signal: Notify,
 }
 
@@ -72,7 +75,7 @@ impl RecordingSink {
 
 #[async_trait]
 impl AlertSink for RecordingSink {
-    async fn deliver(&self, message: &AlertMessage) -> Result<String, SinkError> {
+    async fn deliver(&self, message: &AlertMessage) -> Result<Taken, SinkError> {
         *self.asked.lock().expect("lock") += 1;
         self.ids.lock().expect("lock").push(message.id.clone());
         self.signal.notify_one();
@@ -93,7 +96,20 @@ impl AlertSink for RecordingSink {
             Mood::Refuses => return Err(SinkError { for_good: true, ..error(true, None) }),
             Mood::Hangs => std::future::pending().await,
         }
-        Ok("taken".to_owned())
+        let receipt = self.receipts.lock().expect("lock").given(message);
+        Ok(Taken { said: "taken".to_owned(), receipt })
+    }
+
+    fn gives_receipts(&self) -> bool {
+        true
+    }
+
+    async fn read_receipt(&self, receipt: &str) -> Result<ReceiptAnswer, SinkError> {
+        self.receipts.lock().expect("lock").read(receipt)
+    }
+
+    async fn cancel_receipt(&self, receipt: &str) -> Result<(), SinkError> {
+        self.receipts.lock().expect("lock").cancel(receipt)
     }
 
     fn holds(&self, message: &AlertMessage) -> usize {

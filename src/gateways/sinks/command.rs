@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::chat;
 use super::words::{TextFormat, cut};
-use crate::gateways::{AlertMessage, AlertSink, SinkError};
+use crate::gateways::{AlertMessage, AlertSink, SinkError, Taken};
 
 /// The longest that a command may run.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -161,7 +161,7 @@ async fn said(mut reader: JoinHandle<Vec<u8>>) -> String {
 
 #[async_trait]
 impl AlertSink for CommandSink {
-    async fn deliver(&self, message: &AlertMessage) -> Result<String, SinkError> {
+    async fn deliver(&self, message: &AlertMessage) -> Result<Taken, SinkError> {
         let error = |why: String, surely| SinkError { why, surely, for_good: surely, retry_after: None };
         let document = chat::plain(message, TextFormat::Plain, self.mode).unwrap_or_default().to_string();
         let mut child = self.command(message).spawn().map_err(|e| error(format!("it cannot be run: {e}"), true))?;
@@ -187,7 +187,7 @@ impl AlertSink for CommandSink {
             (Ok(Err(why)), _) | (Ok(Ok(())), Err(why)) => {
                 Err(error(format!("nobody knows how it ended: {why}"), false))
             }
-            (Ok(Ok(())), Ok(status)) if status.success() => Ok(format!("exit 0{shown}")),
+            (Ok(Ok(())), Ok(status)) if status.success() => Ok(format!("exit 0{shown}").into()),
             (Ok(Ok(())), Ok(status)) => Err(error(format!("it ended with {status}{shown}"), false)),
         }
     }
@@ -229,7 +229,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("temp dir");
         let (input, vars) = (dir.path().join("in"), dir.path().join("env"));
         let script = format!("cat > {}; env > {}; echo rang twice", input.display(), vars.display());
-        assert_eq!(shell(&script).deliver(&sample()).await, Ok("exit 0: rang twice".to_owned()));
+        assert_eq!(shell(&script).deliver(&sample()).await, Ok("exit 0: rang twice".to_owned().into()));
         let document: serde_json::Value =
             serde_json::from_str(&std::fs::read_to_string(input).expect("written")).expect("JSON");
         assert_eq!((&document["callId"], &document["id"]), (&"test_123".into(), &"alert_7".into()));
@@ -277,17 +277,17 @@ mod tests {
         let id = dir.path().join("id");
         // The child holds the pipes of what is said.
         let script = format!("sleep 600 & echo $! > {}; echo done", id.display());
-        assert_eq!(shell(&script).deliver(&sample()).await, Ok("exit 0: done".to_owned()));
+        assert_eq!(shell(&script).deliver(&sample()).await, Ok("exit 0: done".to_owned().into()));
         until_ended(&std::fs::read_to_string(id).expect("written")).await;
     }
 
     #[tokio::test]
     async fn a_command_that_talks_without_end_or_never_reads_holds_nobody() {
         let loud = shell("head -c 1000000 /dev/zero | tr '\\0' x; exit 0").deliver(&sample()).await;
-        assert!(loud.as_ref().is_ok_and(|s| s.len() <= 210), "{loud:?}");
+        assert!(loud.as_ref().is_ok_and(|s| s.said.len() <= 210), "{loud:?}");
         let mut many = sample();
         many.notices = vec![many.notices[0].clone(); 2_000];
-        assert_eq!(shell("exit 0").deliver(&many).await, Ok("exit 0".to_owned()), "more than a pipe holds");
+        assert_eq!(shell("exit 0").deliver(&many).await, Ok("exit 0".to_owned().into()), "more than a pipe holds");
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::words::{self, TextFormat};
 use crate::domain::mail::{MailAddress, escaped};
-use crate::gateways::{AlertMessage, AlertSink, Mail, MailError, MailGateway, MailRefusal, SinkError};
+use crate::gateways::{AlertMessage, AlertSink, Mail, MailError, MailGateway, MailRefusal, SinkError, Taken};
 
 const SUBJECT_MAX: usize = 120;
 const LINE_MAX: usize = 2_000;
@@ -113,7 +113,7 @@ fn is_of_the_reader(whose: MailRefusal, took: bool) -> bool {
 
 #[async_trait]
 impl AlertSink for MailSink {
-    async fn deliver(&self, message: &AlertMessage) -> Result<String, SinkError> {
+    async fn deliver(&self, message: &AlertMessage) -> Result<Taken, SinkError> {
         let mut said: Option<String> = None;
         let mut failed: Vec<(&MailAddress, MailError)> = Vec::new();
         for to in self.to.iter().filter(|to| self.settled(&message.id, to).is_none()) {
@@ -149,7 +149,7 @@ impl AlertSink for MailSink {
                 Some(Settled::Refused(why)) => Some(format!("not to {to}: {why}")),
                 Some(Settled::Has) | None => None,
             });
-            return Ok(said.into_iter().chain(refused).collect::<Vec<_>>().join("; "));
+            return Ok(said.into_iter().chain(refused).collect::<Vec<_>>().join("; ").into());
         }
         // Who has it knows of the alert.
         let surely = !is_known && failed.iter().all(|(_, e)| !matches!(e, MailError::Unknown { .. }));
@@ -175,7 +175,7 @@ mod tests {
         let relay = Arc::new(ScriptedRelay::default());
         let sink = sink(&relay);
         let mut message = sample();
-        assert_eq!(sink.deliver(&message).await, Ok("250 queued".to_owned()));
+        assert_eq!(sink.deliver(&message).await, Ok("250 queued".to_owned().into()));
         message.id = "alert_8".into();
         message.notices[0].resolved_at = Some(message.at);
         sink.deliver(&message).await.expect("taken");
@@ -227,7 +227,7 @@ mod tests {
             let relay = Arc::new(ScriptedRelay::default());
             let sink = sink(&relay);
             relay.script(&script);
-            let said = sink.deliver(&sample()).await.expect(label);
+            let said = sink.deliver(&sample()).await.expect(label).said;
             assert!(said.starts_with("250 queued; not to o") && said.ends_with(": 550 no"), "{label}: {said}");
             assert!(!said.contains("owner@") && !said.contains("office@"), "{said}");
             sink.deliver(&sample()).await.expect("the same once more, where that could not be recorded");

@@ -9,6 +9,7 @@ pub(crate) mod command;
 pub(crate) mod mail;
 pub(crate) mod ntfy;
 mod pagerduty;
+pub(crate) mod pushover;
 pub(crate) mod webhook;
 mod words;
 

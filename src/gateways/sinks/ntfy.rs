@@ -11,7 +11,7 @@ use url::Url;
 use super::words::TextFormat;
 use super::{TIMEOUT, ask};
 use crate::gateways::exchange;
-use crate::gateways::{AlertMessage, AlertSink, SinkError};
+use crate::gateways::{AlertMessage, AlertSink, SinkError, Taken};
 
 const MESSAGE_MAX: usize = 4_000;
 const TITLE_MAX: usize = 250;
@@ -60,7 +60,7 @@ impl NtfySink {
 
 #[async_trait]
 impl AlertSink for NtfySink {
-    async fn deliver(&self, message: &AlertMessage) -> Result<String, SinkError> {
+    async fn deliver(&self, message: &AlertMessage) -> Result<Taken, SinkError> {
         let mut request = self.client.post(self.server.clone()).json(&self.document(message));
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose_secret()));
@@ -69,7 +69,10 @@ impl AlertSink for NtfySink {
         let body = answer.map(|a| a.body).unwrap_or_default();
         let document = serde_json::from_slice::<Value>(&body).unwrap_or_default();
         match document.get("id").and_then(Value::as_str) {
-            Some(id) => Ok(format!("message {}", id.chars().filter(char::is_ascii_alphanumeric).collect::<String>())),
+            Some(id) => {
+                let id: String = id.chars().filter(char::is_ascii_alphanumeric).collect();
+                Ok(format!("message {id}").into())
+            }
             // Another program at that address takes anything.
             None => {
                 let why = "it answered without a message's id: is its url that of ntfy?".to_owned();
@@ -117,7 +120,7 @@ mod tests {
             message.notices[0].key = kind.about("test_123");
             message.notices[0].resolved_at = over.then_some(message.at);
             let sink = sink(&format!("{}/sub/secret-topic/", server.uri()));
-            assert_eq!(sink.deliver(&message).await, Ok("message sPs71M8A2T".to_owned()));
+            assert_eq!(sink.deliver(&message).await, Ok("message sPs71M8A2T".to_owned().into()));
             let asked = server.received_requests().await.expect("kept").pop().expect("one");
             let document: Value = asked.body_json().expect("JSON");
             let text = document["message"].as_str().expect("a text");

@@ -12,7 +12,7 @@ use super::words::TextFormat;
 use super::{TIMEOUT, ask, chat, pagerduty, status_of};
 use crate::gateways::event_webhook::signed;
 use crate::gateways::exchange;
-use crate::gateways::{AlertMessage, AlertSink, SinkError};
+use crate::gateways::{AlertMessage, AlertSink, SinkError, Taken};
 
 /// Whose documents a webhook writes.
 #[derive(Debug, Clone)]
@@ -60,15 +60,15 @@ impl WebhookSink {
 
 #[async_trait]
 impl AlertSink for WebhookSink {
-    async fn deliver(&self, message: &AlertMessage) -> Result<String, SinkError> {
-        let Some(document) = self.document(message) else { return Ok(String::new()) };
+    async fn deliver(&self, message: &AlertMessage) -> Result<Taken, SinkError> {
+        let Some(document) = self.document(message) else { return Ok(String::new().into()) };
         let body = document.to_string();
         let mut request = self.client.post(self.url.clone()).header(CONTENT_TYPE, "application/json");
         if !self.keys.is_empty() {
             request = signed(request, &self.keys, &message.id, message.at, &body);
         }
         let answer = ask(request.body(body)).await?;
-        Ok(status_of(answer.as_ref()))
+        Ok(status_of(answer.as_ref()).into())
     }
 
     fn holds(&self, message: &AlertMessage) -> usize {
@@ -141,7 +141,7 @@ mod tests {
         let once =
             Mock::given(method("POST")).and(body_partial_json(said)).respond_with(ResponseTemplate::new(204)).expect(1);
         once.mount(&server).await;
-        assert_eq!(sink(&server).deliver(&sample()).await, Ok("HTTP 204".to_owned()));
+        assert_eq!(sink(&server).deliver(&sample()).await, Ok("HTTP 204".to_owned().into()));
         let asked = server.received_requests().await.expect("kept").pop().expect("one");
         assert!(asked.headers.get("webhook-signature").is_none(), "it signs nothing without a secret");
     }
@@ -226,7 +226,7 @@ mod tests {
             let server = MockServer::start().await;
             Mock::given(method("POST")).respond_with(ResponseTemplate::new(202)).mount(&server).await;
             let sink = made(&server.uri(), format.clone(), Vec::new(), "live");
-            assert_eq!(sink.deliver(&message).await, Ok("HTTP 202".to_owned()), "{format:?}");
+            assert_eq!(sink.deliver(&message).await, Ok("HTTP 202".to_owned().into()), "{format:?}");
             assert_eq!(sink.groups_itself(), matches!(format, WebhookFormat::PagerDuty(_)));
             let asked = server.received_requests().await.expect("kept").pop().expect("one");
             let document: Value = asked.body_json().expect("JSON");

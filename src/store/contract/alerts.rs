@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::fixtures::*;
-use crate::domain::alert::{AlertChange, AlertKey, Until};
+use crate::domain::alert::{AlertChange, AlertKey, SinkReceipt, Until};
 use crate::domain::bulk::SentMessage;
 use crate::domain::change::Change;
 use crate::domain::event::Load;
@@ -30,7 +30,7 @@ fn again(key: &str, message: &str) -> AlertChange {
 }
 
 fn taken(when: i64) -> Delivered {
-    Delivered { at: at(when), again_at: None, said: "taken".into() }
+    Delivered { at: at(when), again_at: None, said: "taken".into(), receipt: None }
 }
 
 async fn due(store: &dyn Store, now: i64) -> Vec<AlertTask> {
@@ -179,4 +179,47 @@ pub(crate) async fn a_repetition_by_time_is_not_told_of_what_a_person_has_seen(s
     assert_eq!(due_keys(store, 20).await, ["unread-reply:c1"], "what somebody wrote is news");
     change(store, vec![AlertChange::Resolve { key: alert_key("untold:c1") }], 30).await;
     assert_eq!(due(store, 30).await.len(), 2, "its end is told");
+}
+
+pub(crate) async fn receipts_are_kept_one_a_message_until_each_is_done_with(store: &dyn Store) {
+    let message = |id: &str, when: i64| {
+        let receipt = SinkReceipt { id: id.into(), expires_at: at(when + 1_000) };
+        Delivered { receipt: Some(receipt), ..taken(when) }
+    };
+    change(store, vec![raise("store", None), raise("no-sender", None)], 1).await;
+    store.alerts_delivered(OFFICE, due(store, 9).await, message("R1", 9)).await.expect("delivered");
+    change(store, vec![again("store", "second")], 20).await;
+    store.alerts_delivered(OFFICE, due(store, 20).await, message("R2", 20)).await.expect("delivered");
+    let kept = async || {
+        let all = store.alert_receipts(OFFICE).await.expect("read");
+        all.into_iter().map(|r| (r.id, r.look_at, r.expires_at, r.unseen.len())).collect::<Vec<_>>()
+    };
+    let row = |id: &str, when: i64, expires: i64, unseen| (id.to_owned(), at(when), at(expires), unseen);
+    assert_eq!(kept().await, [row("R1", 9, 1_009, 2), row("R2", 20, 1_020, 1)]);
+    store.put_off_receipt(OFFICE, "R1", at(50)).await.expect("put off");
+    let seen = AlertChange::Acknowledge { key: alert_key("no-sender"), by: Actor("Ana".into()) };
+    change(store, vec![seen, AlertChange::Resolve { key: alert_key("store") }], 30).await;
+    assert_eq!(kept().await, [row("R2", 20, 1_020, 0), row("R1", 50, 1_009, 0)], "both are to ring no more");
+    change(store, vec![raise("store", None)], 40).await;
+    assert!(kept().await.iter().all(|r| r.3 == 0), "raised anew it is another");
+    store.drop_receipt(OFFICE, "R2").await.expect("dropped");
+    store.drop_receipt(OFFICE, "R2").await.expect("again: nothing");
+    assert_eq!(kept().await, [row("R1", 50, 1_009, 0)]);
+    assert!(store.alert_receipts("another").await.expect("read").is_empty());
+}
+
+pub(crate) async fn a_repeat_waits_for_stand_ins_that_were_never_told_too(store: &dyn Store) {
+    const EVERY: Duration = Duration::from_secs(100);
+    let how = Delivered { again_at: Some(at(109)), ..taken(9) };
+    change(store, vec![raise("store", None), raise("no-sender", None)], 1).await;
+    store.alerts_delivered(OFFICE, due(store, 9).await, how).await.expect("delivered");
+    store.alerts_asked("other", vec![alert_key("no-sender")]).await.expect("asked");
+    store.repeat_alerts(OFFICE, &["other".into()], at(109), EVERY).await.expect("read");
+    let waits = store.alerts_due("other", at(109), 99).await.expect("read");
+    assert_eq!(
+        waits.iter().map(|t| t.line.key.to_string()).collect::<Vec<_>>(),
+        ["store"],
+        "the other has its own times"
+    );
+    assert_eq!(due(store, 109).await.len(), 2);
 }

@@ -44,6 +44,8 @@ macro_rules! whole_contract {
             alerts::a_sink_may_know_what_it_was_asked_to_take_unless_it_surely_refused,
             alerts::what_nobody_has_seen_is_told_again_in_its_time,
             alerts::a_repetition_by_time_is_not_told_of_what_a_person_has_seen,
+            alerts::receipts_are_kept_one_a_message_until_each_is_done_with,
+            alerts::a_repeat_waits_for_stand_ins_that_were_never_told_too,
             cases::opt_outs_are_kept_by_phone_and_sender,
             lists::breakers_open_and_close_and_wake_what_they_deferred,
             clocks::a_step_of_the_clock_is_remembered_by_sends_whose_outcome_is_open,

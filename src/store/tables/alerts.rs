@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::store::sql::{Connection, Row, params};
 use async_trait::async_trait;
 
+use super::alert_receipts;
 use super::database::Database;
 use super::load::str_at;
 use super::reads::{ReadContext, acknowledged, all, at_most, moment, one, readable};
@@ -67,7 +68,7 @@ const DELIVERIES: &str =
     "SELECT delivered, failed, delivered_at, failed_at, said FROM alert_deliveries WHERE sink = ?1";
 const SINKS: &str = "SELECT DISTINCT sink FROM (SELECT sink FROM outbox WHERE sink <> 'mirror'
     UNION ALL SELECT sink FROM alert_receivers UNION ALL SELECT sink FROM alert_sinks UNION ALL SELECT sink FROM alert_messages
-    UNION ALL SELECT sink FROM alert_deliveries) AS all_sinks";
+    UNION ALL SELECT sink FROM alert_deliveries UNION ALL SELECT sink FROM alert_receipts) AS all_sinks";
 const KEYS_OF: &str = "SELECT key FROM outbox WHERE sink = ?1 UNION SELECT key FROM alert_receivers WHERE sink = ?1";
 /// What a sink may know of and is never told again: by an older version, or by settings under which it was told once. What waits
 /// for it gets its time when it is delivered.
@@ -137,6 +138,9 @@ fn delivered(conn: Connection<'_>, sink: &str, tasks: &[AlertTask], how: &Delive
         } else {
             conn.prepare_cached(KNOWS)?.execute(params![sink, key, rows::millis(how.again_at)])?;
         }
+    }
+    if let Some(receipt) = &how.receipt {
+        alert_receipts::keep(conn, &sink, tasks, receipt, at)?;
     }
     if let Some(first) = tasks.first() {
         let n = i64::try_from(tasks.len()).unwrap_or(i64::MAX);
@@ -231,7 +235,7 @@ fn share(conn: Connection<'_>, targets: &[SinkTarget], now: Timestamp) -> Result
             hand_over(conn, &gone, &key, targets, now)?;
             conn.prepare_cached(TAKE_OUT)?.execute([&gone, &key.to_string()])?;
         }
-        for table in ["alert_receivers", "alert_sinks", "alert_messages", "alert_deliveries"] {
+        for table in ["alert_receipts", "alert_receivers", "alert_sinks", "alert_messages", "alert_deliveries"] {
             conn.prepare_cached(&format!("DELETE FROM {table} WHERE sink = ?1"))?.execute([&gone])?;
         }
     }

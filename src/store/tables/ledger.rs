@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 
 use super::database::Database;
-use super::{load, phone_calls, reads, roll_calls, save, sql};
+use super::{alert_receipts, load, phone_calls, reads, roll_calls, save, sql};
 use crate::domain::call::CallState;
 use crate::domain::event::Load;
 use crate::domain::log::LogEntry;
@@ -97,6 +97,7 @@ impl<D: Database> Ledger for D {
             sql::SHIFT_ALERT_MESSAGES,
             sql::SHIFT_ALERT_SINKS,
             sql::SHIFT_ALERT_REPEATS,
+            alert_receipts::SHIFT,
             sql::SHIFT_READ_BACKS,
             roll_calls::SHIFT_WAKES,
             roll_calls::SHIFT_PAUSES,

@@ -3,6 +3,7 @@
 //! A statement is in the dialect that all of them take, see [`super::sql`]. The hot path's are in `sql.rs`, others beside the reads
 //! that make them. After a crash at any point a database holds every change that was answered and no part of another.
 
+mod alert_receipts;
 mod alerts;
 mod calendars;
 mod check;

@@ -96,6 +96,9 @@ pub(super) struct Given {
     pub(super) listen: Option<SocketAddr>,
     /// Whether an engine runs from the start.
     pub(super) engine: bool,
+    /// Why it is about a store in a file alone, and skipped where stores are on a server.
+    #[serde(deserialize_with = "values::some_text")]
+    pub(super) of_a_file: Option<String>,
     /// Whether alerts are told to the sandbox.
     pub(super) sink: bool,
     /// More sinks of alerts, by what they do: see [`super::sinks`].
@@ -130,6 +133,7 @@ impl Default for Given {
             env: Vec::new(),
             listen: None,
             engine: true,
+            of_a_file: None,
             sink: false,
             sinks: Vec::new(),
             summer_in: None,

@@ -113,6 +113,7 @@ fn change_bytes(trouble: StoreTrouble, world: &mut World) -> Result<(), String> 
 #[cfg(target_os = "linux")]
 fn limit(world: &mut World, bytes: Option<u64>) -> Result<(), String> {
     use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+    world.store_file()?;
     let engine = world.engine.as_ref().ok_or("no engine runs")?;
     // The hard limit is inherited and stays, so that what is taken can be given back.
     let own = getrlimit(Resource::Fsize);

@@ -39,6 +39,8 @@ use super::trouble::{SKIPPED, Trouble};
 const START_MAX: Duration = Duration::from_secs(30);
 /// The longest that an engine that starts may take to say that it lives, before it is asked again.
 const LIVES_MAX: Duration = Duration::from_secs(2);
+/// The lease of an engine that was killed ends within this.
+const LEASE_ENDS_WITHIN: Duration = Duration::from_secs(6);
 /// The longest that one request to the engine may take: it may stand still meanwhile.
 const REQUEST_MAX: Duration = Duration::from_secs(60);
 /// Opens the sandbox's lists for the judge.
@@ -293,6 +295,17 @@ impl World {
         }
     }
 
+    /// Whether somebody who lives is the engine: on a server whoever was killed a moment ago still counts as it for a while.
+    async fn has_an_engine(&self, since: Timestamp) -> bool {
+        let waited = self.now().since(since);
+        if self.schema.is_none() || waited > LEASE_ENDS_WITHIN {
+            return true;
+        }
+        let Ok(Ok(ready)) = tokio::time::timeout(LIVES_MAX, self.get("/readyz")).await else { return false };
+        let beat = ready["leader"]["beatAgoMs"].as_u64().map(Duration::from_millis);
+        text(&ready, "role") == "leader" || beat.is_some_and(|ago| ago < waited)
+    }
+
     /// The same; it may end before it answers.
     async fn start_once(&mut self) -> Result<Started, String> {
         if self.engine.as_mut().is_some_and(|e| e.ended().is_none()) {
@@ -313,7 +326,8 @@ impl World {
             // Its own word comes first: whoever else answers at that address is not the engine.
             let says_so = self.engine.as_ref().is_some_and(|e| e.stdout().contains('\n'));
             // Whoever else has its port may take the question and never answer.
-            if says_so && matches!(tokio::time::timeout(LIVES_MAX, self.get("/livez")).await, Ok(Ok(_))) {
+            let answers = says_so && matches!(tokio::time::timeout(LIVES_MAX, self.get("/livez")).await, Ok(Ok(_)));
+            if answers && self.has_an_engine(from).await {
                 break;
             }
             let now = self.now();

@@ -70,6 +70,8 @@ pub const POINTS: &[(&str, &str)] = &[
     ("batch.committed", "several changes are committed, none is answered"),
     ("lock.taken", "the engine lock is held, nobody's name is in it"),
     ("recovery.engine-row", "a start is recorded, nothing is recovered"),
+    ("history.before-found", "a text is in the provider's list, what it tells of a lost story is not stored"),
+    ("history.before-whole", "what the store lost is found out, that nothing more is in doubt is not stored"),
     ("recovery.between-claims", "one claim of an engine that is gone is settled"),
     ("migration.before-stamp", "the schema is made, the store is not stamped and not committed"),
     ("migration.committed", "the schema is committed"),

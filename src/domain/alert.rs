@@ -231,6 +231,10 @@ kinds! {
     Store = "store", Page, Ended;
     /// No process is the engine of a store that several share. Calls are taken, and nobody is told of them.
     NoEngine = "no-engine", Page, Ended;
+    /// What was written last to the store may be lost. Nothing is sent until the provider's list was read.
+    HistoryDoubt = "history-in-doubt", Page, Ended;
+    /// What was written last to the store is lost. Subject: when the entry before it was written, in milliseconds.
+    HistoryLost = "history-lost", Page, Ended;
     /// The store's file is not in its place any more.
     StoreFile = "store-file", Page, Ended;
     /// The daily copy of the store cannot be made.
@@ -532,7 +536,7 @@ mod tests {
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
         let want = "exhausted untold unanswered stranded not-seen unknown nothing-said undecided-reply holder-opted-out taken-silent raise-untold adopt oncall_gap_near roll-call breaker no-sender \
-                    consecutive-failures unknown-writer webhooks-refused dispatch-refused reports-refused report-unread unheard key-not-known call-missed test sink-place rescued-copy settings-file store no-engine store-file unreadable \
+                    consecutive-failures unknown-writer webhooks-refused dispatch-refused reports-refused report-unread unheard key-not-known call-missed test sink-place rescued-copy settings-file store no-engine history-in-doubt history-lost store-file unreadable \
                     contacts-kept";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);
         assert_eq!(

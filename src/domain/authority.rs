@@ -32,6 +32,7 @@ impl Event {
             | Self::Decide { .. }
             | Self::Settle { .. }
             | Self::Import(_)
+            | Self::Found(_)
             | Self::ClearOptOut { .. } => Authority::Anybody,
             Self::Claim { .. } | Self::EngineGone { .. } => Authority::Engine,
             Self::RollCall(what) => match what.as_ref() {

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::alert::{AlertChange, AlertKey, AlertKind};
 use super::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
+use super::attempt::AttemptKind;
 use super::breaker::Breaker;
 use super::call::{CallData, CallState, Override};
 use super::change::PhoneCallChange;
@@ -18,13 +19,14 @@ use super::log::LogKind;
 use super::oncall::RotationId;
 use super::oncall::roll_call::{RollCall, RollCallId};
 pub use super::outcome::SendOutcome;
+use super::phone::PhoneNumber;
 use super::phone_call::PhoneCall;
 use super::policy::Policy;
 use super::receipt::MessageStatus;
 use super::roll_call::event::RollCallEvent;
 use super::settings::{Basis, SettingsNumber};
 use super::similar::Similar;
-use super::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Timestamp};
+use super::types::{Actor, AttemptId, CallId, CallRef, ContactId, ErrorCode, MessageSid, Sender, Timestamp};
 
 /// A call that somebody hands to us: checked, with its ladder chosen.
 #[derive(Debug, Clone)]
@@ -258,6 +260,31 @@ pub struct Import {
     pub warnings: Vec<(AlertKind, String)>,
 }
 
+/// A text with a call's reference, as the provider lists it.
+#[derive(Debug, Clone)]
+pub struct FoundText {
+    /// Whose reference it carries.
+    pub call: CallId,
+    /// The number behind the reference.
+    pub number: u32,
+    pub kind: AttemptKind,
+    /// Where it went.
+    pub to: PhoneNumber,
+    /// By what; `None`: the provider does not say.
+    pub sender: Option<Sender>,
+    pub body: String,
+    pub sid: MessageSid,
+    pub status: MessageStatus,
+    /// With failed ones.
+    pub code: Option<ErrorCode>,
+    /// What that code asks for.
+    pub error_class: ErrorClass,
+    /// When the provider made it, by its own clock.
+    pub provider_at: Option<Timestamp>,
+    /// The same moment by our clock.
+    pub at: Timestamp,
+}
+
 /// Where the reference of an imported call comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reference {
@@ -384,6 +411,8 @@ pub enum Event {
     },
     /// A call comes whole from elsewhere.
     Import(Box<Import>),
+    /// The provider has a text of a call that its story lacks.
+    Found(Box<FoundText>),
     /// Nobody has been told of this call for too long.
     Unnotified { call: CallId },
     /// Mails alone tell of this call, and nobody has answered for too long.

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::attempt::{Attempt, AttemptKind, AttemptState, Channel, Recipient};
+use super::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Recipient};
 use super::oncall::{Holder, HoldersInOrder};
-use super::types::Role;
+use super::types::{ContactId, Role};
 use super::voice::NO_PHONE_CALLS;
 use super::work::Work;
 
@@ -126,6 +126,22 @@ pub(super) fn who(w: &Work<'_>, index: u32) -> LadderStep {
         found.asked_last.extend(busy.into_iter().map(|r| r.name));
     }
     found
+}
+
+/// Of these, who was told under every step of these that names them: a text that the story lacked was found with its provider.
+pub(super) fn told_under(w: &Work<'_>, missed: &[u32], recipients: &[Recipient]) -> Vec<ContactId> {
+    let round = w.state.call.round;
+    let has_notice =
+        |step: u32, contact: &ContactId| w.state.notices.contains(&NoticeKey { round, step, contact: contact.clone() });
+    if !w.state.notices.iter().any(|n| n.round == round && missed.contains(&n.step)) {
+        return Vec::new();
+    }
+    let named: Vec<(u32, Vec<Recipient>)> = missed.iter().map(|i| (*i, who(w, *i).recipients)).collect();
+    let is_told = |contact: &ContactId| {
+        let theirs = |(_, people): &&(u32, Vec<Recipient>)| people.iter().any(|o| &o.contact == contact);
+        named.iter().filter(theirs).all(|(step, _)| has_notice(*step, contact))
+    };
+    recipients.iter().map(|r| r.contact.clone()).filter(is_told).collect()
 }
 
 fn roles_of<'a>(w: &'a Work<'_>, index: u32) -> &'a [Role] {

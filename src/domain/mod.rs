@@ -21,6 +21,7 @@ pub(crate) mod dial;
 pub(crate) mod event;
 mod failure;
 pub(crate) mod followthrough;
+mod found;
 pub(crate) mod hours;
 pub(crate) mod ical;
 mod import;

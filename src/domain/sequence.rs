@@ -7,7 +7,7 @@ use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, 
 use super::breaker;
 use super::call::{Call, CallStatus, ExclusionReason};
 use super::change::Answer;
-use super::ladder::{LadderStep, at, channel_of, end, step_data, step_name, total, wait_before, who};
+use super::ladder::{LadderStep, at, channel_of, end, step_data, step_name, told_under, total, wait_before, who};
 use super::ladder_end::{end_of_ladder, exhaust};
 use super::log::LogKind;
 use super::quiet;
@@ -171,12 +171,14 @@ pub(super) fn fire(
     }
     let (round, name) = (w.state.call.round, step_name(w, latest));
     found.recipients.retain(|r| !notified.iter().any(|(c, by)| (c, *by) == (&r.contact, r.channel)));
+    let known = told_under(w, missed, &found.recipients);
+    found.recipients.retain(|r| !known.contains(&r.contact));
     unmailed(w, latest, &found);
     let mut names: Vec<&str> = found.recipients.iter().map(|r| r.name.as_str()).collect();
     let mut seen = std::collections::BTreeSet::new();
     names.retain(|n| seen.insert(*n));
     let mut text = match names.as_slice() {
-        [] => format!("{name} fired: whom it names was told by a probe while it waited"),
+        [] => format!("{name} fired: whom it names was told before it fired"),
         names => format!("{name} fired: telling {}", names.join(", ")),
     };
     if let Some(busy) = found.asked_last() {

@@ -8,6 +8,7 @@ use super::deferred;
 use super::dial;
 use super::event::{Event, Loaded, NewCall};
 use super::followthrough;
+use super::found;
 use super::ladder_end;
 use super::merge;
 use super::quiet;
@@ -43,6 +44,7 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Note(note) => report::note(note, ctx),
         Event::PhoneCallEnded(ended) => report::ended(loaded, ended, ctx),
         Event::PhoneCall(change) => Change { phone_calls: vec![(**change).clone()], ..Change::default() },
+        Event::Found(text) => with_call(loaded, ctx, |w| found::found(w, text))?,
         Event::Import(import) => super::import::import(loaded, import, ctx)?,
         Event::Inbound(text) => reply::inbound(loaded, text, ctx)?,
         Event::StatusUpdate(update) => match roll_call::send::update(loaded, update, ctx)? {

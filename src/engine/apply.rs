@@ -450,6 +450,7 @@ impl Core {
             | Event::Decide { call, .. }
             | Event::Unnotified { call }
             | Event::Unanswered { call } => Load::Call(call.clone()),
+            Event::Found(text) => Load::Call(text.call.clone()),
             Event::Sent { attempt, outcome: crate::domain::event::SendOutcome::Accepted { sid, .. }, .. } => {
                 Load::Message { attempt: Some(*attempt), sid: sid.clone(), said: None }
             }

@@ -21,6 +21,7 @@ use crate::failpoint::{self, Safeguard};
 use crate::gateways::{Callback, MessageBody, Submission};
 use crate::store::{SendQueueKey, SendQueuePosition, Sendable, StoreError};
 
+use super::history::Holds;
 use super::mailing;
 use super::placing;
 use super::rate::{PHONE_CALLS, Rates};
@@ -42,6 +43,8 @@ const CLAIMED_BEFORE: Duration = Duration::from_secs(1);
 pub const SENT_BEFORE: Duration = Duration::from_millis(200);
 /// How soon a permit that is nearly over is looked at again.
 const RENEWAL_LOOK: Duration = Duration::from_millis(100);
+/// How soon it is looked again whether what the store lost is found out; the end of that rings.
+const HELD_LOOK: Duration = Duration::from_secs(1);
 /// How many mails may be under way at once: a relay that hangs keeps no text waiting.
 const MAILS_IN_FLIGHT_MAX: usize = 16;
 
@@ -92,6 +95,9 @@ impl Dispatcher {
         if !self.engine.may_send(CLAIMED_BEFORE) {
             // The lease is renewed every second, or it ends.
             return Ok(Some(now.plus(RENEWAL_LOOK)));
+        }
+        if self.engine.holds() == Holds::Everything {
+            return Ok(Some(now.plus(HELD_LOOK)));
         }
         let mut breakers = store.breakers().await?;
         lock(&self.quarantined).retain(|_, until| *until > now);

@@ -32,7 +32,7 @@ use super::store_alarm::Alarm;
 use super::synced_contacts::ContactSync;
 use super::wake::WakeSignal;
 use super::{
-    Engine, Scope, alert_receipts, beat, followthrough, integrity, morning, oncall, outbox, reports, silence,
+    Engine, Scope, alert_receipts, beat, followthrough, history, integrity, morning, oncall, outbox, reports, silence,
     store_alarm, store_file, waiting, watch,
 };
 
@@ -94,6 +94,9 @@ pub const TABLE: &[DutyRow] = &[
     }),
     always("listener", every(listener::EVERY_WITH_WEBHOOK).on(WakeSignal::Listen).only_asks(), |of| {
         DutyWork::of(&Arc::new(Listener::new(of.engine.clone())), |l| Box::pin(async move { l.pass().await }))
+    }),
+    always("history", every(history::EVERY).only_asks(), |of| {
+        DutyWork::of(&of.engine, |e| Box::pin(async move { history::pass(&e).await }))
     }),
     always("clocks", every(clocks::EVERY), |of| DutyWork::of(&of.clocks, |c| Box::pin(async move { c.pass().await }))),
     always("provider-clock", every(provider_clock::EVERY), |of| {

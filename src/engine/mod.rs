@@ -21,6 +21,7 @@ mod first_read;
 pub(crate) mod followthrough;
 pub(crate) mod heartbeat;
 pub(crate) mod heartbeats;
+pub(crate) mod history;
 pub(crate) mod in_force;
 pub(crate) mod intake;
 pub(crate) mod integrity;
@@ -78,6 +79,7 @@ use crate::store::StoreError;
 use apply::Core;
 use file_watch::FileWatch;
 use heartbeats::Heartbeats;
+use history::{History, Holds};
 use mirror::MirrorHealth;
 use sink::Sink;
 use undecided::Undecided;
@@ -140,6 +142,8 @@ pub struct Engine {
     bounds: RwLock<Bounds>,
     /// Whether replies that came while no engine ran were read: reminders that are overdue at a start wait for it, shortly.
     pub first_read: FirstRead,
+    /// Whether what is sent waits for what the store may have lost.
+    pub history: History,
     /// Replies that wait and could not be decided.
     undecided: Undecided,
     /// What the duties report of themselves.
@@ -176,6 +180,7 @@ impl Engine {
             scope,
             bounds: RwLock::new(bounds),
             first_read: FirstRead::default(),
+            history: History::default(),
             undecided: Undecided::default(),
             heartbeats: Heartbeats::default(),
             file_watch: FileWatch::default(),
@@ -269,10 +274,16 @@ impl Engine {
         self.sms.clock().newest_message.max(self.core.provider_clock().newest_message)
     }
 
+    /// What waits for what the store may have lost: first notices as long as an unknown outcome would.
+    pub fn holds(&self) -> Holds {
+        self.history.holds(self.core.clock.boot(), self.core.rules().settle)
+    }
+
     /// Reminders that are overdue wait for a read of replies after a start, and after a reply was refused because it could not
     /// be stored; first notices never do.
     pub fn reminders_wait(&self) -> bool {
-        self.scope == Scope::All && self.first_read.is_awaited(self.started, self.core.clock.boot())
+        self.holds() != Holds::Nothing
+            || self.scope == Scope::All && self.first_read.is_awaited(self.started, self.core.clock.boot())
     }
 }
 

@@ -15,6 +15,7 @@ use crate::domain::types::{Actor, CallId};
 use crate::failpoint;
 use crate::store::StoreError;
 
+use super::history::Holds;
 use super::{Engine, Scope, others_go_on};
 
 const BATCH: usize = 512;
@@ -42,6 +43,9 @@ impl Scheduler {
     pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
         let core = &self.engine.core;
         let now = core.clock.now();
+        if self.engine.holds() == Holds::Everything {
+            return Ok(Some(now.plus(FIRST_READ_LOOK)));
+        }
         if let Scope::Only(call) = &self.engine.scope {
             return self.only(call, now).await;
         }

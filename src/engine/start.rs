@@ -12,7 +12,7 @@ use crate::domain::types::{Actor, AttemptId, CallId};
 use crate::failpoint;
 use crate::store::{EngineRow, StoreError};
 
-use super::{Engine, Scope, beat, outbox};
+use super::{Engine, Scope, beat, history, outbox};
 
 /// How many calls a start names one by one.
 const NAMED_AT_START: usize = 1_000;
@@ -25,6 +25,8 @@ const NAMED_AT_START: usize = 1_000;
 pub async fn recover_local(engine: &Engine, role: &str, listen: Option<String>) -> Result<(), StoreError> {
     let core = &engine.core;
     let now = core.clock.now();
+    // Before anything is written: until then the newest entry is that of before.
+    history::begin(engine).await?;
     let last = core.store.engine().await?;
     let row = EngineRow {
         id: engine.id.clone(),

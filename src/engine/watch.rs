@@ -101,7 +101,9 @@ fn over(alert: &AlertLine, directory: &Directory, now: Timestamp) -> Option<Aler
         // A new text from that number raises the alert again; what a report said stays in the log.
         AlertKind::UnknownWriter | AlertKind::ReportUnread => now.since(alert.raised_at) >= WRITER_STANDS,
         // Somebody sees it by the morning, however late it was raised; that it was missed stays in the log.
-        AlertKind::Unheard | AlertKind::CallMissed => now.since(alert.raised_at) >= CLOSED_STANDS,
+        AlertKind::Unheard | AlertKind::CallMissed | AlertKind::HistoryLost => {
+            now.since(alert.raised_at) >= CLOSED_STANDS
+        }
         AlertKind::AutoResponder => now.since(alert.raised_at) >= CLOSED_STANDS,
         // Once read, nothing about it changes.
         AlertKind::WebhookOdd => now.since(alert.raised_at) >= CLOSED_STANDS,

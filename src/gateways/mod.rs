@@ -18,6 +18,8 @@ pub(crate) mod twilio;
 
 pub use mirror::{MirrorError, MirrorGateway};
 pub use no_texts::NoTexts;
+#[cfg(feature = "drills")]
+pub(crate) use permit::REQUEST_BEGINS;
 pub use provider_clock::{ClockWatcher, http_date};
 
 use std::time::Duration;

@@ -8,11 +8,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tower::{Layer, Service};
+use tracing::debug;
 
-use crate::clock::Permit;
+use crate::clock::{Clock as _, Permit, SystemClock};
 
 /// What is left of a permit when the first byte is written.
 pub(super) const LEFT_MIN: Duration = Duration::from_millis(200);
+
+/// How the log says that a request begins, with the time of the boot clock and what was left of its permit then.
+pub const REQUEST_BEGINS: &str = "a request to the provider begins within its permit";
+
+fn ms(d: Duration) -> u64 {
+    u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
+}
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -57,8 +65,14 @@ where
         let (connected, permit) = (self.connector.call(to), self.permit.clone());
         Box::pin(async move {
             let connection = connected.await?;
+            let boot = SystemClock.boot();
             match permit.lasts(LEFT_MIN) {
-                true => Ok(connection),
+                true => {
+                    if let Some(left) = permit.left() {
+                        debug!(boot_ms = ms(boot), left_ms = ms(left), "{REQUEST_BEGINS}");
+                    }
+                    Ok(connection)
+                }
                 false => Err(Ended.into()),
             }
         })
@@ -68,8 +82,6 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{Clock as _, SystemClock};
-
     /// A connector that takes so long, and then is there.
     fn connector(
         takes: Duration,

@@ -247,10 +247,19 @@ fn call(ledger: &Value, story: &Value, by_reference: &mut BTreeMap<&str, Vec<&Va
             (_, n) if n > 1 => found.doubled.push(format!("{id}: attempt {reference} has {n} messages")),
             _ => {}
         }
+        // What a store lost is found by its reference, and is an attempt of another id.
+        let is_found = |sid: &str| {
+            list(story, "log")
+                .iter()
+                .any(|e| e.get("data").is_some_and(|data| text(data, "found") == sid && !sid.is_empty()))
+        };
         // A base without a field for them has no ids to rebuild an attempt with: then its message is known by its SID alone.
         let is_known = |id: &str| attempts.iter().any(|a| text(a, "attemptId") == id);
-        let is_rebuilt =
-            |m: &&&Value| is_imported && text(m, "sid") == text(a, "sid") && !is_known(text(m, "attemptFromCallback"));
+        let is_rebuilt = |m: &&&Value| {
+            (is_imported || is_found(text(m, "sid")))
+                && text(m, "sid") == text(a, "sid")
+                && !is_known(text(m, "attemptFromCallback"))
+        };
         let named = messages.iter().filter(|m| !is_rebuilt(m)).map(|m| text(m, "attemptFromCallback"));
         let (own, theirs) = (text(a, "attemptId"), named);
         for other in theirs.filter(|t| t.starts_with("att_") && *t != own) {

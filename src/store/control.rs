@@ -155,6 +155,23 @@ pub struct ListProgress {
     pub until: Timestamp,
 }
 
+/// Why the story in a store may be incomplete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryDoubt {
+    /// Half a sentence about the store.
+    pub why: String,
+    /// When its newest entry was written, as it was found then: what came after may be lost.
+    pub newest: Timestamp,
+}
+
+impl HistoryDoubt {
+    /// As it is kept: milliseconds and the reason. `None`: it is whole.
+    pub(super) fn read(kept: &str) -> Option<Self> {
+        let (at, why) = kept.split_once(' ')?;
+        Some(Self { why: why.to_owned(), newest: Timestamp::from_millis(at.parse().ok()?) })
+    }
+}
+
 /// Owns the settings in force, the last good copy of contacts that live in another system, requests to the engine, the engines
 /// that worked here, and the provider's clock. `serve` and commands write them, each in a transaction of its own; every process
 /// reads them.
@@ -217,6 +234,11 @@ pub trait Control: Send + Sync {
     fn under(&self, lease: &dyn Lease) -> Option<Arc<dyn Store>>;
     /// Whether an engine may decide through this handle; else only evidence may be written and what people decide.
     fn decides(&self) -> bool;
+    /// Why what is here may lack what was written last; `None`: nothing speaks for it. Noted by whoever writes first to a server that
+    /// took another's place, and with a store that is restored; stays until [`Control::history_is_whole`].
+    async fn history_doubt(&self) -> Result<Option<HistoryDoubt>, StoreError>;
+    /// What was lost is found out as far as it can be: what is here counts from now on.
+    async fn history_is_whole(&self) -> Result<(), StoreError>;
     /// A real write and commit, for health: how long it took.
     async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError>;
 }

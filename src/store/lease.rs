@@ -33,6 +33,9 @@ pub trait Lease: fmt::Debug + Send + Sync {
     async fn keep(&self) -> Result<(), LeaseError>;
 }
 
+/// How the log says that a term begins, with the time of the boot clock before it was asked for.
+pub(crate) const LEASE_TAKEN: &str = "the lease is taken";
+
 /// This machine's name, for people.
 pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()

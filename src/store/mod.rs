@@ -51,12 +51,14 @@ pub use alert_receipts::AlertReceipt;
 pub use alerts::{AlertTask, Delivered, NotDelivered, SinkLine, SinkState};
 pub use calendars::{CalendarOutcome, CalendarRead, CalendarState, Calendars, Feed, FeedOf, KeptCalendar, Renew};
 pub use control::{
-    Control, EngineBeat, EngineRow, KeptProviderClock, ListProgress, Request, SyncedBusiness, SyncedContact,
-    SyncedContacts,
+    Control, EngineBeat, EngineRow, HistoryDoubt, KeptProviderClock, ListProgress, Request, SyncedBusiness,
+    SyncedContact, SyncedContacts,
 };
 pub use error::StoreError;
 #[cfg(test)]
 pub(crate) use gate::Hooks;
+#[cfg(feature = "drills")]
+pub(crate) use lease::LEASE_TAKEN;
 pub use lease::{Holder, Lease, LeaseError, Works, host_name};
 pub use ledger::{CallStory, Committed, Decide, Ledger, LogLine};
 pub use migrate::migrate;

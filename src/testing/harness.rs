@@ -265,6 +265,7 @@ impl CoreHarness {
             | Event::Decide { call, .. }
             | Event::Unnotified { call }
             | Event::Unanswered { call } => named(call),
+            Event::Found(text) => named(&text.call),
             Event::Claim { attempt, .. }
             | Event::EndPhoneCall { attempt }
             | Event::Asked(PhoneTurn { attempt, .. })

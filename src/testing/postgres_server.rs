@@ -149,7 +149,7 @@ pub(crate) fn as_nobody(command: &mut Command, dir: &Path) -> Result<(), String>
     Ok(())
 }
 
-fn binaries() -> Option<PathBuf> {
+pub(crate) fn binaries() -> Option<PathBuf> {
     let named = Command::new("pg_config").arg("--bindir").output().ok();
     let named = named.map(|said| PathBuf::from(String::from_utf8_lossy(&said.stdout).trim()));
     let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();

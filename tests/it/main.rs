@@ -16,6 +16,7 @@ mod contacts;
 mod crash;
 mod doctor;
 mod events;
+mod failover;
 mod hung_engine;
 mod imports;
 mod init;

@@ -10,7 +10,7 @@ use crate::support::postgres_server::test_server;
 use crate::support::process::report;
 use crate::support::replicas::{Replicas, TAKEN_OVER_WITHIN};
 use crate::support::socket_proxy::SocketProxy;
-use crate::support::stage::{attempts, emergency, state, text};
+use crate::support::stage::{attempts, emergency, text};
 use crate::support::wait::{now, until, until_within};
 
 /// An engine whose loops stand still gives its work up after 10 s.
@@ -143,11 +143,16 @@ fn a_start_waits_for_a_server_that_is_away() {
 #[test]
 fn recover_right_after_a_kill_goes_on_in_the_place_of_who_was_killed() {
     let Some(mut r) = Replicas::start(1) else { return };
-    // Nobody hears what became of it.
-    r.stage.fault(&serde_json::json!([{ "kind": "delay", "delayMs": 60000, "times": 1 }]));
-    r.dispatch(0, "flies", 1);
-    r.stage.until_call("flies-0", "its text is on the way", |c| state(c, 1) == "sending");
-    r.all[0].process.take().expect("it runs").kill();
+    let at = r.all[0].at;
+    r.stage.turn_to(at);
+    // It is with the provider when its engine dies, and no receipt will tell of it.
+    r.stage.fault(&json!([{ "kind": "withhold_callbacks" }, { "kind": "delay", "delayMs": 60_000, "times": 1 }]));
+    let dies = r.all[0].process.take().expect("it runs");
+    std::thread::scope(|scope| {
+        scope.spawn(|| http::json(at, "POST", "/api/dispatch/manual", Some(&emergency("flies-0", "normal"))));
+        until("it is in flight", || (r.stage.ledger().creates() == 1).then_some(()));
+        dies.kill();
+    });
     let run = r.stage.shop.expect(0, &["-o", "json", "recover"]);
     let said = run.json();
     assert_eq!(said["carriedOut"], "here", "{run:?}");

@@ -1,5 +1,6 @@
 //! What leads the engine to each kill point, and what must be so once it has started again.
 
+mod histories;
 mod judge;
 mod roll_calls;
 
@@ -83,6 +84,8 @@ pub(crate) enum Scene {
     Override,
     Calendar,
     RollCall,
+    /// A store that was restored from a copy.
+    History,
     /// A scenario of its own plays it, with phones that ring: `phone-kill-` and the point.
     PhoneCall,
 }
@@ -105,6 +108,7 @@ impl Scene {
             Some("lock") => Self::Lock,
             Some("recovery") => Self::Recovery,
             Some("migration") => Self::Migration,
+            Some("history") => Self::History,
             Some("override" | "withdrawal") => Self::Override,
             Some("calendar") => Self::Calendar,
             Some(name) if name.starts_with("roll-call") => Self::RollCall,
@@ -127,7 +131,7 @@ impl Scene {
             | Self::Calendar
             | Self::RollCall
             | Self::WaitingReply => &[Kind::First],
-            Self::Lock => &[Kind::Reminder],
+            Self::Lock | Self::History => &[Kind::Reminder],
             Self::PhoneCall => &[],
             _ => &[Kind::First, Kind::Reminder],
         }
@@ -235,6 +239,7 @@ impl Play {
             Scene::Lock => self.locks(),
             Scene::CallList => self.lists(),
             Scene::RollCall => self.roll_calls(),
+            Scene::History => self.histories(),
             _ => {
                 if scene == Scene::Poll {
                     self.stage.fault(&json!([{ "kind": "withhold_callbacks" }]));

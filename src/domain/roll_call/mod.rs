@@ -13,6 +13,8 @@ pub(crate) mod send;
 mod tests;
 mod wording;
 
+pub use wording::is_of_a_roll_call;
+
 use serde_json::json;
 
 use super::alert::{AlertChange, AlertKey, AlertKind};

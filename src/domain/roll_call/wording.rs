@@ -67,9 +67,16 @@ pub(super) fn answer(of: &RollCall, directory: &Directory) -> String {
     }
 }
 
+const CONFIRM: &str = "to confirm that you are on call";
+
 /// What somebody is asked whose words are no answer.
 pub(super) fn one_or_two(of: &RollCall) -> String {
-    format!("Reply 1 {r} to confirm that you are on call, 2 {r} if you cannot.", r = of.reference)
+    format!("Reply 1 {r} {CONFIRM}, 2 {r} if you cannot.", r = of.reference)
+}
+
+/// Whether this text of ours asks somebody whether they are on call.
+pub fn is_of_a_roll_call(body: &str) -> bool {
+    body.contains(CONFIRM)
 }
 
 /// By the clock of the rotation.

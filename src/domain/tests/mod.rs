@@ -1,6 +1,7 @@
 //! Decisions of the pure core, as tables and as every order of what the provider can say.
 
 mod dial;
+mod found;
 mod late;
 mod lateness;
 mod orders;

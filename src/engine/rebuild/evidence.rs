@@ -48,12 +48,12 @@ pub(super) enum CallStatusEvidence {
 }
 
 /// The attempt reference that a text of ours begins with.
-pub(super) fn attempt_reference(body: &str) -> Option<(CallRef, u32)> {
+pub(in crate::engine) fn attempt_reference(body: &str) -> Option<(CallRef, u32)> {
     find_references(body).into_iter().find_map(|(r, number)| Some((r, number?)))
 }
 
 /// What a text is for.
-pub(super) fn kind_of(body: &str) -> AttemptKind {
+pub(in crate::engine) fn kind_of(body: &str) -> AttemptKind {
     let (_, text) = opened(body);
     if text.starts_with("Update: ") {
         AttemptKind::Update

@@ -21,6 +21,7 @@ mod histories;
 mod ladder;
 mod last_resort;
 mod listener;
+mod lost_history;
 mod mail;
 mod mail_channels;
 mod merge;

@@ -1,6 +1,7 @@
 //! A storm over several replicas of one shop: calls under load while their engine is killed, stopped and cut off from the server, drawn
 //! from a seed. In the end the provider's ledger is held against the store, as after every scenario.
 
+mod terms;
 mod way;
 
 use std::collections::BTreeMap;
@@ -189,6 +190,14 @@ async fn through(
     let ledger = shop.world.ledger()?;
     let stories = shop.world.stories(&[]).await?;
     outcome.judged = judge(&ledger, &stories, accepted.iter().map(String::as_str));
+    let logs = shop.world.logs();
+    let requests = terms::requests(&logs);
+    let least = requests.least_left_ms.map_or_else(String::new, |ms| format!(", {ms} ms of a permit left at least"));
+    told(&format!("{} requests to the provider began{least}", requests.begun));
+    let what = "every request to the provider began within the term of its process";
+    let held = requests.begun > 0 && requests.outside.is_empty();
+    let seen = requests.outside.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
+    outcome.checks.push(Check::of(what, held, format!("{} of {}: {seen}", requests.outside.len(), requests.begun)));
     shop.close().await;
     Ok(())
 }

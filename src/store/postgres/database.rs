@@ -4,15 +4,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::connection::PgConnection;
+use super::history::COMMITS;
 use super::lease;
 use super::store::PostgresStore;
 use crate::failpoint::Safeguard;
 use crate::store::sql::Connection;
 use crate::store::tables::{CommonState, Database};
 use crate::store::{Holder, Lease, LeaseError, Store, StoreError, Unreadable, rows, writer};
-
-/// How many transactions of all processes changed something. Signs of life do not count.
-const VERSION: &str = "SELECT n FROM commits";
 
 impl Database for PostgresStore {
     fn shared(&self) -> &CommonState {
@@ -34,7 +32,12 @@ impl Database for PostgresStore {
     {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let term = self.term.clone();
+        let (history, begun) = (Arc::clone(&self.history), self.history_changes);
         let fenced = move |conn: Connection<'_>| {
+            // Decided by what may be lost: its next term looks first.
+            if term.is_some() && history.changes() != begun && !Safeguard::Fence.is_off() {
+                return Err(StoreError::Fenced);
+            }
             if let (Connection::Postgres(conn), Some(term)) = (conn, &term) {
                 conn.fence(term)?;
             }
@@ -52,9 +55,11 @@ impl Database for PostgresStore {
 
     async fn version_seen(&self) -> Result<u64, StoreError> {
         let read =
-            |conn: &PgConnection| Connection::Postgres(conn).prepare_cached(VERSION)?.query_row([], |r| r.get(0));
+            |conn: &PgConnection| Connection::Postgres(conn).prepare_cached(COMMITS)?.query_row([], |r| r.get(0));
         let n: i64 = self.readers.on_one(read).await?;
-        u64::try_from(n).map_err(|_| rows::corrupt("commits.n"))
+        let n = u64::try_from(n).map_err(|_| rows::corrupt("commits.n"))?;
+        self.history.saw(n);
+        Ok(n)
     }
 
     async fn version_of_other_processes(&self) -> Result<u64, StoreError> {
@@ -85,6 +90,10 @@ impl Database for PostgresStore {
 
     fn may_decide(&self) -> bool {
         self.term.is_some() || Safeguard::Fence.is_off()
+    }
+
+    fn server_name(&self) -> Option<String> {
+        self.history.server()
     }
 
     fn file_name(&self) -> Option<String> {

@@ -17,11 +17,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::connection::PgConnection;
+use super::history;
 use crate::clock::{self, Clock as _, Permit, SystemClock};
 use crate::domain::Timestamp;
 use crate::failpoint;
 use crate::ids::Ids;
-use crate::store::lease::host_name;
+use crate::store::lease::{LEASE_TAKEN, host_name};
 use crate::store::sql::{Connection, params};
 use crate::store::{Holder, Lease, LeaseError, PostgresUrl, StoreError, Works};
 
@@ -160,6 +161,7 @@ impl Observer {
         if let Some(before) = &row.term {
             warn!(term, before, "the engine that held the lease gives no sign of life: its lease is taken over");
         }
+        debug!(term, boot_ms = u64::try_from(sent.as_millis()).unwrap_or(u64::MAX), "{LEASE_TAKEN}");
         ServerLease::begin(term, sent, conn, url.clone())
     }
 }
@@ -202,14 +204,17 @@ impl ServerLease {
         let (permit, lost) = (Permit::until(sent + PERMIT), CancellationToken::new());
         let (orders, ordered) = channel();
         let works = SharedWorks::default();
+        let server = history::server(&conn)?;
         let renewal = Renewal {
             term: term.clone(),
+            server,
             url,
             conn: Some(conn),
             permit: permit.clone(),
             lost: lost.clone(),
             works: works.clone(),
             time_at: Duration::ZERO,
+            is_elsewhere: false,
         };
         let thread = std::thread::Builder::new().name("lease".into());
         let spawned = thread.spawn(move || renewal.run(&ordered, sent));
@@ -280,6 +285,8 @@ impl Drop for ServerLease {
 /// What the thread that renews a term works with.
 struct Renewal {
     term: String,
+    /// On which server the term began.
+    server: Option<String>,
     url: PostgresUrl,
     conn: Option<PgConnection>,
     permit: Permit,
@@ -287,6 +294,8 @@ struct Renewal {
     works: SharedWorks,
     /// When the server's clock is read again, by the boot clock.
     time_at: Duration,
+    /// Another server goes on with the store: what this term was begun by may be lost there.
+    is_elsewhere: bool,
 }
 
 impl Renewal {
@@ -315,6 +324,13 @@ impl Renewal {
                 return self.end(ordered, None);
             }
             match self.renew() {
+                Ok(_) if self.is_elsewhere => {
+                    warn!(
+                        term = self.term,
+                        "another server goes on with the store: this term is over, and the next one looks what was lost"
+                    );
+                    return self.end(ordered, None);
+                }
                 Ok(0) => {
                     warn!(
                         term = self.term,
@@ -354,7 +370,12 @@ impl Renewal {
     fn execute(&mut self, sql: &str) -> Result<usize, StoreError> {
         let conn = match self.conn.take().filter(|conn| !conn.is_over()) {
             Some(conn) => conn,
-            None => connection(&self.url)?,
+            None => {
+                let conn = connection(&self.url)?;
+                let now = history::server(&conn)?;
+                self.is_elsewhere |= self.server.is_some() && now.is_some() && self.server != now;
+                conn
+            }
         };
         let changed = Connection::Postgres(&conn).prepare_cached(sql)?.execute([self.term.as_str()])?;
         self.conn = Some(conn);

@@ -18,6 +18,9 @@ mod dialect;
 pub mod drill_schema;
 mod errors;
 mod hints;
+mod history;
+#[cfg(test)]
+mod history_tests;
 mod import;
 #[cfg(test)]
 mod import_tests;

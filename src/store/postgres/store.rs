@@ -8,6 +8,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use super::hints;
+use super::history::ServerHistory;
 use super::lease::Observer;
 use super::open::{self, Prepared, known_schema};
 use super::readers::ServerReaders;
@@ -53,6 +54,10 @@ pub(in crate::store) struct PostgresStore {
     pub(super) url: PostgresUrl,
     pub(super) observer: Arc<Mutex<Observer>>,
     pub(super) hints: Arc<Hints>,
+    /// Which server it is, and what it has.
+    pub(super) history: Arc<ServerHistory>,
+    /// How often that had changed when this handle's term began.
+    pub(super) history_changes: u64,
     /// All that is written through this handle is committed only while this term holds the lease.
     pub(super) term: Option<String>,
 }
@@ -71,6 +76,8 @@ impl PostgresStore {
             .map_err(|e| StoreError::Open { path: url.to_string().into(), source: e.into() })?;
         let Prepared { conn, reader, key, schema } = open::prepare(&options, &url)?;
         let url = url.with_schema(schema);
+        let history = Arc::new(ServerHistory::default());
+        history.look(&conn)?;
         let (jobs, waiting) = mpsc::channel(writer::WAITING_MAX);
         let own = Arc::new(AtomicU64::new(0));
         let lock_within = options.busy_timeout;
@@ -82,6 +89,7 @@ impl PostgresStore {
             lock_within,
             process: process.clone(),
             own: Arc::clone(&own),
+            history: Arc::clone(&history),
             before: 0,
         };
         // Nothing that fails here outlives its transaction.
@@ -95,6 +103,8 @@ impl PostgresStore {
             url,
             observer: Arc::default(),
             hints: Arc::new(Hints { key, process, bell: OnceLock::new() }),
+            history_changes: history.changes(),
+            history,
             term: None,
         })
     }
@@ -110,6 +120,8 @@ impl PostgresStore {
             url: self.url.clone(),
             observer: Arc::clone(&self.observer),
             hints: Arc::clone(&self.hints),
+            history_changes: self.history.changes(),
+            history: Arc::clone(&self.history),
             term,
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::connection::PgConnection;
 use super::hints;
+use super::history::ServerHistory;
 use super::open::LOCKS;
 use super::open::lock_key;
 use crate::store::sql::Connection;
@@ -28,6 +29,8 @@ pub(super) struct ServerWriter {
     pub(super) process: String,
     /// How many transactions of this process changed something.
     pub(super) own: Arc<AtomicU64>,
+    /// Which server it is, and what it has.
+    pub(super) history: Arc<ServerHistory>,
     /// What the connection had changed when the transaction began.
     pub(super) before: u64,
 }
@@ -80,6 +83,7 @@ impl WriteConnection for ServerWriter {
         }
         self.conn = PgConnection::again(&self.url, self.lock_within)?;
         self.is_the_same()?;
+        self.history.look(&self.conn)?;
         self.before = self.conn.changes();
         self.begin_once()
     }

@@ -14,8 +14,8 @@ use crate::domain::settings::{Basis, NewSettings, SettingsRow};
 use crate::domain::types::Actor;
 use crate::domain::{ClockOffset, Timestamp};
 use crate::store::{
-    Control, EngineBeat, EngineRow, Holder, KeptProviderClock, Lease, LeaseError, ListProgress, Request, Store,
-    StoreError, SyncedContacts, rows,
+    Control, EngineBeat, EngineRow, HistoryDoubt, Holder, KeptProviderClock, Lease, LeaseError, ListProgress, Request,
+    Store, StoreError, SyncedContacts, rows,
 };
 
 /// How long a request and its answer are kept.
@@ -108,6 +108,24 @@ impl<D: Database> Control for D {
             self.renamed().await?;
         }
         Ok(())
+    }
+
+    async fn history_doubt(&self) -> Result<Option<HistoryDoubt>, StoreError> {
+        let kept: Option<String> =
+            self.read(|conn| conn.prepare_cached(sql::HISTORY_DOUBT)?.query_maybe([], |r| r.get(0))).await?;
+        Ok(kept.as_deref().and_then(HistoryDoubt::read))
+    }
+
+    async fn history_is_whole(&self) -> Result<(), StoreError> {
+        let server = self.server_name();
+        self.with_tx(move |conn| {
+            conn.prepare_cached(sql::NO_HISTORY_DOUBT)?.execute([])?;
+            if let Some(server) = &server {
+                conn.prepare_cached(sql::KEEP_SERVER)?.execute([server.as_str()])?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn engine_heartbeat(&self, id: &str, beat: &EngineBeat) -> Result<(), StoreError> {

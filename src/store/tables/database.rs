@@ -83,6 +83,11 @@ pub(in crate::store) trait Database: Send + Sync + 'static {
     /// See [`crate::store::Control::decides`].
     fn may_decide(&self) -> bool;
 
+    /// Which server it is on, with which of its histories; `None`: on none, or nobody knows.
+    fn server_name(&self) -> Option<String> {
+        None
+    }
+
     /// The name by which the store was opened, where it may have several.
     fn file_name(&self) -> Option<String>;
 

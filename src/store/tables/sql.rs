@@ -150,6 +150,11 @@ pub(in crate::store) const KEEP_LINK_KEY: &str =
 pub(in crate::store) const LINK_KEY: &str = "SELECT value FROM meta WHERE key = 'link_key'";
 pub(in crate::store) const PROBE: &str = "INSERT INTO meta (key, value) VALUES ('probe', ?1)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+pub(in crate::store) const HISTORY_DOUBT: &str = "SELECT value FROM meta WHERE key = 'history_doubt'";
+pub(in crate::store) const NO_HISTORY_DOUBT: &str =
+    "UPDATE meta SET value = '' WHERE key = 'history_doubt' AND value <> ''";
+pub(in crate::store) const KEEP_SERVER: &str = "INSERT INTO meta (key, value) VALUES ('server', ?1)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE meta.value <> excluded.value";
 pub(in crate::store) const KEEP_PATH: &str = "INSERT INTO meta (key, value) VALUES ('path', ?1)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE meta.value <> excluded.value";
 /// The wall clock was set back: what is armed goes back with it.

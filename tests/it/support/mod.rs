@@ -1,5 +1,6 @@
 //! A shop in a temporary directory, and the real binary run in it.
 
+pub(crate) mod failover;
 pub(crate) mod fault_injection;
 pub(crate) mod http;
 pub(crate) mod old_store;

@@ -1252,7 +1252,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__init)
-            opts="-o -q -v -h -V --from-airtable --ladder --out --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            opts="-o -q -v -h -V --from-airtable --ladder --out --systemd --container --prometheus --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

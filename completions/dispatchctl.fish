@@ -1066,6 +1066,9 @@ json\t'One object a line'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
 own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l from-airtable -d 'Read the shop\'s own base (AIRTABLE_API_KEY and AIRTABLE_BASE_ID, also from .env) and make the maps for it'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l systemd -d 'Write dispatchctl.service, a hardened unit for systemd, beside it'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l container -d 'Write a Containerfile beside it'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l prometheus -d 'Write alert rules for Prometheus and a dashboard for Grafana beside it'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'

@@ -2,6 +2,7 @@
 //!
 //! The engine is the real binary as a process of its own; the provider is a bare loopback peer of this harness, which costs
 //! next to nothing; client, engine and peer share the machine's cores. Nothing leaves the machine, everything ends by itself.
+//! With `DISPATCHCTL_BENCH_STORE=postgres://…` the stores are in that database, each in a schema of its own, which stays.
 
 #![expect(
     clippy::print_stdout,
@@ -18,7 +19,7 @@ mod voice;
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -130,8 +131,13 @@ fn idle() {
 fn receipts() {
     let stage = Stage::new("0s", "1h");
     let serve = stage.serve();
+    let at = Instant::now();
     stage.create(&serve, 20_000, "normal", None);
     let sent = stage.peer.wait_for(20_000);
+    println!(
+        "dispatches accepted and told, {CONNECTIONS} at once: {:.0} a second",
+        20_000.0 / at.elapsed().as_secs_f64()
+    );
     let before = serve.rss_mib();
     let path = |a: &Arrival| format!("/webhooks/twilio/sms-status/{}", a.attempt);
     let form = |a: &Arrival, status: &str, account: &str| {
@@ -266,9 +272,23 @@ fn start() {
 
 // --- the stage -------------------------------------------------------------------------------------------------------
 
+/// A file, or a schema of its own in the database that `DISPATCHCTL_BENCH_STORE` names, made by `psql`.
+fn store(dir: &Path, n: usize) -> String {
+    let Ok(url) = std::env::var("DISPATCHCTL_BENCH_STORE") else {
+        return format!("sqlite:{}", dir.join("bench.db").display());
+    };
+    let schema = format!("bench_{}_{n}", std::process::id());
+    let made =
+        Command::new("psql").args([&url, "-qc", &format!("CREATE SCHEMA {schema}")]).status().expect("psql runs");
+    assert!(made.success(), "a schema in the database");
+    let more = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{more}options=-csearch_path%3D{schema}")
+}
+
 struct Stage {
     dir: PathBuf,
     peer: Peer,
+    store: String,
     /// More of the engine's environment.
     extra: Vec<(String, String)>,
 }
@@ -317,7 +337,8 @@ exhaust_after = "{long}"
 "#
         );
         std::fs::write(dir.join("dispatchctl.toml"), config).expect("config");
-        Self { dir, peer, extra: Vec::new() }
+        let store = store(&dir, n);
+        Self { dir, peer, store, extra: Vec::new() }
     }
 
     fn serve(&self) -> Serve {
@@ -325,7 +346,7 @@ exhaust_after = "{long}"
             .args(["--test-mode", "-o", "json", "--config"])
             .arg(self.dir.join("dispatchctl.toml"))
             .arg("--store")
-            .arg(format!("sqlite:{}", self.dir.join("bench.db").display()))
+            .arg(&self.store)
             .arg("serve")
             .env_clear()
             .env("DISPATCHCTL_TWILIO__BASE_URL", format!("http://{}", self.peer.addr))

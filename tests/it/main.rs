@@ -20,6 +20,7 @@ mod failover;
 mod hung_engine;
 mod imports;
 mod init;
+mod init_files;
 mod intake;
 mod live;
 mod mail;

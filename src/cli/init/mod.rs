@@ -1,6 +1,7 @@
 //! `init`: a commented configuration, made for the shop's own base where it has one. It reads schema and rows of the base and
 //! changes nothing there; it writes one new file, never over another, and says what it could not map and what is to be added.
 
+mod files;
 mod survey;
 mod text;
 
@@ -24,6 +25,7 @@ use super::app::App;
 use super::exit::ExitStatus;
 use super::output::{Output, spinner};
 use super::report::CliError;
+use files::ExtraFile;
 use survey::{Learned, Survey};
 use text::Ladder;
 
@@ -39,6 +41,8 @@ pub(crate) struct Args {
     /// Where the configuration is written
     #[arg(long, value_name = "PATH", default_value = "dispatchctl.toml")]
     out: PathBuf,
+    #[command(flatten)]
+    extras: files::Extras,
 }
 
 impl Args {
@@ -50,8 +54,21 @@ impl Args {
 }
 
 pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
-    if args.out.symlink_metadata().is_ok() {
-        return Err(exists(&args.out));
+    let is_there = |path: &Path| path.symlink_metadata().is_ok();
+    let extras = extra_files(&args)?;
+    if let Some(file) = extras.iter().find(|file| is_there(&file.path)) {
+        return Err(exists(&file.path));
+    }
+    if is_there(&args.out) {
+        if extras.is_empty() || args.from_airtable {
+            return Err(exists(&args.out));
+        }
+        out.note(&format!("{} is there already and was not touched", args.out.display()));
+        for file in &extras {
+            create(&file.path, &file.text, 0o644)?;
+        }
+        show_extras(&extras, out);
+        return Ok(ExitStatus::Done);
     }
     let learned = if args.from_airtable {
         let sandbox = app.sandbox_if_needed(out).await?;
@@ -64,7 +81,10 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
         None
     };
     let written = text::configuration(learned.as_ref(), args.ladder, &ids::secret());
-    create(&args.out, &written)?;
+    create(&args.out, &written, 0o600)?;
+    for file in &extras {
+        create(&file.path, &file.text, 0o644)?;
+    }
     // What was just written is read as `serve` will read it: a file of ours that is refused would be a bug of ours.
     let mut sources = app.sources.clone();
     sources.flag_config = Some(args.out.clone());
@@ -72,8 +92,30 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
         return Err(CliError::new(ExitStatus::Bug, format!("{} was written and cannot be used", args.out.display()))
             .cause(wrong));
     }
-    show(&args.out, learned.as_ref(), out);
+    show(&args.out, learned.as_ref(), &extras, out);
     Ok(ExitStatus::Done)
+}
+
+/// What is wanted besides; the unit starts this very program.
+fn extra_files(args: &Args) -> Result<Vec<ExtraFile>, CliError> {
+    if !args.extras.any() {
+        return Ok(Vec::new());
+    }
+    let program = std::env::current_exe()
+        .map_err(|e| CliError::new(ExitStatus::Bug, "it is not known where this program is").cause(e))?;
+    let directory = args.out.parent().unwrap_or(Path::new(""));
+    Ok(args.extras.files(directory, &program))
+}
+
+fn show_extras(extras: &[ExtraFile], out: &mut Output) {
+    let names: Vec<String> = extras.iter().map(|file| file.path.display().to_string()).collect();
+    if out.is_json() {
+        out.document(&json!({ "file": null, "extras": names }));
+        return;
+    }
+    for name in names {
+        out.line(&format!("Wrote {name}; see how to use it at its top."));
+    }
 }
 
 fn exists(path: &Path) -> CliError {
@@ -81,8 +123,8 @@ fn exists(path: &Path) -> CliError {
         .hint("name another place with --out, or move it away")
 }
 
-fn create(path: &Path, text: &str) -> Result<(), CliError> {
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+fn create(path: &Path, text: &str, mode: u32) -> Result<(), CliError> {
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     let written = made.and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         file.sync_all()
@@ -197,7 +239,7 @@ fn failed(error: MirrorError, what: &str) -> CliError {
     CliError::new(status, format!("{what} cannot be read; nothing was written")).cause(error).hint(hint)
 }
 
-fn show(path: &Path, learned: Option<&Learned>, out: &mut Output) {
+fn show(path: &Path, learned: Option<&Learned>, extras: &[ExtraFile], out: &mut Output) {
     let of =
         |s: &Survey| json!({ "preset": s.preset, "contacts": s.contacts, "businesses": s.businesses, "add": s.add });
     if out.is_json() {
@@ -206,6 +248,10 @@ fn show(path: &Path, learned: Option<&Learned>, out: &mut Output) {
             map.insert("lines".into(), json!(learned.lines));
             map.insert("lastResort".into(), json!(learned.owners));
             map.insert("rowsToCorrect".into(), json!(learned.rows));
+        }
+        if let Some(map) = document.as_object_mut().filter(|_| !extras.is_empty()) {
+            let names = extras.iter().map(|file| file.path.display().to_string()).collect::<Vec<_>>();
+            map.insert("extras".into(), json!(names));
         }
         out.document(&document);
         return;
@@ -235,6 +281,9 @@ fn show(path: &Path, learned: Option<&Learned>, out: &mut Output) {
         out.line("Nobody is an owner: name who is told when nobody takes a call, in [last_resort] notify.");
     }
     out.line(&format!("Wrote {}.", path.display()));
+    for file in extras {
+        out.line(&format!("Wrote {}.", file.path.display()));
+    }
     out.chat("next: `dispatchctl doctor` says what is still missing; `dispatchctl --test-mode serve` tries it, with no text sent");
 }
 

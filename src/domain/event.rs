@@ -268,6 +268,8 @@ pub struct FoundText {
     /// The number behind the reference.
     pub number: u32,
     pub kind: AttemptKind,
+    /// It says itself that an earlier one may have come.
+    pub is_repeat: bool,
     /// Where it went.
     pub to: PhoneNumber,
     /// By what; `None`: the provider does not say.

@@ -128,20 +128,22 @@ pub(super) fn who(w: &Work<'_>, index: u32) -> LadderStep {
     found
 }
 
-/// Of these, who was told under every step of these that names them: a text that the story lacked was found with its provider.
-pub(super) fn told_under(w: &Work<'_>, missed: &[u32], recipients: &[Recipient]) -> Vec<ContactId> {
+/// Of these, who was told, by the same channel, under every step of these that names them: a text that the story lacked was found with
+/// its provider.
+pub(super) fn told_under(w: &Work<'_>, missed: &[u32], recipients: &[Recipient]) -> Vec<(ContactId, Channel)> {
     let round = w.state.call.round;
-    let has_notice =
-        |step: u32, contact: &ContactId| w.state.notices.contains(&NoticeKey { round, step, contact: contact.clone() });
     if !w.state.notices.iter().any(|n| n.round == round && missed.contains(&n.step)) {
         return Vec::new();
     }
+    let has_notice =
+        |step: u32, contact: &ContactId| w.state.notices.contains(&NoticeKey { round, step, contact: contact.clone() });
     let named: Vec<(u32, Vec<Recipient>)> = missed.iter().map(|i| (*i, who(w, *i).recipients)).collect();
-    let is_told = |contact: &ContactId| {
-        let theirs = |(_, people): &&(u32, Vec<Recipient>)| people.iter().any(|o| &o.contact == contact);
-        named.iter().filter(theirs).all(|(step, _)| has_notice(*step, contact))
+    let is_told = |r: &&Recipient| {
+        let is_them = |o: &Recipient| o.contact == r.contact && o.channel == r.channel;
+        let theirs = |(_, people): &&(u32, Vec<Recipient>)| people.iter().any(is_them);
+        named.iter().filter(theirs).all(|(step, _)| has_notice(*step, &r.contact))
     };
-    recipients.iter().map(|r| r.contact.clone()).filter(is_told).collect()
+    recipients.iter().filter(is_told).map(|r| (r.contact.clone(), r.channel)).collect()
 }
 
 fn roles_of<'a>(w: &'a Work<'_>, index: u32) -> &'a [Role] {

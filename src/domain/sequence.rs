@@ -172,7 +172,7 @@ pub(super) fn fire(
     let (round, name) = (w.state.call.round, step_name(w, latest));
     found.recipients.retain(|r| !notified.iter().any(|(c, by)| (c, *by) == (&r.contact, r.channel)));
     let known = told_under(w, missed, &found.recipients);
-    found.recipients.retain(|r| !known.contains(&r.contact));
+    found.recipients.retain(|r| !known.contains(&(r.contact.clone(), r.channel)));
     unmailed(w, latest, &found);
     let mut names: Vec<&str> = found.recipients.iter().map(|r| r.name.as_str()).collect();
     let mut seen = std::collections::BTreeSet::new();

@@ -21,7 +21,6 @@ use crate::failpoint::{self, Safeguard};
 use crate::gateways::{Callback, MessageBody, Submission};
 use crate::store::{SendQueueKey, SendQueuePosition, Sendable, StoreError};
 
-use super::history::Holds;
 use super::mailing;
 use super::placing;
 use super::rate::{PHONE_CALLS, Rates};
@@ -95,9 +94,6 @@ impl Dispatcher {
         if !self.engine.may_send(CLAIMED_BEFORE) {
             // The lease is renewed every second, or it ends.
             return Ok(Some(now.plus(RENEWAL_LOOK)));
-        }
-        if self.engine.holds() == Holds::Everything {
-            return Ok(Some(now.plus(HELD_LOOK)));
         }
         let mut breakers = store.breakers().await?;
         lock(&self.quarantined).retain(|_, until| *until > now);
@@ -241,7 +237,7 @@ impl Dispatcher {
         done: &mut Started,
     ) -> HashSet<usize> {
         let directory = self.engine.core.directory();
-        let reminders_wait = self.engine.reminders_wait();
+        let (reminders_wait, holds) = (self.engine.reminders_wait(), self.engine.holds());
         let mut kept: HashSet<usize> = HashSet::new();
         for (queue, item) in items {
             if kept.contains(&queue) {
@@ -249,6 +245,10 @@ impl Dispatcher {
             }
             let skip = lock(&self.busy).contains(&item.attempt) || lock(&self.quarantined).contains_key(&item.attempt);
             if skip || (reminders_wait && item.priority != Priority::First) {
+                continue;
+            }
+            if holds.holds_back(item.created_at) {
+                done.probe_at = done.probe_at.into_iter().chain([now.plus(HELD_LOOK)]).min();
                 continue;
             }
             let is_mail = item.channel == Channel::Email;

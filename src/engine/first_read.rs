@@ -46,11 +46,6 @@ impl FirstRead {
         self.with(|m| *m = Missed { refused: m.refused + 1, stalled: true, since: None, read: false });
     }
 
-    /// What was heard before may be lost: it is read again, and reminders wait for that from this time of the boot clock on.
-    pub fn begin_anew(&self, boot: Duration) {
-        self.with(|m| *m = Missed { refused: m.refused + 1, stalled: false, since: Some(boot), read: false });
-    }
-
     /// The store takes writes: whether a refused reply is to be read now.
     pub fn store_writes(&self, boot: Duration) -> bool {
         self.with(|m| {

@@ -35,6 +35,8 @@ const LET_GO_AFTER: Duration = Duration::from_secs(24 * 3_600);
 const KEEP_EVERY: Duration = Duration::from_secs(600);
 /// Where only our own time of a text is known: our clock may have been stepped since.
 const OFFSET_MARGIN: Duration = Duration::from_secs(3_600);
+/// How soon it is looked again whether what the store lost is found out; the end of that rings.
+const HELD_LOOK: Duration = Duration::from_secs(5);
 /// How often the list is read while a call is open and replies come by webhook.
 pub const EVERY_WITH_WEBHOOK: Duration = Duration::from_secs(60);
 /// Where they do not.
@@ -66,6 +68,10 @@ impl Listener {
     /// [`StoreError`].
     pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
         let core = &self.engine.core;
+        if self.engine.history.is_in_doubt() {
+            // What people wrote is heard in its place among what was lost, and then again here.
+            return Ok(Some(core.clock.now().plus(HELD_LOOK)));
+        }
         let begun = self.engine.first_read.begin();
         if self.engine.scope == Scope::All {
             if !self.engine.first_read.is_done() {
@@ -144,7 +150,7 @@ impl Listener {
         // Stable: within one second the provider's own order stands.
         said.sort_by_key(|m| m.created_at);
         for m in &said {
-            self.ingest(m).await?;
+            ingest(&self.engine, m).await?;
         }
         Ok(complete)
     }
@@ -185,22 +191,26 @@ impl Listener {
         };
         who.provider_since.map(|at| at.minus(MARGIN)).or_else(by_offset)
     }
+}
 
-    async fn ingest(&self, m: &MessageRecord) -> Result<(), StoreError> {
-        let from = m.from.clone().unwrap_or_default();
-        let writer = Actor(masked(&from));
-        let text = InboundText {
-            sid: m.sid.clone(),
-            from,
-            to: m.service.clone().unwrap_or_else(|| m.to.clone()),
-            body: m.body.0.clone(),
-            provider_replied: false,
-            at: m.created_at,
-            at_ours: m.created_at.zip(self.engine.provider_offset()).map(|(at, offset)| offset.to_ours(at)),
-            listed: true,
-            waited_since: None,
-        };
-        self.engine.core.apply(Event::Inbound(text), writer).await?;
-        Ok(())
-    }
+/// Applies a text that the provider lists; one that was heard before changes nothing.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) async fn ingest(engine: &Engine, m: &MessageRecord) -> Result<(), StoreError> {
+    let from = m.from.clone().unwrap_or_default();
+    let writer = Actor(masked(&from));
+    let text = InboundText {
+        sid: m.sid.clone(),
+        from,
+        to: m.service.clone().unwrap_or_else(|| m.to.clone()),
+        body: m.body.0.clone(),
+        provider_replied: false,
+        at: m.created_at,
+        at_ours: m.created_at.zip(engine.provider_offset()).map(|(at, offset)| offset.to_ours(at)),
+        listed: true,
+        waited_since: None,
+    };
+    engine.core.apply(Event::Inbound(text), writer).await?;
+    Ok(())
 }

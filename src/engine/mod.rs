@@ -282,8 +282,12 @@ impl Engine {
     /// Reminders that are overdue wait for a read of replies after a start, and after a reply was refused because it could not
     /// be stored; first notices never do.
     pub fn reminders_wait(&self) -> bool {
-        self.holds() != Holds::Nothing
-            || self.scope == Scope::All && self.first_read.is_awaited(self.started, self.core.clock.boot())
+        self.holds() == Holds::Reminders || self.missed_replies_wait()
+    }
+
+    /// Whether follow-ups wait for what was missed to be read.
+    pub fn missed_replies_wait(&self) -> bool {
+        self.scope == Scope::All && self.first_read.is_awaited(self.started, self.core.clock.boot())
     }
 }
 

@@ -43,9 +43,6 @@ impl Scheduler {
     pub async fn pass(&self) -> Result<Option<Timestamp>, StoreError> {
         let core = &self.engine.core;
         let now = core.clock.now();
-        if self.engine.holds() == Holds::Everything {
-            return Ok(Some(now.plus(FIRST_READ_LOOK)));
-        }
         if let Scope::Only(call) = &self.engine.scope {
             return self.only(call, now).await;
         }
@@ -53,14 +50,15 @@ impl Scheduler {
         let due = core.store.due(now, BATCH + quarantined.len()).await?;
         let full = due.len() >= BATCH;
         let calls: Vec<CallId> = due.into_iter().filter(|c| !quarantined.contains_key(c)).collect();
-        let waits = self.engine.reminders_wait();
+        let (waits, holds) = (self.engine.missed_replies_wait(), self.engine.holds());
         let calls = if waits { self.first_steps(calls).await? } else { calls };
+        let (calls, held) = self.not_held(calls, holds).await?;
         let fired = calls.len();
         join_all(calls.into_iter().map(|c| self.fire(c))).await.into_iter().collect::<Result<Vec<()>, _>>()?;
         if full && fired > 0 {
             return Ok(Some(now));
         }
-        if waits {
+        if waits || held {
             // The end of the first read rings; this is for where it does not end.
             return Ok(Some(now.plus(FIRST_READ_LOOK)));
         }
@@ -76,12 +74,31 @@ impl Scheduler {
         if let Some(until) = self.still_quarantined(now).get(call) {
             return Ok(Some(*until));
         }
-        let due = wake(core.store.call(call).await?);
+        let state = core.store.call(call).await?;
+        if state.as_ref().is_some_and(|s| self.engine.holds().holds_back(s.call.accepted_at)) {
+            return Ok(Some(now.plus(FIRST_READ_LOOK)));
+        }
+        let due = wake(state);
         if due.is_some_and(|at| at <= now) {
             self.fire(call.clone()).await?;
             return Ok(wake(core.store.call(call).await?));
         }
         Ok(due)
+    }
+
+    /// Those whose story nobody doubts; whether others were left out.
+    async fn not_held(&self, calls: Vec<CallId>, holds: Holds) -> Result<(Vec<CallId>, bool), StoreError> {
+        if !matches!(holds, Holds::Before(_)) {
+            return Ok((calls, false));
+        }
+        let (mut go, mut held) = (Vec::new(), false);
+        for call in calls {
+            match others_go_on(self.engine.core.store.call(&call).await)? {
+                Some(state) if !holds.holds_back(state.call.accepted_at) => go.push(call),
+                _ => held = true,
+            }
+        }
+        Ok((go, held))
     }
 
     /// Those whose first step is due: they never wait.

@@ -10,6 +10,9 @@ use crate::domain::work::Ctx;
 /// A name in a text is cut here.
 const NAME_MAX: usize = 40;
 
+const ASKS: &str = "Reply 1 to confirm, 2 if you cannot.";
+const TELLS: &str = "Nobody else is asked: please see to it.";
+
 /// What is sent as this text.
 pub(super) fn text(of: &RollCall, t: &RollCallText, ctx: &Ctx<'_>) -> String {
     let (line, _) = ctx.directory.line(of.line.as_deref());
@@ -26,14 +29,10 @@ pub(super) fn text(of: &RollCall, t: &RollCallText, ctx: &Ctx<'_>) -> String {
             let again = if of.asks_now().any(|other| other.number < t.number) { "Roll call again. " } else { "" };
             let from =
                 if of.from > ctx.now { format!("from {} ", when(ctx.directory, of, of.from)) } else { String::new() };
-            format!(
-                "{again}{}, you are on call ({}) {from}until {until}. Reply 1 to confirm, 2 if you cannot.",
-                cut(&of.name),
-                of.rotation
-            )
+            format!("{again}{}, you are on call ({}) {from}until {until}. {ASKS}", cut(&of.name), of.rotation)
         }
         RollCallTextKind::Alert => format!(
-            "{} is on call ({}) until {until} and has not confirmed it: {}. Nobody else is asked: please see to it.",
+            "{} is on call ({}) until {until} and has not confirmed it: {}. {TELLS}",
             cut(&of.name),
             of.rotation,
             of.why
@@ -67,16 +66,14 @@ pub(super) fn answer(of: &RollCall, directory: &Directory) -> String {
     }
 }
 
-const CONFIRM: &str = "to confirm that you are on call";
-
 /// What somebody is asked whose words are no answer.
 pub(super) fn one_or_two(of: &RollCall) -> String {
-    format!("Reply 1 {r} {CONFIRM}, 2 {r} if you cannot.", r = of.reference)
+    format!("Reply 1 {r} to confirm that you are on call, 2 {r} if you cannot.", r = of.reference)
 }
 
-/// Whether this text of ours asks somebody whether they are on call.
+/// Whether this text of ours is one of a roll call: it asks somebody whether they are on call, or tells that nobody has confirmed it.
 pub fn is_of_a_roll_call(body: &str) -> bool {
-    body.contains(CONFIRM)
+    body.ends_with(ASKS) || body.ends_with(TELLS)
 }
 
 /// By the clock of the rotation.

@@ -16,6 +16,7 @@ fn text(harness: &CoreHarness, number: u32, contact: &str, kind: AttemptKind) ->
         call: harness.call().call.id.clone(),
         number,
         kind,
+        is_repeat: false,
         to,
         sender: None,
         body: format!("{}-{number} Burst pipe", harness.call().call.reference),
@@ -95,12 +96,13 @@ fn of_several_missed_steps_those_that_told_somebody_are_not_gone_through_again()
     harness.send_all();
     harness.now = harness.now.plus(secs(61));
     let two = text(&harness, 2, "sam", AttemptKind::Notice);
-    // The last text of all that was lost is found first: the ladder had come to it.
+    // The last text of all that was lost is found first.
     harness.now = harness.now.plus(secs(60));
     let three = text(&harness, 3, "ana", AttemptKind::Notice);
     found(&mut harness, three);
-    assert_eq!(harness.call().call.next_step, 2);
+    assert_eq!(harness.call().call.next_step, 1, "nobody is known to be told by the step before");
     found(&mut harness, two);
+    assert_eq!(harness.call().call.next_step, 3, "both had fired");
     harness.now = harness.now.plus(secs(300));
     wake(&mut harness);
     let all = told(&harness);
@@ -133,4 +135,58 @@ fn who_is_no_contact_any_more_is_known_by_their_number() {
     assert_eq!(made.recipient.contact.as_str(), "+19495550177");
     assert_eq!(made.state, AttemptState::Delivered);
     assert_eq!(harness.call().call.attempts, 7);
+}
+
+#[test]
+fn a_repeat_is_of_the_notice_that_it_repeats_and_takes_nobody_from_the_ladder() {
+    let mut harness = CoreHarness::new();
+    let mut policy =
+        fixtures::policy("again", &[(secs(0), &["primary"]), (secs(60), &["backup"]), (secs(60), &["primary"])]);
+    policy.repeat = 1;
+    harness.directory = fixtures::directory_with(policy);
+    harness.dispatch("c", "again");
+    harness.send_all();
+    harness.now = harness.now.plus(secs(30));
+    let again = FoundText { is_repeat: true, ..text(&harness, 2, "sam", AttemptKind::Notice) };
+    found(&mut harness, again);
+    let second = harness.attempt(2);
+    assert_eq!((second.step, second.repeats), (0, Some(harness.attempt(1).id)));
+    assert_eq!(harness.call().call.next_step, 1);
+    for seconds in [31, 61] {
+        harness.now = harness.now.plus(secs(seconds));
+        wake(&mut harness);
+        harness.send_all();
+    }
+    let who: Vec<String> = told(&harness).into_iter().map(|(_, who, _)| who).collect();
+    assert_eq!(who, ["sam", "sam", "ana", "sam"], "everybody whom the ladder names is told");
+}
+
+#[test]
+fn an_answer_that_waits_is_no_notice_and_one_of_its_kind_is_it() {
+    let mut harness = CoreHarness::new();
+    let call = harness.dispatch("c", "normal");
+    harness.send_all();
+    harness.now = harness.now.plus(secs(121));
+    harness.apply(Event::Wake { call });
+    assert_eq!(harness.attempt(2).state, AttemptState::Scheduled);
+    let stood_down = text(&harness, 2, "sam", AttemptKind::StandDown);
+    found(&mut harness, stood_down);
+    assert_eq!(harness.attempt(2).state, AttemptState::Scheduled, "the notice is still to go");
+    assert_eq!(harness.attempt(3).kind, AttemptKind::StandDown);
+}
+
+#[test]
+fn a_text_that_had_failed_lets_the_ladder_go_on_from_behind_its_step() {
+    let mut harness = CoreHarness::new();
+    let ladder =
+        fixtures::policy("ladder", &[(secs(0), &["primary"]), (secs(600), &["backup"]), (secs(600), &["owner"])]);
+    harness.directory = fixtures::directory_with(ladder);
+    harness.dispatch("c", "ladder");
+    harness.send_all();
+    // Sam passed at once, so the second step had fired long before its time.
+    harness.now = harness.now.plus(secs(10));
+    let two = text(&harness, 2, "ana", AttemptKind::Notice);
+    found(&mut harness, two);
+    let call = &harness.call().call;
+    assert_eq!((call.next_step, call.wake_at), (2, Some(harness.now.plus(secs(600)))));
 }

@@ -25,7 +25,6 @@ use crate::domain::types::{Actor, AttemptId};
 use crate::engine::Engine;
 use crate::engine::dispatcher::{Dispatcher, SENT_BEFORE};
 use crate::engine::duty::Passed;
-use crate::engine::history::Holds;
 use crate::engine::submit::not_within_the_term;
 use crate::failpoint;
 use crate::gateways::{Callback, GatewayError, ListFilter, MessageBody, MessageRecord, Submission};
@@ -163,7 +162,7 @@ impl RollCallDuty {
     async fn send(&self, roll_call: &RollCall, text: &RollCallText) -> Result<Sent, StoreError> {
         let core = &self.engine.core;
         let now = core.clock.now();
-        if self.engine.holds() == Holds::Everything {
+        if self.engine.holds().holds_back(text.created_at) {
             return Ok(Sent::NotYet(Some(now.plus(GIVES_WAY))));
         }
         let gives_way = now.since(text.not_before) < GIVES_WAY_FOR;

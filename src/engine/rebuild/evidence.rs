@@ -48,8 +48,14 @@ pub(super) enum CallStatusEvidence {
 }
 
 /// The attempt reference that a text of ours begins with.
-pub(in crate::engine) fn attempt_reference(body: &str) -> Option<(CallRef, u32)> {
+pub(super) fn attempt_reference(body: &str) -> Option<(CallRef, u32)> {
     find_references(body).into_iter().find_map(|(r, number)| Some((r, number?)))
+}
+
+/// The attempt reference with which a text of ours opens, behind what a trial account puts in front.
+pub(in crate::engine) fn opens_with_reference(body: &str) -> Option<(CallRef, u32)> {
+    let text = body.strip_prefix(TRIAL).unwrap_or(body).trim_start();
+    attempt_reference(text.split(' ').next().unwrap_or_default())
 }
 
 /// What a text is for.
@@ -69,7 +75,7 @@ pub(in crate::engine) fn kind_of(body: &str) -> AttemptKind {
 }
 
 /// Whether a notice says that it repeats an earlier one.
-pub(super) fn is_repeat(body: &str) -> bool {
+pub(in crate::engine) fn is_repeat(body: &str) -> bool {
     body.split_once("(repeat) ").is_some_and(|(head, _)| head.len() < TRIAL.len() + 24)
 }
 

@@ -26,7 +26,7 @@ mod words;
 
 pub use base::{Base, ReadError};
 pub use carry::{Carried, carry_out};
-pub(super) use evidence::{attempt_reference, kind_of};
+pub(super) use evidence::{is_repeat, kind_of, opens_with_reference};
 pub(crate) use plan::new_call;
 pub use plan::{PlanRow, RebuildPlan, plan};
 pub use problem::RowProblem;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::engine::integrity;
+use crate::engine::{history, integrity};
 use crate::store::{bulk, page_damage};
 use crate::testing::{World, secs};
 
@@ -24,6 +24,7 @@ impl World {
     async fn send_for(&self, d: Duration) {
         let end = self.now().plus(d);
         while self.now() < end {
+            history::pass(&self.process.engine).await.expect("read");
             drop(self.process.dispatcher.pass().await);
             // What cannot be recorded is tried again for ever: it is not waited for.
             self.process.dispatcher.places_free().await;
@@ -65,6 +66,8 @@ async fn an_index_that_lost_a_page_is_said_with_a_copy_from_which_every_text_goe
             assert!(said.contains("restart `serve`"), "{label}: {said}");
             assert!(said.contains(&format!("such a copy is also {}", copy.display())), "{label}: {said}");
             w.restore(&copy).await;
+            // All of these calls have one reference: what was lost is not to be told by it.
+            w.process.store.history_is_whole().await.expect("kept");
             w.send_for(secs(60)).await;
             assert_eq!(w.sent_once(), BULK as usize + 1, "{label}");
             let found = w.process.store.unreadable(100).await.expect("looked through");

@@ -3,7 +3,11 @@
 
 use std::path::PathBuf;
 
-use crate::engine::history;
+use crate::domain::AlertKind;
+use crate::domain::alert::AlertChange;
+use crate::domain::attempt::AttemptKind;
+use crate::domain::event::Event;
+use crate::domain::types::Actor;
 use crate::testing::{Reaction, World, mins, secs};
 
 /// How many texts the provider took; none of them is a second one of its attempt.
@@ -35,21 +39,65 @@ async fn a_text_that_the_copy_lacks_joins_its_story_and_is_not_sent_again() {
     w.advance(secs(121)).await;
     let both = ["1 sam submitted", "2 sam submitted"];
     assert_eq!(w.attempts().await, both);
+    w.sms.on_list(Reaction::away());
     w.restore(&copy).await;
-    assert!(w.has_alert("history-in-doubt").await);
-    w.settle().await;
+    w.advance(secs(5)).await;
     assert_eq!(w.attempts().await, ["1 sam submitted"], "nothing fires, nothing is sent");
-    history::pass(&w.process.engine).await.expect("read");
+    w.sms.on_list(Reaction::Accept);
+    w.advance(secs(10)).await;
     assert_eq!(w.attempts().await, both);
-    assert!(!w.has_alert("history-in-doubt").await);
-    assert!(w.alerts().await.iter().any(|a| a.starts_with("history-lost:")), "{:?}", w.alerts().await);
+    assert!(w.process.engine.history.is_in_doubt(), "what was on the wire may not be in the list yet");
     w.advance(secs(30)).await;
+    assert!(!w.process.engine.history.is_in_doubt());
+    assert!(!w.has_alert("history-in-doubt").await);
+    assert!(w.has_alert("history-lost:").await, "{:?}", w.alerts().await);
     assert_eq!(sent_once(&w), 2);
     // It is over: a start after that holds nothing up.
     w.restart().await;
     w.dispatch("normal").await;
     w.settle().await;
     assert_eq!(sent_once(&w), 3);
+}
+
+#[tokio::test]
+async fn a_call_that_comes_meanwhile_is_told_at_once() {
+    let mut w = World::new().await;
+    w.dispatch("normal").await;
+    let copy = copied(&w);
+    w.sms.on_list(Reaction::away());
+    w.restore(&copy).await;
+    w.away(secs(1));
+    w.dispatch("normal").await;
+    w.settle().await;
+    assert_eq!(w.attempts().await, ["1 sam submitted"]);
+}
+
+#[tokio::test]
+async fn a_text_that_the_list_shows_late_is_waited_for() {
+    let mut w = World::new().await;
+    w.dispatch("normal").await;
+    let copy = copied(&w);
+    w.advance(secs(121)).await;
+    w.sms.list_lags(secs(20));
+    w.restore(&copy).await;
+    w.advance(secs(60)).await;
+    assert_eq!(w.attempts().await, ["1 sam submitted", "2 sam submitted"]);
+    assert_eq!(sent_once(&w), 2);
+}
+
+#[tokio::test]
+async fn a_word_that_the_copy_lacks_is_heard_before_anybody_is_told_again() {
+    let mut w = World::new().await;
+    w.dispatch("normal").await;
+    let copy = copied(&w);
+    w.away(secs(5));
+    let sam = w.attempt(1).await.recipient.phone;
+    w.sms.text_from(sam.e164(), "+15005550006", "1");
+    w.restore(&copy).await;
+    w.advance(secs(300)).await;
+    assert_eq!(w.state().await.call.status.to_string(), "ACKNOWLEDGED");
+    let notices = w.state().await.attempts.iter().filter(|a| a.kind == AttemptKind::Notice).count();
+    assert_eq!(notices, 1, "{:?}", w.attempts().await);
 }
 
 #[tokio::test]
@@ -60,32 +108,31 @@ async fn a_text_of_a_call_that_is_gone_is_said_with_its_reference() {
     w.settle().await;
     let reference = w.state().await.call.reference.to_string();
     w.restore(&copy).await;
-    history::pass(&w.process.engine).await.expect("read");
+    w.advance(secs(60)).await;
     let alerts = w.process.store.alerts().await.expect("read");
     let said = alerts.iter().find(|a| a.key.to_string().starts_with("history-lost:")).expect("said");
     assert!(said.message.contains(&reference), "{}", said.message);
-    w.advance(secs(60)).await;
     assert_eq!(sent_once(&w), 1);
 }
 
 #[tokio::test]
-async fn where_the_list_cannot_be_read_first_notices_go_in_the_end_and_reminders_wait() {
+async fn where_the_list_cannot_be_read_the_ladder_goes_on_and_reminders_wait_for_a_person() {
     let mut w = World::new().await;
     w.dispatch("normal").await;
     w.settle().await;
     let copy = copied(&w);
     w.sms.on_list(Reaction::away());
     w.restore(&copy).await;
-    w.dispatch("normal").await;
-    for _ in 0..3 {
-        history::pass(&w.process.engine).await.expect("not read");
-        w.advance(secs(5)).await;
-    }
-    assert_eq!(sent_once(&w), 1, "nothing goes");
-    w.advance(mins(3)).await;
-    assert_eq!(sent_once(&w), 2, "the first notice of the second call, and no reminder of the first");
-    w.sms.on_list(Reaction::Accept);
-    history::pass(&w.process.engine).await.expect("read");
+    w.advance(secs(20)).await;
+    assert!(w.has_alert("history-in-doubt").await, "a person is told");
+    w.advance(mins(8)).await;
+    let first: Vec<String> = w.attempts().await;
+    assert!(first.iter().any(|a| a.contains("ana submitted")), "who was not told yet is: {first:?}");
+    assert!(first.iter().any(|a| a == "2 sam scheduled"), "a reminder waits: {first:?}");
+    let acknowledge = AlertChange::Acknowledge { key: AlertKind::HistoryDoubt.into(), by: Actor("mia".into()) };
+    w.process.core.apply(Event::Alert(acknowledge), Actor("mia".into())).await.expect("acknowledged");
     w.advance(secs(10)).await;
-    assert!(sent_once(&w) >= 3, "the reminder that was due goes");
+    assert!(!w.process.engine.history.is_in_doubt() && !w.has_alert("history-in-doubt").await);
+    let after = w.attempts().await;
+    assert!(!after.iter().any(|a| a == "2 sam scheduled"), "it goes on: {after:?}");
 }

@@ -62,6 +62,14 @@ pub(in crate::store) struct PgConnection {
     hints: RefCell<mpsc::UnboundedReceiver<String>>,
 }
 
+fn last_word(said: Vec<SimpleQueryMessage>) -> Option<String> {
+    let rows = said.into_iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row.get(0).map(str::to_owned)),
+        _ => None,
+    });
+    rows.last().flatten()
+}
+
 impl PgConnection {
     /// Connects. Blocks.
     ///
@@ -200,19 +208,14 @@ impl PgConnection {
 
     /// The first value of the last row that a statement without values answers with. Nothing of it is parsed before.
     pub(super) fn word(&self, sql: &str) -> Result<Option<String>, StoreError> {
-        let said = self.wait(self.client.simple_query(sql))?;
-        let rows = said.into_iter().filter_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some(row.get(0).map(str::to_owned)),
-            _ => None,
-        });
-        Ok(rows.last().flatten())
+        self.wait(self.client.simple_query(sql)).map(last_word)
     }
 
-    /// Runs statements that end with the commit.
+    /// Runs statements that end with the commit; the first value of the last row that any of them answers with.
     ///
     /// # Errors
     /// [`StoreError::Unsure`]: no answer came, or one by which nobody can tell; others: nothing was committed.
-    pub(super) fn commit(&self, sql: &str) -> Result<(), StoreError> {
+    pub(super) fn commit(&self, sql: &str) -> Result<Option<String>, StoreError> {
         if self.is_failed.get() {
             // The server would take it back and call that no error.
             return Err(StoreError::Refused { what: "a statement of the transaction failed".into() });
@@ -222,10 +225,10 @@ impl PgConnection {
             self.is_lost.set(true);
             StoreError::Unsure { what }
         };
-        match self.answer(self.client.batch_execute(sql)) {
+        match self.answer(self.client.simple_query(sql)) {
             // "canceling wait for synchronous replication" is a success to the protocol.
-            Ok(Ok(())) if self.warned.load(Ordering::Relaxed) => Err(unsure("the server warned at the commit".into())),
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(_)) if self.warned.load(Ordering::Relaxed) => Err(unsure("the server warned at the commit".into())),
+            Ok(Ok(said)) => Ok(last_word(said)),
             Ok(Err(e)) if is_surely_not_committed(&e) => Err(self.meaning(&e)),
             Ok(Err(e)) => Err(unsure(with_cause(&e))),
             Err(e) => Err(unsure(e.to_string())),

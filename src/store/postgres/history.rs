@@ -13,10 +13,11 @@ use super::connection::PgConnection;
 use crate::store::sql::Connection;
 use crate::store::{StoreError, rows};
 
-/// The server and its history: both change where another one goes on. Neither needs a right of its own (measured on PostgreSQL 15);
-/// the timeline is that of the next write, which a server that was promoted a moment ago has at once.
-const SERVER: &str = "SELECT system_identifier || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
-    FROM pg_control_system()";
+/// The server, its history and the store in it: the first two change where another server goes on, the last where a dump was restored.
+/// None of it needs a right of its own (measured on PostgreSQL 15); the timeline is that of the next write, which a server that was
+/// promoted a moment ago has at once.
+const SERVER: &str = "SELECT system_identifier || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) || ' ' ||
+    COALESCE(CAST(CAST(to_regclass('meta') AS oid) AS text), '') FROM pg_control_system()";
 /// How many transactions of all processes changed something. Signs of life do not count.
 pub(super) const COMMITS: &str = "SELECT n FROM commits";
 /// Since when the story may be incomplete, and why: where that is not noted yet. The time is that of the newest entry.
@@ -54,35 +55,41 @@ impl ServerHistory {
     /// A new connection, before anything is written by it.
     ///
     /// # Errors
-    /// [`StoreError`]: it is not known; the connection must not be written to.
+    /// [`StoreError`]: it is not known; the connection must not be written to, and the next one is looked at as this one was.
     pub(super) fn look(&self, conn: &PgConnection) -> Result<(), StoreError> {
+        let known = self.commits.load(Ordering::Relaxed);
         let (now, commits) = (server(conn)?, commits(conn)?);
-        let known = self.commits.swap(commits, Ordering::Relaxed);
-        let before = std::mem::replace(&mut *self.server.lock().unwrap_or_else(PoisonError::into_inner), now.clone());
-        let has_lost = commits < known;
+        let before = self.server();
         let is_other = before.is_some() && now.is_some() && before != now;
-        if has_lost || is_other {
-            warn!(
-                server = now.as_deref().unwrap_or_default(),
-                before = before.as_deref().unwrap_or_default(),
-                "the store's server goes on with another history: what was written last may be lost"
-            );
-            self.changes.fetch_add(1, Ordering::Relaxed);
-        }
-        let why = if has_lost {
-            format!("its server has {} transactions less than were seen", known - commits)
-        } else if now.as_ref().is_some_and(|now| is_another(conn, now).unwrap_or(false)) {
-            "another server goes on with it: a failover, or a backup that was restored".to_owned()
+        let has_lost = commits < known;
+        let why = if now.as_ref().map_or(Ok(false), |now| is_another(conn, now))? {
+            Some(
+                "another server goes on with it: a failover, an upgrade of the server, or a backup that was restored"
+                    .to_owned(),
+            )
+        } else if has_lost && !is_other {
+            let few = known - commits;
+            Some(format!("its server has {few} transaction{} fewer than were seen", if few == 1 { "" } else { "s" }))
         } else {
-            return Ok(());
+            // The same server, or another one that was looked into already.
+            None
         };
-        let noted = Connection::Postgres(conn).prepare_cached(NOTE)?.execute([why.as_str()])?;
-        if noted > 0 {
-            warn!(
-                why,
-                "the store's story may be incomplete: it is compared with the provider's list before anything is sent"
-            );
+        if let Some(why) = &why {
+            let noted = Connection::Postgres(conn).prepare_cached(NOTE)?.execute([why.as_str()])?;
+            if noted > 0 {
+                warn!(
+                    why,
+                    "the store's story may be incomplete: it is compared with the provider's list before more is sent"
+                );
+            }
         }
+        if is_other || has_lost {
+            self.changes.fetch_add(1, Ordering::Relaxed);
+            self.commits.store(commits, Ordering::Relaxed);
+        } else {
+            self.saw(commits);
+        }
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = now;
         Ok(())
     }
 }

@@ -56,7 +56,7 @@ async fn another_server_is_noted_by_whoever_writes_first_until_it_is_found_out()
     assert_eq!(doubt(&store).await, None, "a new store");
     store.history_is_whole().await.expect("kept");
     let server = own.psql(KEPT).await;
-    assert!(server.split(' ').count() == 2 && server.len() > 20, "an identifier and a timeline: {server}");
+    assert!(server.split(' ').count() == 3 && server.len() > 20, "an identifier, a timeline, a table: {server}");
     store.append_log(vec![entry(None, at(5), "before")]).await.expect("put");
     own.psql("UPDATE meta SET value = '1 00000001' WHERE key = 'server'").await;
     let other = own.opened().await;
@@ -86,7 +86,7 @@ async fn a_server_that_has_less_than_was_seen_ends_the_terms_that_began_before()
     own.end_connections("UPDATE commits SET n = n - 1").await;
     let late = put(&*decides, call("late", at(7))).await;
     assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
-    assert!(doubt(&store).await.is_some_and(|why| why.contains("1 transactions less")), "{:?}", doubt(&store).await);
+    assert!(doubt(&store).await.is_some_and(|why| why.contains("1 transaction fewer")), "{:?}", doubt(&store).await);
     // What happened is taken from anybody, and the next term decides.
     put(&store, call("evidence", at(8))).await.expect("put");
     let anew = store.under(&*lease).expect("terms");

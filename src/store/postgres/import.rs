@@ -194,6 +194,6 @@ impl ServerImport {
     /// # Errors
     /// [`StoreError::Unsure`]: no answer came; others: the database is as it was.
     pub(in crate::store) fn commit(self) -> Result<(), StoreError> {
-        self.conn.commit("COMMIT")
+        self.conn.commit("COMMIT").map(drop)
     }
 }

@@ -16,7 +16,7 @@ use crate::store::{PostgresUrl, StoreError};
 /// Each statement sees what was committed before it began, whatever is the usual of the role or the database.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// Counted within the transaction: whoever sees the number sees what it counts.
-const COUNT: &str = "UPDATE commits SET n = n + 1";
+const COUNT: &str = "UPDATE commits SET n = n + 1 RETURNING n";
 
 /// The connection that changes the store, made anew where it was lost.
 pub(super) struct ServerWriter {
@@ -83,7 +83,10 @@ impl WriteConnection for ServerWriter {
         }
         self.conn = PgConnection::again(&self.url, self.lock_within)?;
         self.is_the_same()?;
-        self.history.look(&self.conn)?;
+        if let Err(e) = self.history.look(&self.conn) {
+            self.conn.leave();
+            return Err(e);
+        }
         self.before = self.conn.changes();
         self.begin_once()
     }
@@ -91,10 +94,13 @@ impl WriteConnection for ServerWriter {
     fn commit(&self) -> Result<(), StoreError> {
         let fences = self.conn.fences();
         if self.conn.changes() == self.before {
-            return self.conn.commit(&format!("{fences}COMMIT"));
+            return self.conn.commit(&format!("{fences}COMMIT")).map(drop);
         }
         let (channel, by) = (hints::channel(self.key), &self.process);
-        self.conn.commit(&format!("{fences}{COUNT}; NOTIFY {channel}, '{by}'; COMMIT"))?;
+        let counted = self.conn.commit(&format!("{fences}{COUNT}; NOTIFY {channel}, '{by}'; COMMIT"))?;
+        if let Some(commits) = counted.and_then(|n| n.parse().ok()) {
+            self.history.saw(commits);
+        }
         // One that nobody is sure of counts as another's: a look too many.
         self.own.fetch_add(1, Ordering::Relaxed);
         Ok(())

@@ -27,6 +27,10 @@ const PART: &str = ".part";
 /// Pages of one step, 1 MiB, and the pause behind it: the disk is left to commits.
 const STEP_PAGES: i32 = 256;
 const STEP_PAUSE: Duration = Duration::from_millis(4);
+/// See [`HistoryDoubt`](crate::store::HistoryDoubt); a copy of a copy says the older time.
+const DOUBT: &str = "INSERT INTO meta (key, value)
+    SELECT 'history_doubt', CAST(COALESCE((SELECT at FROM log ORDER BY seq DESC LIMIT 1), 0) AS text) || ' ' || ?1
+    WHERE true ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE meta.value = ''";
 /// What stays free for the store itself.
 const SPARE: u64 = 20 << 20;
 
@@ -74,7 +78,15 @@ fn filled(part: &Path, fill: impl FnOnce() -> Result<(), StoreError>) -> Result<
         _ => private_file(part).map_err(|e| not_written(part, &e))?,
     }
     fill()?;
+    doubt(part, "it was restored from a copy of that time")?;
     verify(part)
+}
+
+/// Whoever puts this copy in the store's place is to find out what was written after it: the provider has texts that it lacks.
+pub(super) fn doubt(copy: &Path, why: &str) -> Result<(), StoreError> {
+    let conn = Connection::open(copy)?;
+    conn.execute(DOUBT, [why])?;
+    conn.close().map_err(|(_, e)| StoreError::from(e))
 }
 
 /// From here on it counts, also after a power cut.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::store::contract::fixtures::{at, call, id, put};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Ledger as _, Store as _, StoreMode, StoreSettings, Upkeep as _, Views as _};
+use crate::store::{Control as _, Ledger as _, Store as _, StoreMode, StoreSettings, Upkeep as _, Views as _};
 
 const DAY: i64 = 24 * 3600;
 
@@ -40,6 +40,10 @@ async fn a_copy_opens_as_a_store_and_holds_every_call() {
     }
     assert_eq!(opened.call(&id("later")).await.expect("read"), None);
     assert_eq!(opened.unreadable(10).await.expect("looked"), []);
+    let doubt =
+        opened.history_doubt().await.expect("read").expect("whoever puts it in the store's place is to find out");
+    assert!(doubt.why.contains("restored from a copy"), "{doubt:?}");
+    assert_eq!(store.history_doubt().await.expect("read"), None, "nothing of the store itself is in doubt");
     opened.close().await.expect("closed");
 }
 

@@ -49,6 +49,7 @@ pub(super) fn write(conn: &Connection, store: &Path, files: &OpenFiles, lost: &s
         _ => return Err(StoreError::Busy),
     }
     target.close().map_err(|(_, e)| StoreError::from(e))?;
+    super::backup::doubt(&part, "it goes on from a copy that was made when its file was lost")?;
     let durable = || -> io::Result<()> {
         if let Some(own) = files.metadata() {
             open_to_the_same(&part, &own)?;

@@ -28,7 +28,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -l config -d 'Conf
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -89,7 +90,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l config 
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -111,7 +113,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand serve" -l config
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand serve" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand serve" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand serve" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -132,7 +135,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand status" -l confi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand status" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand status" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand status" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -155,7 +159,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand ack" -l config -
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand ack" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand ack" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand ack" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -175,7 +180,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand resolve" -l conf
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand resolve" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand resolve" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand resolve" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -195,7 +201,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand cancel" -l confi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand cancel" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand cancel" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand cancel" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -215,7 +222,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand reopen" -l confi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand reopen" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand reopen" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand reopen" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -236,7 +244,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand raise" -l config
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand raise" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand raise" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand raise" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -256,7 +265,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand seen" -l config 
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand seen" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand seen" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand seen" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -275,7 +285,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -l config 
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand note" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -297,7 +308,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l confi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand settle" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -319,7 +331,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand verify-events" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -338,7 +351,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and n
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and not __fish_seen_subcommand_from list run cancel" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -360,7 +374,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and _
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from list" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -381,7 +396,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and _
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from run" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from run" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from run" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -404,7 +420,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and _
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from cancel" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from cancel" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand follow-up; and __fish_seen_subcommand_from cancel" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -423,7 +440,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l conf
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand recover" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -444,7 +462,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not 
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and not __fish_seen_subcommand_from list ack test" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -465,7 +484,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from list" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -484,7 +504,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from ack" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from ack" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from ack" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -503,7 +524,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from test" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from test" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand alerts; and __fish_seen_subcommand_from test" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -521,7 +543,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -541,7 +564,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __f
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -560,7 +584,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __f
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -578,7 +603,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and no
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -599,7 +625,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from list" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -618,7 +645,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from clear" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from clear" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from clear" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -637,7 +665,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -661,7 +690,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not 
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -688,7 +718,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -714,7 +745,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from override" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from override" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from override" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -737,7 +769,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from away" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from away" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from away" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -756,7 +789,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from withdraw" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from withdraw" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from withdraw" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -774,7 +808,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from overrides" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from overrides" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from overrides" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -793,7 +828,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from accept-calendar" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from accept-calendar" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from accept-calendar" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -812,7 +848,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from feed" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from feed" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from feed" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -831,7 +868,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -847,12 +885,14 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l night -d 'The list of the night of this evening, 17:00 to 17:00 by the line\'s clock [default: the night that it is]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l from -d 'Calls accepted from then on instead: a duration (12h) ago, or an RFC 3339 time' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l until -d 'And before then [default: now]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l until -l to -d 'And before then [default: now]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l week -d 'The figures of this week, seven days up to `report.weekly` (Monday 07:00 where that is not set) [default: the newest that is over]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -860,6 +900,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l log-f
 json\t'One object a line'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
 own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l technicians -d 'One row a technician instead of one a call'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -873,7 +914,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -l config -
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -892,7 +934,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not _
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -912,7 +955,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fis
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -931,7 +975,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fis
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -949,7 +994,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l confi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -970,7 +1016,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -l config 
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -996,7 +1043,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l conf
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -1031,7 +1079,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -1057,7 +1106,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l config 
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -1079,7 +1129,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not 
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -1099,7 +1150,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -1118,7 +1170,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -1136,7 +1189,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l 
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"

@@ -97,10 +97,10 @@ pub(super) fn assign_heartbeat(app: &App, engine: &Arc<Engine>, supervisor: &Arc
     Ok(())
 }
 
-/// The list of the morning by mail, where one is configured.
+/// Reports by mail, where any are configured.
 pub(super) fn assign_reports(app: &App, engine: &Arc<Engine>, supervisor: &Arc<Supervisor>) {
-    let daily = app.config.daily.clone();
-    supervisor.assign(duties::REPORTS, daily.map_or_else(Vec::new, |daily| duties::reports(engine, daily)));
+    let mailed = app.config.reports.clone();
+    supervisor.assign(duties::REPORTS, mailed.map_or_else(Vec::new, |mailed| duties::reports(engine, mailed)));
 }
 
 /// Where a start that has nobody to tell waits this long for the first reading of Airtable's contacts.

@@ -140,6 +140,10 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Drills(command) => return drills::run(command, &cli.global, out).await,
         _ => {}
     }
+    if out.is_html() && !matches!(cli.command, Command::Report(_)) {
+        let what = "html is the form of `dispatchctl report` alone";
+        return Err(CliError::new(ExitStatus::Usage, what).hint("name another with -o: table, json or csv"));
+    }
     let wanted = cli.command.wanted_settings(cli.global.settings);
     let app = App::load(&cli.global, cli.command.usual_log(), cli.command.overrides(), wanted, out).await?;
     if let Some(value) = crate::config::unknown_time_zone().filter(|_| !cli.global.utc && !out.is_json()) {

@@ -1,13 +1,19 @@
-//! `report`: the list of a night, those that wait to be rung back first. Read from the store alone.
+//! `report`: the list of a night, those that wait to be rung back first, and the figures of a night, a week or any time. Read from the
+//! store alone.
 
 use std::time::Duration;
 
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
+use crate::config::Mode;
 use crate::domain::Timestamp;
+use crate::domain::figures::{Figures, NightFigures, Spread, TechnicianFigures};
 use crate::domain::night::{self, NightCall, Standing};
-use crate::engine::night::{Period, read};
+use crate::domain::night_mail;
+use crate::domain::time_report::{self, WEEK_ENDS, Week};
+use crate::engine::figures::{self, TimeReport};
+use crate::engine::night::Period;
 
 use super::app::{App, NoStore};
 use super::durations::span;
@@ -26,8 +32,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION|TIME", value_parser = super::parse::since, conflicts_with = "night")]
     from: Option<Since>,
     /// And before then [default: now]
-    #[arg(long, value_name = "DURATION|TIME", value_parser = super::parse::since, requires = "from")]
+    #[arg(long, visible_alias = "to", value_name = "DURATION|TIME", value_parser = super::parse::since, requires = "from")]
     until: Option<Since>,
+    /// The figures of this week, seven days up to `report.weekly` (Monday 07:00 where that is not set) [default: the newest that is over]
+    #[arg(long, value_name = "WEEK", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["night", "from"])]
+    week: Option<String>,
+    /// One row a technician instead of one a call
+    #[arg(long)]
+    technicians: bool,
 }
 
 /// An evening; `None`: that of the night that it is.
@@ -59,14 +71,33 @@ const HEADERS: [&str; 15] = [
     "TAKEN BY",
 ];
 
-pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
-    let store = app.store(NoStore::Refuse).await?;
-    let now = app.clock.now();
+/// Columns of technicians that a narrow terminal has no room for, the least worth first.
+const EXPENDABLE: [&str; 3] = ["WORST ANSWER", "SHIFTS", "PASSES"];
+
+/// What a report is about.
+struct About {
+    period: Period,
+    title: String,
+    /// Of a week, its name: then the figures come first, and its calls are left to the other forms.
+    week: Option<String>,
+}
+
+fn about(args: &Args, app: &App, out: &Output, now: Timestamp) -> Result<About, CliError> {
     let directory = &app.config.directory;
     let zone = directory.zone(&directory.default_line);
-    let (period, title) = match (args.from, args.night) {
+    if let Some(asked) = &args.week {
+        let end = app.config.week_ends.unwrap_or(WEEK_ENDS);
+        let wrong = |why: String| CliError::new(ExitStatus::Usage, format!("--week {asked}: {why}"));
+        let week = match asked.as_str() {
+            "" => Week::newest(end, zone, now).ok_or_else(|| wrong("no week is over".to_owned())),
+            named => Week::named(named, end, zone).map_err(wrong),
+        }?;
+        let title = format!("Week {}, {} to {}", week.name(), out.time(week.from), out.time(week.until));
+        return Ok(About { period: Period::Between(week.from, week.until), title, week: Some(week.name()) });
+    }
+    let (period, title) = match (&args.from, args.night) {
         (Some(from), _) => {
-            let (from, until) = (from.moment(now), args.until.map_or(now, |u| u.moment(now)));
+            let (from, until) = (from.moment(now), args.until.as_ref().map_or(now, |u| u.moment(now)));
             (Period::Between(from, until), format!("Calls from {} to {}", out.time(from), out.time(until)))
         }
         (None, asked) => {
@@ -75,28 +106,85 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
             (Period::Night(evening), format!("Night of {evening}"))
         }
     };
-    let calls = read(store.as_ref(), directory, period).await?;
+    Ok(About { period, title, week: None })
+}
+
+pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
+    let store = app.store(NoStore::Refuse).await?;
+    let now = app.clock.now();
+    let directory = &app.config.directory;
+    let of = about(&args, app, out, now)?;
+    let report = figures::of_period(store.as_ref(), directory, of.period, now).await?;
     if out.is_json() {
-        out.document(&document(period, zone, &calls));
-        return Ok(ExitStatus::Done);
+        let zone = directory.zone(&directory.default_line);
+        out.document(&document(&of, zone, &report));
+    } else if out.is_html() {
+        out.raw(&page(&of, app, &report));
+    } else if args.technicians {
+        let mut table = Table::new(&time_report::TECHNICIAN).may_leave_out(&EXPENDABLE);
+        table.rows = report.figures.technicians.iter().map(time_report::technician_row).collect();
+        out.table(&table);
+    } else if out.is_csv() {
+        out.table(&list(&report.calls, out));
+    } else {
+        in_words(&of, &report, out);
     }
+    Ok(ExitStatus::Done)
+}
+
+fn list(calls: &[NightCall], out: &Output) -> Table {
     let mut table = Table::new(&HEADERS);
     table.rows = calls.iter().map(|c| cells(c, out)).collect();
-    if out.is_csv() {
-        out.table(&table);
-        return Ok(ExitStatus::Done);
+    table
+}
+
+fn page(of: &About, app: &App, report: &TimeReport) -> String {
+    let shop = app.config.directory.default_line.name.as_str();
+    let test_mode = app.config.mode == Mode::Test;
+    let verdict = time_report::verdict(&report.figures);
+    match (&of.week, of.period) {
+        (None, Period::Night(evening)) => {
+            let morning = evening.tomorrow().unwrap_or(evening);
+            night_mail::write(shop, morning, &report.calls, &verdict, test_mode).html
+        }
+        (week, _) => {
+            let about = week.as_ref().map_or_else(|| of.title.clone(), |week| format!("week {week}"));
+            time_report::write(shop, &about, &report.figures, None, test_mode).html
+        }
     }
+}
+
+fn in_words(of: &About, report: &TimeReport, out: &mut Output) {
+    let (calls, f) = (&report.calls, &report.figures);
     out.mode_line();
-    out.line(&format!("{title}: {}", night::in_words(&calls)));
+    if of.week.is_some() {
+        out.line(&format!("{}: {}", of.title, time_report::verdict(f)));
+        figure_tables(f, out);
+        return;
+    }
+    out.line(&format!("{}: {}", of.title, night::in_words(calls)));
     if !calls.is_empty() {
-        out.part(&table);
+        out.part(&list(calls, out));
+        out.line(&time_report::verdict(f));
     }
     if calls.iter().any(|c| c.standing == Standing::RingBack) {
         out.chat(
             "ring these callers back; `dispatchctl seen CALL` ticks one off, `dispatchctl raise CALL` wakes somebody",
         );
     }
-    Ok(ExitStatus::Done)
+}
+
+fn figure_tables(f: &Figures, out: &mut Output) {
+    let mut figures = Table::new(&["FIGURE", "VALUE"]);
+    figures.rows = time_report::rows(f).into_iter().map(Vec::from).collect();
+    out.part(&figures);
+    let mut technicians = Table::new(&time_report::TECHNICIAN).may_leave_out(&EXPENDABLE);
+    technicians.rows = f.technicians.iter().map(time_report::technician_row).collect();
+    let mut nights = Table::new(&time_report::NIGHT);
+    nights.rows = f.nights.iter().map(time_report::night_row).collect();
+    for table in [technicians, nights].iter().filter(|t| !t.rows.is_empty()) {
+        out.part(table);
+    }
 }
 
 fn after(call: &NightCall, at: Option<Timestamp>) -> Option<Duration> {
@@ -126,20 +214,83 @@ fn cells(c: &NightCall, out: &Output) -> Vec<String> {
     ]
 }
 
-fn document(period: Period, zone: Option<&str>, calls: &[NightCall]) -> Value {
-    let (night, from, until) = match period {
+fn document(of: &About, zone: Option<&str>, report: &TimeReport) -> Value {
+    let (night, from, until) = match of.period {
         Period::Night(evening) => {
             let (from, until) = night::night_of(evening, zone);
             (Some(evening.to_string()), from, until)
         }
         Period::Between(from, until) => (None, from, until),
     };
-    json!({ "night": night, "from": from, "until": until, "calls": calls.iter().map(row).collect::<Vec<_>>() })
+    json!({
+        "night": night,
+        "week": of.week,
+        "from": from,
+        "until": until,
+        "figures": figures_json(&report.figures),
+        "calls": report.calls.iter().map(row).collect::<Vec<_>>(),
+    })
+}
+
+fn ms(d: Duration) -> u64 {
+    u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn spread_json(s: &Spread) -> Value {
+    json!({
+        "count": s.count,
+        "medianMs": s.median.map(ms),
+        "ninetyPercentMs": s.ninety.map(ms),
+        "worstMs": s.worst.map(ms),
+    })
+}
+
+fn figures_json(f: &Figures) -> Value {
+    let technician = |t: &TechnicianFigures| {
+        json!({
+            "contact": t.contact,
+            "name": t.name,
+            "shifts": t.shifts,
+            "onCallMs": ms(t.on_call),
+            "notices": t.notices,
+            "taken": t.taken,
+            "answer": spread_json(&t.answer),
+            "passes": t.passes,
+            "failed": t.failed,
+        })
+    };
+    let night = |n: &NightFigures| {
+        json!({
+            "night": n.evening.to_string(),
+            "calls": n.calls,
+            "taken": n.taken,
+            "unanswered": n.unanswered,
+            "gap": n.has_gap,
+        })
+    };
+    json!({
+        "calls": f.calls,
+        "told": spread_json(&f.told),
+        "toldUnconfirmed": f.unconfirmed,
+        "taken": spread_json(&f.taken),
+        "unanswered": f.unanswered,
+        "exhausted": f.exhausted,
+        "leftForTheMorning": f.left,
+        "open": f.open,
+        "texts": f.texts,
+        "segments": f.segments,
+        "unknowns": f.unknowns,
+        "doubles": f.doubles,
+        "alerts": f.alerts,
+        "nightsWithGaps": f.nights_with_gaps,
+        "nights": f.nights.iter().map(night).collect::<Vec<_>>(),
+        "technicians": f.technicians.iter().map(technician).collect::<Vec<_>>(),
+    })
 }
 
 fn row(c: &NightCall) -> Value {
     let (call, data) = (&c.state.call, &c.state.call.data);
-    let ms = |at| after(c, at).map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
+    let ms = |at| after(c, at).map(ms);
     json!({
         "state": c.standing.as_str(),
         "callId": call.id,

@@ -23,6 +23,8 @@ pub(crate) enum Format {
     Json,
     /// Comma-separated, one header line.
     Csv,
+    /// One page, of a report alone.
+    Html,
 }
 
 /// When to use colour.
@@ -108,6 +110,11 @@ impl Output {
     /// Whether results are CSV.
     pub(crate) fn is_csv(&self) -> bool {
         self.format == Format::Csv
+    }
+
+    /// Whether results are pages.
+    pub(crate) fn is_html(&self) -> bool {
+        self.format == Format::Html
     }
 
     /// Whether stdout is a terminal.

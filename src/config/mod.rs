@@ -75,7 +75,7 @@ pub use load::{completed, load, load_document, load_under, load_under_without_fi
 pub use origin::{ConfigErrors, ConfigProblem};
 pub use people::{EmptyRole, empty_roles, no_last_resort, unstaffed_roles};
 pub use presets::names as preset_names;
-pub use report_types::DailyList;
+pub use report_types::MailedReports;
 pub use secret_url::SecretUrl;
 pub use sink_types::{Sink, SinkFormat, SinkPlace, SinkSecret};
 pub use store_types::{StoreLocation, StoreServer};

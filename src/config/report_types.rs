@@ -3,12 +3,15 @@
 use jiff::civil::Time;
 
 use crate::domain::mail::MailAddress;
+use crate::domain::time_report::WeekEnd;
 
-/// The morning's list by mail.
+/// What is mailed, by the clock of the shop.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DailyList {
-    /// When it is mailed, by the clock of the shop.
-    pub at: Time,
+pub struct MailedReports {
+    /// When the list of the night is.
+    pub daily: Option<Time>,
+    /// When the figures of the week are.
+    pub weekly: Option<WeekEnd>,
     /// At least one.
     pub to: Vec<MailAddress>,
 }

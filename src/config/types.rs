@@ -213,8 +213,10 @@ pub struct Config {
     pub followthrough: crate::domain::rules::FollowthroughRules,
     /// When deferred calls must have been seen, by the clock of their line.
     pub morning: jiff::civil::Time,
-    /// The morning's list by mail, where there is one.
-    pub daily: Option<super::report_types::DailyList>,
+    /// Reports by mail, where there are any.
+    pub reports: Option<super::report_types::MailedReports>,
+    /// When a week ends for reports, where that is said.
+    pub week_ends: Option<crate::domain::time_report::WeekEnd>,
     /// How messages are followed.
     pub delivery: Delivery,
     /// When a person is alarmed.

@@ -180,7 +180,7 @@ kinds! {
     PhoneLimit = "phone-limit", Notice, Ended;
     /// A template cannot be used. Subject: the line and the template.
     Template = "template", Notice, Ended;
-    /// The morning's list did not go out by mail. Subject: its reader.
+    /// A report did not go out by mail. Subject: its reader.
     ReportMail = "report-mail", Notice, Ended;
     /// A contact takes no texts of ours. Subject: the contact, or the phone.
     OptedOut = "opted-out", Notice, Ended;

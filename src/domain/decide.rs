@@ -13,7 +13,7 @@ use super::deferred;
 use super::dial;
 use super::event::{Decision, Loaded, NewCall, NoteTo};
 use super::followthrough;
-use super::log::LogKind;
+use super::log::{CONTACT, LogKind};
 use super::outgoing::HANDED_BACK;
 use super::phone::spelling::plain_number;
 use super::phone_call::PhoneCall;
@@ -203,7 +203,8 @@ pub(super) fn take(w: &mut Work<'_>, holder: Option<ContactId>, by: &Actor, note
     sequence::cancel_waiting(w, "the call was taken")?;
     let name = holder_name(w);
     let who = if holder.is_some() { name } else { by.0.clone() };
-    w.log_as(by.clone(), LogKind::CallAcknowledged, None, format!("acknowledged: {who} has it"), said(note));
+    let data = about(w, holder.as_ref(), said(note));
+    w.log_as(by.clone(), LogKind::CallAcknowledged, None, format!("acknowledged: {who} has it"), data);
     resolve_alerts(w, Until::Taken);
     sequence::stand_down(w, holder.as_ref());
     dial::ending::end_all(w, &format!("{who} has the call"));
@@ -288,6 +289,14 @@ fn mute(w: &mut Work<'_>, by: &Actor, note: Option<&str>) -> Result<(), Illegal>
 pub(super) fn resolve_alerts(w: &mut Work<'_>, at: Until) {
     let call = w.state.call.id.clone();
     w.change.alerts.push(AlertChange::ResolveAll { call, at });
+}
+
+/// The data with the contact whom the entry is about, for figures; one who is known by a number alone is not named.
+pub(super) fn about(w: &Work<'_>, contact: Option<&ContactId>, data: Value) -> Value {
+    let Some(known) = contact.and_then(|id| w.ctx.directory.contact(id)) else { return data };
+    let mut map = if let Value::Object(map) = data { map } else { serde_json::Map::new() };
+    map.insert(CONTACT.to_owned(), known.id.to_string().into());
+    Value::Object(map)
 }
 
 pub(super) fn said(note: Option<&str>) -> Value {

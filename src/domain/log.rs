@@ -5,6 +5,9 @@ use serde_json::Value;
 use super::attempt::words;
 use super::types::{Actor, AttemptId, CallId, Timestamp};
 
+/// The key of an entry's data that names the contact whom it is about.
+pub const CONTACT: &str = "contact";
+
 words! {
     /// What an entry of the log tells of. Closed: others read it.
     LogKind {

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::attempt::Channel;
 use super::call::{CallState, CallStatus};
+use super::call_facts::CallFacts;
 use super::levels;
 use super::log::{LogEntry, LogKind};
 use super::team::Directory;
@@ -80,22 +81,20 @@ pub struct NightCall {
     pub taken_at: Option<Timestamp>,
     /// Who holds it, or held it last.
     pub taken_by: Option<String>,
+    /// What is measured of it.
+    pub facts: CallFacts,
 }
 
 impl NightCall {
     /// Of a call with its log, oldest entry first.
     pub fn of<'a>(state: CallState, log: impl Iterator<Item = &'a LogEntry>, directory: &Directory) -> Self {
-        let (mut deferred_by, mut taken_at) = (None, None);
-        for entry in log {
-            match entry.kind {
-                LogKind::CallDeferred => {
-                    let name = entry.data.get("contactName").and_then(|n| n.as_str());
-                    deferred_by = Some(name.map_or_else(|| format!("level {}", state.call.level), str::to_owned));
-                }
-                LogKind::CallAcknowledged => taken_at = taken_at.or(Some(entry.at)),
-                _ => {}
-            }
-        }
+        let log: Vec<&LogEntry> = log.collect();
+        let facts = CallFacts::of(&state, &log, directory);
+        let deferred = log.iter().rfind(|e| e.kind == LogKind::CallDeferred);
+        let deferred_by = deferred.map(|entry| {
+            let name = entry.data.get("contactName").and_then(|n| n.as_str());
+            name.map_or_else(|| format!("level {}", state.call.level), str::to_owned)
+        });
         let (line, _) = directory.line(state.call.data.twilio_to_number.as_deref());
         let is_seen = state.call.wake_at.is_none();
         let by_name = |holder| {
@@ -111,7 +110,8 @@ impl NightCall {
             deferred_by: deferred_by.filter(|_| state.call.status == CallStatus::Deferred),
             told_at: state.call.notified_at,
             told_by: state.told_by().filter(|_| state.call.notified_at.is_some()),
-            taken_at,
+            taken_at: facts.taken_at,
+            facts,
             taken_by: state.call.holder.as_ref().map(by_name).or_else(office),
             state,
         }

@@ -21,8 +21,8 @@ pub struct Written {
 /// So much of what a caller said is quoted.
 const QUOTED_MAX: usize = 300;
 
-/// The list of the morning of this date.
-pub fn write(shop: &str, date: Date, calls: &[NightCall], test_mode: bool) -> Written {
+/// The list of the morning of this date; `verdict`: its figures in one line, or nothing.
+pub fn write(shop: &str, date: Date, calls: &[NightCall], verdict: &str, test_mode: bool) -> Written {
     let test = if test_mode { "TEST MODE " } else { "" };
     let shop = if shop.trim().is_empty() { String::new() } else { format!("{}: ", plain(shop)) };
     let subject = format!("{test}{shop}the night to {date}: {}", in_words(calls));
@@ -53,6 +53,10 @@ pub fn write(shop: &str, date: Date, calls: &[NightCall], test_mode: bool) -> Wr
         let how = "`dispatchctl seen CALL` ticks a call off, `dispatchctl raise CALL` wakes somebody for it.";
         let _ = writeln!(text, "\n{how}");
         let _ = writeln!(html, "<p>{}</p>", escaped(how));
+    }
+    if !verdict.is_empty() {
+        let _ = writeln!(text, "\n{verdict}");
+        let _ = writeln!(html, "<p>{}</p>", escaped(verdict));
     }
     html.push_str("</body></html>\n");
     Written { subject, text, html }
@@ -104,7 +108,7 @@ fn minutes(s: u64) -> String {
 }
 
 /// On one line, without control characters, not too long.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(QUOTED_MAX).collect();
     clean.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -126,7 +130,7 @@ mod tests {
                 a.sid = (channel == Channel::Sms).then(|| format!("SM{}", "1".repeat(32)).parse().expect("a SID"));
             }
             let call = NightCall::of(state, std::iter::empty(), &fixtures::directory());
-            let written = write("Acme", "2026-11-28".parse().expect("a date"), &[call], false);
+            let written = write("Acme", "2026-11-28".parse().expect("a date"), &[call], "", false);
             assert!(written.text.contains(words), "{}", written.text);
         }
     }
@@ -143,12 +147,14 @@ mod tests {
         let mut calls: Vec<NightCall> =
             [done, drip].into_iter().map(|s| NightCall::of(s, std::iter::empty(), &directory)).collect();
         super::super::night::sort(&mut calls);
-        let written = write("Acme", "2026-11-28".parse().expect("a date"), &calls, true);
+        let written =
+            write("Acme", "2026-11-28".parse().expect("a date"), &calls, "2 calls, none left unanswered", true);
         assert_eq!(written.subject, "TEST MODE Acme: the night to 2026-11-28: 1 to ring back, 1 resolved");
         let at = |words: &str| written.text.find(words).unwrap_or_else(|| panic!("{words}: {}", written.text));
         assert!(at("To ring back") < at("+19495550150") && at("+19495550150") < at("Resolved"));
         assert!(written.text.contains("A tap <b>drips</b> Bcc: x@y.z"), "{}", written.text);
         assert!(written.html.contains("&lt;b&gt;drips") && !written.html.contains("<b>drips"), "{}", written.html);
         assert!(!written.html.contains("http"), "nothing from elsewhere");
+        assert!(written.text.trim_end().ends_with("2 calls, none left unanswered"), "{}", written.text);
     }
 }

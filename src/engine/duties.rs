@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::DailyList;
+use crate::config::MailedReports;
 
 use super::adopt::Adopter;
 use super::backups::{self, Backups};
@@ -328,9 +328,9 @@ pub fn heartbeat(heartbeat: HeartbeatDuty) -> Vec<Duty> {
     vec![Duty::new(HEARTBEAT, limits(HEARTBEAT).every(every), work)]
 }
 
-/// Mails the list of the morning.
-pub fn reports(engine: &Arc<Engine>, daily: DailyList) -> Vec<Duty> {
-    let work = DutyWork::of(&Arc::new((engine.clone(), daily)), |of| {
+/// Mails the list of the morning and the figures of the week.
+pub fn reports(engine: &Arc<Engine>, mailed: MailedReports) -> Vec<Duty> {
+    let work = DutyWork::of(&Arc::new((engine.clone(), mailed)), |of| {
         Box::pin(async move { reports::pass(&of.0, &of.1).await })
     });
     vec![Duty::new(REPORTS, limits(REPORTS).every(reports::EVERY), work)]

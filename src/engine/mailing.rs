@@ -36,6 +36,7 @@ pub(super) async fn submit(
         text: text.to_owned(),
         html: mail::html(&a.body),
         thread: None,
+        attached: None,
     };
     match relay.submit(&message).await {
         Ok(said) => SendOutcome::Relayed { said },

@@ -16,6 +16,7 @@ pub(crate) mod duties;
 pub(crate) mod duty;
 pub(crate) mod event_webhooks;
 mod fault_injection;
+pub(crate) mod figures;
 pub(crate) mod file_watch;
 mod first_read;
 pub(crate) mod followthrough;

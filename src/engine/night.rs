@@ -24,7 +24,7 @@ pub enum Period {
 }
 
 impl Period {
-    fn of(self, zone: Option<&str>) -> (Timestamp, Timestamp) {
+    pub(super) fn of(self, zone: Option<&str>) -> (Timestamp, Timestamp) {
         match self {
             Self::Night(evening) => night::night_of(evening, zone),
             Self::Between(from, until) => (from, until),

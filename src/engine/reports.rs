@@ -1,28 +1,31 @@
-//! The morning's list by mail: once a day, by the shop's clock, one mail a reader. Durable: a list is made and kept before it is
-//! sent, so a restart sends none twice and forgets none; after an outage the newest is sent late.
+//! Reports by mail, one mail a reader: the morning's list once a day and the figures of the week once a week, by the shop's clock.
+//! Durable: a report is made and kept before it is sent, so a restart sends none twice and forgets none; after an outage the newest
+//! is sent late.
 //!
-//! A list of which the relay's answer was lost is sent again under the same Message-ID, three times at most; after that a person is
+//! A report of which the relay's answer was lost is sent again under the same Message-ID, three times at most; after that a person is
 //! told, and `dispatchctl report` shows it.
 
 use std::time::Duration;
 
 use jiff::civil::Time;
 
-use crate::config::DailyList;
+use crate::config::MailedReports;
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKind};
 use crate::domain::event::Event;
 use crate::domain::levels;
 use crate::domain::mail::MailAddress;
-use crate::domain::night::{self, NightCall};
-use crate::domain::night_mail;
+use crate::domain::night;
+use crate::domain::night_mail::{self, Written};
+use crate::domain::time_report::{self, Week};
 use crate::domain::types::Actor;
-use crate::gateways::{Mail, MailError};
-use crate::store::{ReportMail, ReportState};
+use crate::gateways::{AttachedTable, Mail, MailError};
+use crate::store::{ReportMail, ReportState, StoreError};
 
 use super::Engine;
 use super::duty::Passed;
-use super::night::{Period, read};
+use super::figures;
+use super::night::Period;
 
 /// How late a list may be.
 pub const EVERY: Duration = Duration::from_secs(20);
@@ -33,14 +36,24 @@ const AGAIN: (Duration, Duration) = (Duration::from_secs(60), Duration::from_sec
 /// After so many tries a list of which the answer is lost is not sent again.
 const SENT_AT_MOST: u32 = 3;
 
+/// What is mailed, before it is written to one reader.
+struct Made {
+    /// Of the report: the reader's address follows it.
+    key: String,
+    state: ReportState,
+    written: Written,
+    csv: String,
+}
+
 /// One look.
 ///
 /// # Errors
-/// [`crate::store::StoreError`]: the rest is done in the next pass.
-pub async fn pass(engine: &Engine, daily: &DailyList) -> Passed {
+/// [`StoreError`]: the rest is done in the next pass.
+pub async fn pass(engine: &Engine, mailed: &MailedReports) -> Passed {
     let core = &engine.core;
     let now = core.clock.now();
-    make(engine, daily, now).await?;
+    make_daily(engine, mailed, now).await?;
+    make_weekly(engine, mailed, now).await?;
     for report in core.store.open_reports(now, BATCH).await? {
         send(engine, report).await?;
     }
@@ -48,37 +61,77 @@ pub async fn pass(engine: &Engine, daily: &DailyList) -> Passed {
 }
 
 /// Makes the newest list that is due, where it was not made.
-async fn make(engine: &Engine, daily: &DailyList, now: Timestamp) -> Result<(), crate::store::StoreError> {
+async fn make_daily(engine: &Engine, mailed: &MailedReports, now: Timestamp) -> Result<(), StoreError> {
     let core = &engine.core;
     let directory = core.directory();
     let zone = directory.zone(&directory.default_line);
-    let Some((date, from, until)) = due(daily.at, zone, now) else { return Ok(()) };
-    let key = |to: &MailAddress| format!("night:{date} {}", to.as_str());
-    let mut missing = Vec::new();
-    for to in &daily.to {
-        if !core.store.has_report(&key(to)).await? {
-            missing.push(to);
-        }
-    }
+    let Some((date, from, until)) = mailed.daily.and_then(|at| due(at, zone, now)) else { return Ok(()) };
+    let key = format!("night:{date}");
+    let missing = missing(engine, &key, mailed).await?;
     if missing.is_empty() {
         return Ok(());
     }
-    let calls: Vec<NightCall> = read(&*core.store, &directory, Period::Between(from, until)).await?;
+    let of = figures::of_period(&*core.store, &directory, Period::Between(from, until), now).await?;
     let shop = directory.default_line.name.as_str();
-    let written = night_mail::write(shop, date, &calls, core.rules().test_mode);
-    for to in missing {
+    let verdict = time_report::verdict(&of.figures);
+    let written = night_mail::write(shop, date, &of.calls, &verdict, core.rules().test_mode);
+    let state = if of.calls.is_empty() { ReportState::Empty } else { ReportState::Waiting };
+    keep(engine, &missing, Made { key, state, written, csv: time_report::csv(&of.calls) }, now).await
+}
+
+/// Makes the figures of the newest week that is over, where they were not made.
+async fn make_weekly(engine: &Engine, mailed: &MailedReports, now: Timestamp) -> Result<(), StoreError> {
+    let core = &engine.core;
+    let directory = core.directory();
+    let zone = directory.zone(&directory.default_line);
+    let Some(week) = mailed.weekly.and_then(|end| Week::newest(end, zone, now)) else { return Ok(()) };
+    let key = format!("report:{}", week.name());
+    let missing = missing(engine, &key, mailed).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let of = figures::of_period(&*core.store, &directory, Period::Between(week.from, week.until), now).await?;
+    let shop = directory.default_line.name.as_str();
+    let about = format!("week {}", week.name());
+    let written = time_report::write(shop, &about, &of.figures, None, core.rules().test_mode);
+    keep(engine, &missing, Made { key, state: ReportState::Waiting, written, csv: time_report::csv(&of.calls) }, now)
+        .await
+}
+
+fn key_to(key: &str, to: &MailAddress) -> String {
+    format!("{key} {}", to.as_str())
+}
+
+/// The readers for whom this report was not made yet.
+async fn missing<'a>(
+    engine: &Engine,
+    key: &str,
+    mailed: &'a MailedReports,
+) -> Result<Vec<&'a MailAddress>, StoreError> {
+    let mut missing = Vec::new();
+    for to in &mailed.to {
+        if !engine.core.store.has_report(&key_to(key, to)).await? {
+            missing.push(to);
+        }
+    }
+    Ok(missing)
+}
+
+async fn keep(engine: &Engine, to: &[&MailAddress], made: Made, now: Timestamp) -> Result<(), StoreError> {
+    for to in to {
         let report = ReportMail {
-            key: key(to),
+            key: key_to(&made.key, to),
             address: to.as_str().to_owned(),
-            subject: written.subject.clone(),
-            body: written.text.clone(),
-            html: written.html.clone(),
-            state: if calls.is_empty() { ReportState::Empty } else { ReportState::Waiting },
+            subject: made.written.subject.clone(),
+            body: made.written.text.clone(),
+            html: made.written.html.clone(),
+            csv: Some(made.csv.clone()),
+            state: made.state,
             tries: 0,
             next_at: now,
             said: String::new(),
         };
-        core.store.keep_report(&report).await?;
+        engine.core.store.keep_report(&report).await?;
     }
     Ok(())
 }
@@ -93,7 +146,7 @@ fn due(at: Time, zone: Option<&str>, now: Timestamp) -> Option<(jiff::civil::Dat
     Some((date, night::moment(date.yesterday().ok()?, at, &zone), until))
 }
 
-async fn send(engine: &Engine, report: ReportMail) -> Result<(), crate::store::StoreError> {
+async fn send(engine: &Engine, report: ReportMail) -> Result<(), StoreError> {
     let core = &engine.core;
     let now = core.clock.now();
     let moved = |state, said: &str, next_at| ReportMail { state, said: said.to_owned(), next_at, ..report.clone() };
@@ -124,6 +177,7 @@ async fn send(engine: &Engine, report: ReportMail) -> Result<(), crate::store::S
         text: report.body.clone(),
         html: report.html.clone(),
         thread: None,
+        attached: report.csv.clone().map(|csv| AttachedTable { name: file_name(&report.key), csv }),
     };
     let (state, said, next_at) = match relay.submit(&message).await {
         Ok(said) => (ReportState::Sent, said, now),
@@ -151,9 +205,13 @@ async fn send(engine: &Engine, report: ReportMail) -> Result<(), crate::store::S
 }
 
 /// A list that did not arrive is a person's to read elsewhere.
-async fn say(engine: &Engine, report: &ReportMail, why: &str) -> Result<(), crate::store::StoreError> {
+async fn say(engine: &Engine, report: &ReportMail, why: &str) -> Result<(), StoreError> {
     let to = shown(report);
-    let message = format!("the morning's list did not go to {to}: {why}; `dispatchctl report --night` shows it");
+    let (what, how) = match report.key.split_once(' ').unwrap_or_default().0.split_once(':') {
+        Some(("report", week)) => (format!("the report of week {week}"), format!("report --week {week}")),
+        _ => ("the morning's list".to_owned(), "report --night".to_owned()),
+    };
+    let message = format!("{what} did not go to {to}: {why}; `dispatchctl {how}` shows it");
     let raised = AlertChange::Raise { key: AlertKind::ReportMail.about(&report.address), call: None, message };
     engine.core.apply(Event::Alert(raised), Actor::engine()).await.map(drop)
 }
@@ -166,6 +224,11 @@ fn shown(report: &ReportMail) -> String {
 /// One a list and reader, in the form of a Message-ID.
 fn mail_id(key: &str) -> String {
     key.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+}
+
+/// `report-2026-W48.csv`: of the key without its reader.
+fn file_name(key: &str) -> String {
+    format!("{}.csv", mail_id(key.split(' ').next().unwrap_or(key)))
 }
 
 #[cfg(test)]
@@ -184,5 +247,6 @@ mod tests {
         let (_, from, until) = due(seven, zone, at("2026-11-01T20:00:00Z")).expect("a list");
         assert_eq!(until.since(from).as_secs(), 25 * 3_600, "the clocks went back");
         assert_eq!(mail_id("night:2026-11-28 a@b.c"), "night-2026-11-28-a-b-c");
+        assert_eq!(file_name("report:2026-W48 a@b.c"), "report-2026-W48.csv");
     }
 }

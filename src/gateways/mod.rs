@@ -236,6 +236,15 @@ pub struct Mail {
     pub html: String,
     /// Mails of one thread name the same one here, which was itself never sent.
     pub thread: Option<String>,
+    pub attached: Option<AttachedTable>,
+}
+
+/// A table that a mail carries, for a table program.
+#[derive(Clone)]
+pub struct AttachedTable {
+    /// Of the file, in ASCII.
+    pub name: String,
+    pub csv: String,
 }
 
 impl std::fmt::Debug for Mail {

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailbox, MultiPart};
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
@@ -114,7 +114,7 @@ impl SmtpRelay {
             .subject(mail.subject.clone())
             .message_id(Some(format!("<{}@{}>", mail.id, self.from.domain())))
             .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
-            .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
+            .multipart(parts(mail).ok_or_else(|| bad("what is attached"))?)
             .map_err(|_| bad("the mail"))?;
         Ok((from, to, message.formatted()))
     }
@@ -165,6 +165,15 @@ impl MailGateway for SmtpRelay {
         relay.abort().await;
         Ok(())
     }
+}
+
+/// Both forms of the text, and what is attached behind them.
+fn parts(mail: &Mail) -> Option<MultiPart> {
+    let text = MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone());
+    let Some(table) = &mail.attached else { return Some(text) };
+    let kind = ContentType::parse("text/csv; charset=utf-8").ok()?;
+    let file = Attachment::new(table.name.clone()).body(table.csv.clone(), kind);
+    Some(MultiPart::mixed().multipart(text).singlepart(file))
 }
 
 /// Surely not sent: the conversation did not come so far.

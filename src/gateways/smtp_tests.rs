@@ -5,7 +5,7 @@ use tokio::net::TcpListener;
 use url::Url;
 
 use super::smtp::SmtpRelay;
-use super::{Mail, MailError, MailGateway as _, MailRefusal};
+use super::{AttachedTable, Mail, MailError, MailGateway as _, MailRefusal};
 
 /// What the peer answers: to nothing, EHLO, MAIL, RCPT, DATA, and to the end of the mail. Empty: it hangs up instead.
 const WELL: [&str; 6] = ["220 hi", "250 here", "250 ok", "250 ok", "354 go", "250 queued as 7"];
@@ -48,6 +48,7 @@ fn mail() -> Mail {
         text: "Issue: no heat\n.\nCaller: Jo".to_owned(),
         html: "<p>no heat</p>".to_owned(),
         thread: Some("thread_7".to_owned()),
+        attached: None,
     }
 }
 
@@ -149,4 +150,20 @@ async fn a_mail_whose_permit_ends_before_its_last_word_is_not_handed_over() {
     assert!(matches!(said, Err(MailError::NotTheEngine)), "{said:?}");
     let heard = task.await.expect("played");
     assert!(heard.contains("DATA") && !heard.contains("no heat"), "{heard}");
+}
+
+#[tokio::test]
+async fn a_table_is_attached_behind_both_forms_of_the_text() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (url, task) = peer(WELL).await;
+    let relay = SmtpRelay::new(&url, "dispatch@example.com".parse().expect("an address")).expect("a relay");
+    let table =
+        AttachedTable { name: "report-2026-W48.csv".to_owned(), csv: "call,issue\r\nc1,no heat\r\n".to_owned() };
+    relay.submit(&Mail { attached: Some(table), ..mail() }).await.expect("taken");
+    let heard = task.await.expect("played");
+    let at = |what: &str| heard.find(what).unwrap_or_else(|| panic!("{what} in {heard}"));
+    let in_order =
+        ["multipart/mixed", "multipart/alternative", "text/plain", "text/html", "text/csv", "c1,no heat"].map(at);
+    assert!(in_order.is_sorted(), "{heard}");
+    assert!(heard.contains("filename=\"report-2026-W48.csv\""), "{heard}");
 }

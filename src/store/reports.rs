@@ -33,6 +33,8 @@ pub struct ReportMail {
     pub subject: String,
     pub body: String,
     pub html: String,
+    /// What is attached.
+    pub csv: Option<String>,
     pub state: ReportState,
     pub tries: u32,
     /// When it may be sent.

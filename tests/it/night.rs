@@ -53,3 +53,32 @@ fn the_list_of_a_night_names_those_to_be_rung_back_first_until_a_person_has_seen
     shop.expect(0, &["resolve", "drip"]);
     assert!(shop.expect(0, &["report"]).stdout.contains("1 resolved"));
 }
+
+#[test]
+fn figures_of_a_week_are_tables_csv_json_and_a_page() {
+    let shop = Shop::new();
+    shop.expect(0, &["send", "--call-id", "told", "--issue", "no <b>heat</b>", "--caller", "+19495550150"]);
+    shop.expect(0, &["ack", "told", "--for", "sam"]);
+    let doc = shop.expect(0, &["report", "--from", "1h", "--to", "2150-01-05T00:00:00Z", "-o", "json"]).json();
+    let f = &doc["figures"];
+    assert_eq!((&f["calls"], &f["taken"]["count"], &f["unanswered"]), (&json!(1), &json!(1), &json!(0)), "{doc}");
+    let sam = f["technicians"].as_array().expect("a list").iter().find(|t| t["contact"] == "sam").expect("sam");
+    assert_eq!((&sam["name"], &sam["notices"], &sam["taken"]), (&json!("Sam Ortiz"), &json!(1), &json!(1)), "{doc}");
+    let csv = shop.expect(0, &["report", "--from", "1h", "--technicians", "-o", "csv"]).stdout;
+    assert!(csv.starts_with("TECHNICIAN,SHIFTS") && csv.contains("Sam Ortiz,"), "{csv}");
+    let page = shop.expect(0, &["report", "--night", "-o", "html"]).stdout;
+    assert!(
+        page.starts_with("<!doctype html>") && page.contains("no &lt;b&gt;heat") && page.contains("1 call,"),
+        "{page}"
+    );
+
+    let past = shop.expect(0, &["report", "--week", "2020-W05", "-o", "json"]).json();
+    assert_eq!((&past["week"], &past["figures"]["calls"]), (&json!("2020-W05"), &json!(0)), "{past}");
+    let words = shop.expect(0, &["report", "--week"]).stdout;
+    assert!(words.contains("no calls") && words.contains("FIGURE") && words.contains("nights with a gap"), "{words}");
+    let page = shop.expect(0, &["report", "--week", "-o", "html"]).stdout;
+    assert!(page.contains("<table") && !page.contains("http"), "{page}");
+    for bad in [&["report", "--week", "2020-05"][..], &["report", "--week", "--night"], &["status", "-o", "html"]] {
+        shop.expect(2, bad);
+    }
+}

@@ -350,7 +350,8 @@ pub(in crate::domain) fn pass(w: &mut Work<'_>, contact: &ContactId, by: &Actor,
         return Ok(());
     }
     w.state.call.exclude_passed(contact);
-    w.log_as(by.clone(), LogKind::ContactPassed, None, why, Value::Null);
+    let data = decide::about(w, Some(contact), Value::Null);
+    w.log_as(by.clone(), LogKind::ContactPassed, None, why, data);
     let theirs = |a: &&crate::domain::attempt::Attempt| a.state.is_waiting() && &a.recipient.contact == contact;
     let waiting: Vec<_> = w.state.attempts.iter().filter(theirs).map(|a| a.id).collect();
     for id in waiting {

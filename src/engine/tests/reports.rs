@@ -2,7 +2,7 @@
 
 use jiff::civil::Time;
 
-use crate::config::DailyList;
+use crate::config::MailedReports;
 use crate::engine::reports::pass;
 use crate::testing::relay::Relayed;
 use crate::testing::story::intake;
@@ -12,8 +12,9 @@ impl World {
     /// The duty looks.
     async fn list(&self) {
         let to = ["office@example.com", "owner@example.com"].map(|a| a.parse().expect("an address"));
-        let daily = DailyList { at: Time::constant(7, 0, 0, 0), to: to.to_vec() };
-        pass(&self.process.engine, &daily).await.expect("looked");
+        let daily = Some(Time::constant(7, 0, 0, 0));
+        let mailed = MailedReports { daily, weekly: None, to: to.to_vec() };
+        pass(&self.process.engine, &mailed).await.expect("looked");
     }
 
     async fn list_after(&self, minutes: u64) {

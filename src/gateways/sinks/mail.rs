@@ -86,6 +86,7 @@ impl MailSink {
                 let hash: String = Sha256::digest(about).iter().take(16).map(|b| format!("{b:02x}")).collect();
                 format!("thread_{hash}")
             }),
+            attached: None,
         }
     }
 

@@ -9,9 +9,9 @@ use crate::domain::Timestamp;
 use crate::store::{ReportMail, ReportState, Reports, StoreError, rows};
 
 const HAS: &str = "SELECT 1 FROM report_mails WHERE key = ?1";
-const KEEP: &str = "INSERT INTO report_mails (key, address, subject, body, html, state, tries, next_at, said)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (key) DO NOTHING";
-const OPEN: &str = "SELECT key, address, subject, body, html, state, tries, next_at, said
+const KEEP: &str = "INSERT INTO report_mails (key, address, subject, body, html, state, tries, next_at, said, csv)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (key) DO NOTHING";
+const OPEN: &str = "SELECT key, address, subject, body, html, state, tries, next_at, said, csv
     FROM report_mails INDEXED BY report_mails_open WHERE state IN ('waiting', 'sending') AND next_at <= ?1
     ORDER BY next_at LIMIT ?2";
 const MOVE: &str = "UPDATE report_mails SET state = ?4, tries = ?5, next_at = ?6, said = ?7
@@ -36,7 +36,8 @@ impl<D: Database> Reports for D {
                 r.state.as_str(),
                 r.tries,
                 r.next_at.as_millis(),
-                r.said
+                r.said,
+                r.csv
             ])?;
             Ok(())
         })
@@ -86,5 +87,6 @@ fn report(row: Row<'_>) -> Result<ReportMail, StoreError> {
         tries: row.get(6)?,
         next_at: Timestamp::from_millis(row.get(7)?),
         said: row.get(8)?,
+        csv: row.get(9)?,
     })
 }

@@ -256,5 +256,10 @@ async fn one(sink: &Arc<Sink>, who: &str, app: &App) -> Tried {
         message.notices.iter_mut().for_each(|n| n.resolved_at = Some(now));
         outcome = sink.gateway.deliver(&message).await;
     }
+    if let Some(receipt) = outcome.as_ref().ok().and_then(|taken| taken.receipt.as_ref()) {
+        // It has rung: nobody need acknowledge a test.
+        let canceled = sink.gateway.cancel_receipt(&receipt.id).await;
+        outcome = outcome.and_then(|taken| canceled.map(|()| taken));
+    }
     Tried { name: sink.name.clone(), outcome: outcome.map(|taken| taken.said).map_err(|e| e.why) }
 }

@@ -67,6 +67,9 @@ pub struct Alarm {
     core: Arc<Core>,
     place: Arc<dyn AlarmPlace>,
     state: Mutex<AlarmState>,
+    /// The messages that ring until somebody acknowledges them, by sink: they are canceled when it is over, unless this process ends
+    /// before that.
+    ringing: Mutex<Vec<(Arc<Sink>, String)>>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -99,12 +102,19 @@ enum AlarmDelivery {
 
 impl Alarm {
     fn of(kind: AlertKind, core: Arc<Core>, place: Arc<dyn AlarmPlace>) -> Arc<Self> {
-        Arc::new(Self { kind, replica: None, core, place, state: Mutex::default() })
+        Arc::new(Self { kind, replica: None, core, place, state: Mutex::default(), ringing: Mutex::default() })
     }
 
     /// That a store which several processes share takes no writes of this one, which is called so.
     fn of_a_replica(core: Arc<Core>, place: Arc<dyn AlarmPlace>, replica: String) -> Arc<Self> {
-        Arc::new(Self { kind: AlertKind::Store, replica: Some(replica), core, place, state: Mutex::default() })
+        Arc::new(Self {
+            kind: AlertKind::Store,
+            replica: Some(replica),
+            core,
+            place,
+            state: Mutex::default(),
+            ringing: Mutex::default(),
+        })
     }
 
     /// What it is about: one replica may be cut off alone.
@@ -299,7 +309,11 @@ async fn ask(alarm: Arc<Alarm>, (sink, times): (Arc<Sink>, u32), notice: AlertNo
     let outcome = sink.gateway.deliver(&message).await;
     let now = alarm.core.clock.boot();
     let delivery = match outcome {
-        Ok(_) => AlarmDelivery::Delivered,
+        Ok(taken) => {
+            let receipt = taken.receipt.map(|r| (sink.clone(), r.id));
+            alarm.ringing.lock().unwrap_or_else(PoisonError::into_inner).extend(receipt);
+            AlarmDelivery::Delivered
+        }
         Err(e) => {
             warn!(sink = sink.name, why = e.why, "an alert was not delivered; it is tried again");
             let pause = outbox::pause(times).max(e.retry_after.unwrap_or_default());
@@ -307,6 +321,18 @@ async fn ask(alarm: Arc<Alarm>, (sink, times): (Arc<Sink>, u32), notice: AlertNo
         }
     };
     alarm.update(|s| s.sinks.insert(sink.name.clone(), delivery));
+}
+
+/// Whatever still rings for it rings no more; nobody waits for that.
+fn silence(alarm: &Alarm) {
+    let ringing = std::mem::take(&mut *alarm.ringing.lock().unwrap_or_else(PoisonError::into_inner));
+    for (sink, receipt) in ringing {
+        tokio::spawn(async move {
+            if let Err(e) = sink.gateway.cancel_receipt(&receipt).await {
+                warn!(sink = sink.name, why = e.why, "an alert that is over may ring on until it is acknowledged");
+            }
+        });
+    }
 }
 
 /// It can be recorded now.
@@ -324,6 +350,7 @@ async fn well_again(alarm: &Arc<Alarm>, state: AlarmState) -> Result<(), StoreEr
             core.apply(Event::Alert(change), Actor::engine()).await?;
         }
         warn!(alert.key = alarm.kind.word(), "{}", alarm.over());
+        silence(alarm);
     }
     if alarm.kind == AlertKind::Store
         && let Some(engine) = alarm.place.engine()

@@ -10,7 +10,9 @@ use crate::domain::types::Actor;
 use crate::engine::Engine;
 use crate::engine::alert_receipts;
 use crate::engine::sink::Sink;
+use crate::engine::store_alarm::{self, Alarm};
 use crate::gateways::{AlertMessage, ReceiptAnswer, SinkError};
+use crate::store::corrupt;
 use crate::testing::{World, office, secs};
 
 use super::outbox::{RecordingSink, deliver, engine_with, raise, resolve};
@@ -173,4 +175,29 @@ async fn a_receipt_that_has_expired_is_read_no_more_also_where_nobody_answers() 
     w.clock.pass(EXPIRE);
     look(&w, &engine).await;
     assert_eq!((kept(&w).await.len(), phone.canceled().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn that_the_store_takes_no_writes_rings_until_it_takes_them_again() {
+    let w = World::new().await;
+    let phone = Phone::new();
+    let engine = phone.engine(&w);
+    let alarm = Alarm::of_the_store(engine.core.clone(), Arc::new(engine.clone()));
+    store_alarm::pass(&alarm).await.expect("well");
+    let held = corrupt::hold(&w.path()).expect("held");
+    for pause in [31, 1] {
+        w.away(secs(pause));
+        store_alarm::pass(&alarm).await.expect("tried");
+    }
+    assert_eq!((phone.0.delivered().len(), phone.canceled().len()), (1, 0));
+    drop(held);
+    w.away(secs(1));
+    store_alarm::pass(&alarm).await.expect("well again");
+    for _ in 0..1_000 {
+        if !phone.canceled().is_empty() {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(phone.canceled(), ["R1"]);
 }

@@ -115,7 +115,7 @@ impl AlertSink for PushoverSink {
         let document = answer(request).await?;
         let expires_at = message.at.plus(self.ringing.expire + EXPIRY_GRACE);
         let receipt = receipt_of(&document).filter(|_| message.wakes()).map(|id| SinkReceipt { id, expires_at });
-        let said = if receipt.is_some() { "it rings until somebody acknowledges it" } else { "status 1" };
+        let said = if receipt.is_some() { "it rings" } else { "status 1" };
         Ok(Taken { said: said.to_owned(), receipt })
     }
 

@@ -16,6 +16,7 @@ pub const POINTS: &[(&str, &str)] = &[
     ("report.committed", "the report is stored, its platform has no answer"),
     ("intent.before-commit", "a text is about to be claimed"),
     ("intent.committed", "the intent is stored, nothing has left"),
+    ("post.permitted", "the connection is open and the term lasts, nothing of the POST is written"),
     ("post.under-way", "the POST has left, its answer has not come"),
     ("post.answered", "the provider has answered, the answer is not read"),
     ("outcome.before-commit", "the answer is read, not stored"),
@@ -192,6 +193,9 @@ pub enum AtPoint {
     Hangs,
 }
 
+/// How long it may take until a process that is to be stopped is.
+const STOPPED_WITHIN: Duration = Duration::from_millis(100);
+
 impl AtPoint {
     const ALL: [(Self, &'static str); 3] = [(Self::Dies, "kill"), (Self::Stops, "stop"), (Self::Hangs, "hang")];
 }
@@ -340,6 +344,8 @@ fn reached(point: &'static str) {
         AtPoint::Stops => {
             tracing::error!(point, "the armed kill point {point} is reached: the process is stopped");
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+            // The signal is another thread's to take: this one goes no further before it is stopped with it.
+            std::thread::park_timeout(STOPPED_WITHIN);
         }
         AtPoint::Hangs => {
             tracing::error!(point, "the armed kill point {point} is reached: whoever is here stays here");

@@ -11,6 +11,7 @@ use tower::{Layer, Service};
 use tracing::debug;
 
 use crate::clock::{Clock as _, Permit, SystemClock};
+use crate::failpoint;
 
 /// What is left of a permit when the first byte is written.
 pub(super) const LEFT_MIN: Duration = Duration::from_millis(200);
@@ -71,6 +72,7 @@ where
                     if let Some(left) = permit.left() {
                         debug!(boot_ms = ms(boot), left_ms = ms(left), "{REQUEST_BEGINS}");
                     }
+                    failpoint::hit("post.permitted");
                     Ok(connection)
                 }
                 false => Err(Ended.into()),

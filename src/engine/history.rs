@@ -11,7 +11,6 @@
 //! Phone calls and mails carry no reference that a list would show: one whose claim was lost is made again.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tracing::{debug, info, warn};
@@ -27,6 +26,7 @@ use crate::failpoint;
 use crate::gateways::{GatewayError, ListFilter, MessageRecord};
 use crate::store::{HistoryDoubt, StoreError};
 
+use super::doubt::{Doubt, Found};
 use super::listener;
 use super::rebuild::{is_repeat, kind_of, opens_with_reference};
 use super::wake::WakeSignal;
@@ -50,66 +50,6 @@ const LIST_MAX: usize = 20_000;
 const NAMED_MAX: usize = 20;
 /// A reference rests for 30 days: what is older is another call's, with a day to spare.
 const REFERENCE_RESTS: Duration = Duration::from_secs(31 * 24 * 3_600);
-
-/// Whether what is sent waits for what was lost to be found out.
-#[derive(Debug, Default)]
-pub struct History(Mutex<Option<Doubt>>);
-
-#[derive(Debug, Clone)]
-struct Doubt {
-    of: HistoryDoubt,
-    /// When it was seen, by our clock: what was made before may be lost.
-    at: Timestamp,
-    /// The same by the boot clock.
-    since: Duration,
-    /// Since when the list cannot be read, by the boot clock.
-    unread_since: Option<Duration>,
-    /// What was found so far.
-    found: Found,
-}
-
-/// What of the calls from before may go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holds {
-    Nothing,
-    /// First notices go.
-    Reminders,
-    /// Nothing that was made before this moment goes.
-    Before(Timestamp),
-}
-
-impl Holds {
-    /// Whether what was made then waits.
-    pub fn holds_back(self, made_at: Timestamp) -> bool {
-        matches!(self, Self::Before(at) if made_at <= at)
-    }
-}
-
-impl History {
-    fn with<T>(&self, work: impl FnOnce(&mut Option<Doubt>) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn doubt(&self) -> Option<Doubt> {
-        self.with(|doubt| doubt.clone())
-    }
-
-    /// Whether anything waits.
-    pub fn is_in_doubt(&self) -> bool {
-        self.with(|doubt| doubt.is_some())
-    }
-
-    /// What waits at this time of the boot clock; for a list that cannot be read first notices wait so long at most.
-    pub fn holds(&self, boot: Duration, first_notices_wait: Duration) -> Holds {
-        self.with(|doubt| match doubt {
-            None => Holds::Nothing,
-            Some(Doubt { unread_since: Some(since), .. }) if boot.saturating_sub(*since) >= first_notices_wait => {
-                Holds::Reminders
-            }
-            Some(doubt) => Holds::Before(doubt.at),
-        })
-    }
-}
 
 /// The first thing of a start: whether what is here may lack what was written last.
 ///
@@ -256,16 +196,6 @@ fn filter(engine: &Engine, doubt: &HistoryDoubt) -> ListFilter {
         None => doubt.newest.minus(BEFORE_UNKNOWN),
     };
     ListFilter { to: None, from: None, not_before: Some(not_before), limit: LIST_MAX }
-}
-
-/// What the list had and the store lacked.
-#[derive(Debug, Default, Clone)]
-struct Found {
-    texts: usize,
-    /// Of their calls, by their references.
-    calls: BTreeSet<CallRef>,
-    /// References of calls that are not here.
-    strangers: BTreeSet<CallRef>,
 }
 
 async fn one(engine: &Engine, m: &MessageRecord, found: &mut Found) -> Result<(), StoreError> {

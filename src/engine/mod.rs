@@ -12,6 +12,7 @@ pub(crate) mod beat;
 pub(crate) mod checkpoints;
 pub(crate) mod clocks;
 pub(crate) mod dispatcher;
+mod doubt;
 pub(crate) mod duties;
 pub(crate) mod duty;
 pub(crate) mod event_webhooks;
@@ -78,9 +79,9 @@ use crate::gateways::{MailGateway, SmsGateway, VoiceGateway};
 use crate::store::StoreError;
 
 use apply::Core;
+use doubt::{History, Holds};
 use file_watch::FileWatch;
 use heartbeats::Heartbeats;
-use history::{History, Holds};
 use mirror::MirrorHealth;
 use sink::Sink;
 use undecided::Undecided;

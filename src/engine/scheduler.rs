@@ -15,7 +15,7 @@ use crate::domain::types::{Actor, CallId};
 use crate::failpoint;
 use crate::store::StoreError;
 
-use super::history::Holds;
+use super::doubt::Holds;
 use super::{Engine, Scope, others_go_on};
 
 const BATCH: usize = 512;

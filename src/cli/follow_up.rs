@@ -6,24 +6,22 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::domain::Timestamp;
-use crate::domain::attempt::Channel;
-use crate::domain::call::{Call, CallState, CallStatus};
+use crate::domain::call::{CallState, CallStatus};
 use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event};
 use crate::domain::types::CallId;
 use crate::engine::apply::Core;
 use crate::engine::json;
-use crate::engine::oncall::reach::is_opted_out;
-use crate::store::{DueLine, OptOutLine, StoreError};
+use crate::engine::next_step::{Who, next_step, who};
+use crate::store::{DueLine, StoreError};
 
 use super::app::{App, NoStore, operator};
 use super::decide::{call_named, not_allowed};
 use super::durations::span;
 use super::exit::ExitStatus;
-use super::oncall::holders_of;
 use super::output::{Output, Table};
 use super::report::CliError;
-use super::timeline::{next_step, what_is_next};
+use super::timeline::what_is_next;
 
 /// What to do.
 #[derive(Debug, clap::Args)]
@@ -120,12 +118,13 @@ async fn list(limit: usize, app: &App, out: &mut Output) -> Result<ExitStatus, C
     let more = due.len() > limit;
     due.truncate(limit);
     if out.is_json() {
-        let lines: Vec<Value> = due.iter().map(|d| line_json(d, &who(&d.call, d.due, &opt_outs, app), now)).collect();
+        let lines: Vec<Value> =
+            due.iter().map(|d| line_json(d, &who(&d.call, d.due, &opt_outs, &app.config.directory), now)).collect();
         out.document(&json!({ "followUps": lines, "more": more }));
     } else {
         let mut t = Table::new(&["CALL", "REF", "LEVEL", "NEXT", "DUE", "LATE BY", "WHO"]);
         for d in &due {
-            let who = who(&d.call, d.due, &opt_outs, app);
+            let who = who(&d.call, d.due, &opt_outs, &app.config.directory);
             t.row([
                 d.call.id.to_string(),
                 d.call.reference.to_string(),
@@ -170,67 +169,6 @@ pub(super) fn line_json(d: &DueLine, who: &Who, now: Timestamp) -> Value {
         "who": who.contacts,
         "problems": who.problems,
     })
-}
-
-/// Whom the next step of a call would tell.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Who {
-    names: Vec<String>,
-    contacts: Vec<String>,
-    problems: Vec<String>,
-}
-
-impl Who {
-    /// For a cell: the names, then what is in the way.
-    pub(super) fn text(&self) -> String {
-        let names = self.names.join(", ");
-        match (names.is_empty(), self.problems.is_empty()) {
-            (_, true) => names,
-            (true, false) => self.problems.join("; "),
-            (false, false) => format!("{names} ({})", self.problems.join("; ")),
-        }
-    }
-}
-
-/// Whom the next step of a call would tell, looked up as the step itself will.
-pub(super) fn who(call: &Call, at: Timestamp, opt_outs: &[OptOutLine], app: &App) -> Who {
-    let mut who = Who::default();
-    let directory = &app.config.directory;
-    let last_resort = json::last_resort_is_next(call, directory);
-    if json::next_follow_up(call).is_none() && !last_resort {
-        return who;
-    }
-    let (line, _) = directory.line(call.data.twilio_to_number.as_deref());
-    let sender = directory.sender(line).map(crate::domain::types::Sender::as_str);
-    let mut named = Vec::new();
-    match &call.overridden {
-        _ if last_resort => named.extend(directory.last_resort().map(|c| {
-            let channel = directory.last_resort_channel(line);
-            (c.id.clone(), c.name.clone(), is_opted_out(&c.phone, channel, sender, opt_outs))
-        })),
-        Some(o) if o.only || call.next_step == 0 => {
-            let out = is_opted_out(&o.recipient.phone, Channel::Sms, sender, opt_outs);
-            named.push((o.recipient.contact.clone(), o.recipient.name.clone(), out));
-        }
-        _ => {
-            let index = usize::try_from(call.next_step).unwrap_or(usize::MAX);
-            let step = call.policy.step(index).map(|s| (s.notify.as_slice(), s.channel));
-            let found = holders_of(directory, line, step.unwrap_or((&[], Channel::Sms)), at, opt_outs);
-            who.problems.extend(found.empty_roles.iter().map(|r| format!("nobody holds {r}")));
-            named.extend(found.named.into_iter().map(|n| (n.contact, n.name, n.opted_out)));
-        }
-    }
-    for (contact, name, opted_out) in named {
-        if call.is_out(&contact) {
-            who.problems.push(format!("{name} passed or cannot be reached"));
-        } else if opted_out {
-            who.problems.push(format!("{name} opted out"));
-        } else {
-            who.contacts.push(contact.as_str().to_owned());
-            who.names.push(name);
-        }
-    }
-    who
 }
 
 async fn run_one(

@@ -1,35 +1,24 @@
 //! Calls as the overview lists them: which need a person most, and what is said of each.
 
 use crate::domain::attempt::AttemptState;
-use crate::domain::call::CallStatus;
+use crate::domain::urgency::Urgency;
 use crate::store::CallLine;
 
 use super::app::App;
 use super::durations::{relative, span};
 use super::output::{Output, Table};
-use super::timeline::{self, next_step};
+use super::timeline;
+use crate::engine::next_step::next_step;
 
-/// How badly a call needs a person: nobody was told, nobody took it, it is not known whether they were told, they could not be
-/// told, it looks for somebody, it is taken, it waits for the morning, it is over.
-fn rank(line: &CallLine) -> u8 {
-    let last = |state: AttemptState| line.last_state.as_deref() == Some(state.as_str());
-    match line.call.status {
-        CallStatus::Dispatching if line.call.notified_at.is_none() && line.call.held().is_none() => 0,
-        CallStatus::Exhausted => 1,
-        CallStatus::Dispatching if last(AttemptState::Unknown) => 2,
-        CallStatus::Dispatching if last(AttemptState::Failed) => 3,
-        CallStatus::Dispatching => 4,
-        CallStatus::Acknowledged => 5,
-        CallStatus::Deferred => 6,
-        CallStatus::Resolved | CallStatus::Cancelled => 7,
-    }
+fn urgency(line: &CallLine) -> Urgency {
+    Urgency::of(&line.call, line.last_state.as_deref().and_then(AttemptState::from_word))
 }
 
 /// The worst first, of the same the oldest; what is over, the newest.
 pub(super) fn worst_first(calls: &mut [CallLine]) {
     calls.sort_by_key(|line| {
         let accepted = line.call.accepted_at.as_millis();
-        (rank(line), if line.call.status.is_open() { accepted } else { accepted.saturating_neg() })
+        (urgency(line), if line.call.status.is_open() { accepted } else { accepted.saturating_neg() })
     });
 }
 
@@ -69,6 +58,7 @@ pub(super) fn table(calls: &[CallLine], app: &App, out: &Output) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::call::CallStatus;
 
     #[test]
     fn the_worst_call_is_first_and_of_the_same_the_oldest() {

@@ -12,6 +12,7 @@ use crate::domain::codes::Class;
 use crate::domain::types::CallId;
 use crate::engine::apply::Core;
 use crate::engine::json;
+use crate::engine::next_step::{next_step, who};
 use crate::store::Holder;
 use crate::store::{
     AlertLine, CallFilter, CallLine, CallStory, DueLine, EngineRow, FailureLine, Figures, OptOutLine, SinkLine,
@@ -23,13 +24,13 @@ use super::app::{App, NoStore};
 use super::decide::call_named;
 use super::engine::{Engine, Rest};
 use super::exit::ExitStatus;
-use super::follow_up::{line_json, who};
+use super::follow_up::line_json;
 use super::open_calls;
 use super::output::{Output, Table};
 use super::parse::Since;
 use super::refresh::refresh;
 use super::report::CliError;
-use super::timeline::{self, next_step};
+use super::timeline;
 use super::watch::{Wakeup, Watcher};
 
 /// What to show.
@@ -342,7 +343,7 @@ fn document(o: &Overview, app: &App, out: &Output) -> Value {
         json!({ "code": f.code, "class": class_word(codes::class_of(f.code)), "name": f.code.map(codes::name_of), "count": f.count, "lastAt": f.last_at, "result": f.result })
     });
     let alerts = o.alerts.iter().map(alert_document);
-    let due = o.due.iter().map(|d| line_json(d, &who(&d.call, d.due, &o.opt_outs, app), now));
+    let due = o.due.iter().map(|d| line_json(d, &who(&d.call, d.due, &o.opt_outs, &app.config.directory), now));
     let mut doc = Map::new();
     doc.insert("engine".into(), json!(engine));
     doc.insert("settings".into(), json!(app.settings.as_ref().map(super::config::document)));
@@ -473,7 +474,7 @@ fn left_out_table(o: &Overview) -> Table {
 fn due_table(o: &Overview, app: &App, out: &Output) -> Table {
     let mut t = Table::new(&["DUE", "REF", "NEXT", "WHO", "CALL"]).may_leave_out(&["CALL"]);
     for d in &o.due {
-        let who = who(&d.call, d.due, &o.opt_outs, app).text();
+        let who = who(&d.call, d.due, &o.opt_outs, &app.config.directory).text();
         t.row([
             out.clock(d.due, app.clock.now()),
             d.call.reference.to_string(),

@@ -4,7 +4,7 @@ use crate::domain::Timestamp;
 use crate::domain::call::{Call, CallStatus, ExclusionReason};
 use crate::domain::phone::masked;
 use crate::domain::team::Directory;
-use crate::engine::json;
+use crate::engine::next_step::coming;
 use crate::store::{CallStory, LogLine};
 
 use super::app::App;
@@ -14,50 +14,9 @@ use super::log::reported;
 use super::output::{Output, Table};
 use super::recipient::to;
 
-/// The step that comes next: `step 2 of 4`, `step 3 of 4 by phone call`, `round 2 step 1 of 4`, `last resort`, or `exhausts`.
-pub(super) fn next_step(call: &Call, directory: &Directory) -> String {
-    if json::last_resort_is_next(call, directory) {
-        return "last resort".to_owned();
-    }
-    if json::next_follow_up(call).is_none() {
-        return "exhausts".to_owned();
-    }
-    let round = if call.round > 1 { format!("round {} ", call.round) } else { String::new() };
-    let step = usize::try_from(call.next_step).ok().and_then(|n| call.policy.step(n));
-    let by = step.filter(|s| !s.channel.is_sms()).map(|s| format!(" by {}", s.channel.noun())).unwrap_or_default();
-    format!("{round}step {} of {}{by}", call.next_step.saturating_add(1), call.policy.total_steps())
-}
-
 /// What the engine does with a call next, in words; `None` where nothing is to come.
 pub(super) fn what_is_next(call: &Call, directory: &Directory, now: Timestamp, out: &Output) -> Option<String> {
-    let when = |at| format!("{}, at {}", relative(at, now), out.time(at));
-    if call.status == CallStatus::Deferred {
-        return Some(match call.wake_at {
-            Some(at) => format!("waits for the morning; alarms {}, if nobody has seen it", when(at)),
-            None => "was seen; nothing is done by itself".to_owned(),
-        });
-    }
-    if let Some(at) = call.ask_at {
-        let what = if call.asked_at.is_some() {
-            "its holder was asked whether it goes on; alarms"
-        } else {
-            "its holder is asked whether it goes on"
-        };
-        return Some(format!("{what} {}", when(at)));
-    }
-    let when = when(call.wake_at.filter(|_| call.status == CallStatus::Dispatching)?);
-    Some(match json::next_follow_up(call) {
-        Some(_) if call.held().is_some() => {
-            format!("quiet hours of level {}; {} {when}", call.level, next_step(call, directory))
-        }
-        Some(_) => format!("{} {when}", next_step(call, directory)),
-        None if json::last_resort_is_next(call, directory) => {
-            let over = if call.muted { "follow-ups were cancelled" } else { "the ladder is over" };
-            format!("{over}; the last resort is told {when}, if nobody takes it")
-        }
-        None if call.muted => format!("follow-ups were cancelled; EXHAUSTED {when}, if nobody takes it"),
-        None => format!("the ladder is over; EXHAUSTED {when}, if nobody takes it"),
-    })
+    coming(call, directory, |at| format!("{}, at {}", relative(at, now), out.time(at)))
 }
 
 /// What stands above the timeline, one line each.

@@ -67,6 +67,7 @@ pub(crate) mod time_report;
 pub(crate) mod trip;
 pub(crate) mod types;
 mod update;
+pub(crate) mod urgency;
 pub(crate) mod voice;
 mod wording;
 pub(crate) mod work;

@@ -35,6 +35,7 @@ mod lost_phone_calls;
 mod mailing;
 pub(crate) mod mirror;
 pub(crate) mod morning;
+pub(crate) mod next_step;
 pub(crate) mod night;
 pub(crate) mod oncall;
 pub(crate) mod outbox;

@@ -16,16 +16,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::domain::PhoneNumber;
 use crate::domain::Timestamp;
 use crate::domain::attempt::Channel;
 use crate::domain::oncall::holders::shown;
 use crate::domain::phone::masked;
 use crate::domain::policy::Policy;
 use crate::domain::team::{Directory, Line};
-use crate::domain::types::{ContactId, Role};
+use crate::domain::types::Role;
 use crate::engine::oncall::past::{DutyOutlook, DutySource, looked_until, outlook_json, outlook_of};
-use crate::engine::oncall::reach::is_opted_out;
+use crate::engine::oncall::reach::{Named, OnCall, holders_of, is_opted_out};
 use crate::engine::oncall::{json as shapes, zone_of_line};
 use crate::store::{self, OptOutLine};
 
@@ -96,64 +95,6 @@ impl Args {
             OncallCommand::Check(_) | OncallCommand::Overrides | OncallCommand::RollCall => None,
         }
     }
-}
-
-/// Somebody whom a step names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Named {
-    /// `None`: the last resort.
-    pub(super) role: Option<Role>,
-    pub(super) contact: ContactId,
-    pub(super) name: String,
-    pub(super) phone: PhoneNumber,
-    /// Takes nothing by its step's channel.
-    pub(super) opted_out: bool,
-}
-
-/// Whom roles name on a line.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct OnCall {
-    /// Each contact once, in order.
-    pub(super) named: Vec<Named>,
-    /// Roles that nobody holds.
-    pub(super) empty_roles: Vec<Role>,
-}
-
-impl OnCall {
-    /// Whether a step of these roles would tell anybody.
-    fn notifies_somebody(&self) -> bool {
-        self.named.iter().any(|n| !n.opted_out)
-    }
-}
-
-/// Who holds these roles on this line at this time.
-pub(super) fn holders_of(
-    directory: &Directory,
-    line: &Line,
-    (roles, channel): (&[Role], Channel),
-    at: Timestamp,
-    opt_outs: &[OptOutLine],
-) -> OnCall {
-    let sender = directory.sender(line).map(crate::domain::types::Sender::as_str);
-    let mut found = OnCall::default();
-    for role in roles {
-        let holders = directory.holders(line, role, at);
-        if holders.is_empty() {
-            found.empty_roles.push(role.clone());
-        }
-        for c in holders.into_iter().map(|h| h.contact) {
-            if !found.named.iter().any(|n| n.contact == c.id) {
-                found.named.push(Named {
-                    role: Some(role.clone()),
-                    contact: c.id.clone(),
-                    name: c.name.clone(),
-                    phone: c.phone.clone(),
-                    opted_out: is_opted_out(&c.phone, channel, sender, opt_outs),
-                });
-            }
-        }
-    }
-    found
 }
 
 struct Rung {

@@ -4,8 +4,8 @@ use crate::domain::Timestamp;
 use crate::domain::attempt::Channel;
 use crate::domain::oncall::outlook::{Gap, LineRole, gaps};
 use crate::domain::phone::PhoneNumber;
-use crate::domain::team::{Contact, Directory};
-use crate::domain::types::Sender;
+use crate::domain::team::{Contact, Directory, Line};
+use crate::domain::types::{ContactId, Role, Sender};
 use crate::domain::voice::NO_PHONE_CALLS;
 use crate::store::OptOutLine;
 
@@ -22,6 +22,64 @@ pub(crate) fn is_opted_out(
         Channel::Email => false,
     };
     opt_outs.iter().any(|o| o.phone == phone.e164() && is_barred(&o.sender))
+}
+
+/// Somebody whom a step names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// `None`: the last resort.
+    pub(crate) role: Option<Role>,
+    pub(crate) contact: ContactId,
+    pub(crate) name: String,
+    pub(crate) phone: PhoneNumber,
+    /// Takes nothing by its step's channel.
+    pub(crate) opted_out: bool,
+}
+
+/// Whom roles name on a line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct OnCall {
+    /// Each contact once, in order.
+    pub(crate) named: Vec<Named>,
+    /// Roles that nobody holds.
+    pub(crate) empty_roles: Vec<Role>,
+}
+
+impl OnCall {
+    /// Whether a step of these roles would tell anybody.
+    pub(crate) fn notifies_somebody(&self) -> bool {
+        self.named.iter().any(|n| !n.opted_out)
+    }
+}
+
+/// Who holds these roles on this line at this time.
+pub(crate) fn holders_of(
+    directory: &Directory,
+    line: &Line,
+    (roles, channel): (&[Role], Channel),
+    at: Timestamp,
+    opt_outs: &[OptOutLine],
+) -> OnCall {
+    let sender = directory.sender(line).map(Sender::as_str);
+    let mut found = OnCall::default();
+    for role in roles {
+        let holders = directory.holders(line, role, at);
+        if holders.is_empty() {
+            found.empty_roles.push(role.clone());
+        }
+        for c in holders.into_iter().map(|h| h.contact) {
+            if !found.named.iter().any(|n| n.contact == c.id) {
+                found.named.push(Named {
+                    role: Some(role.clone()),
+                    contact: c.id.clone(),
+                    name: c.name.clone(),
+                    phone: c.phone.clone(),
+                    opted_out: is_opted_out(&c.phone, channel, sender, opt_outs),
+                });
+            }
+        }
+    }
+    found
 }
 
 /// Whether every level of the line that names this role tells this contact in some step, by a channel that they have and take.

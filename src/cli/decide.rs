@@ -296,6 +296,7 @@ pub(super) fn not_allowed(what: &Decision, call: &Call, why: &str) -> CliError {
         Decision::FireNow | Decision::FireStep { .. } => "followed up",
         Decision::Mute => "kept from follow-ups",
         Decision::Note(_) => "written into",
+        Decision::AsSeen { .. } => "decided as it was seen",
     };
     let commands: Vec<String> = [
         (CallStatus::Acknowledged, "ack"),

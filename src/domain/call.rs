@@ -217,6 +217,25 @@ impl Call {
     }
 }
 
+/// What a person's decision about a call depends on: its round, its state, who holds it. A call never has the same twice, as every way
+/// back to a state opens a new round. Delivery of its texts changes nothing of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CallVersion(String);
+
+impl CallVersion {
+    /// Of the call as it is.
+    pub fn of(call: &Call) -> Self {
+        let holder = call.holder.as_ref().map_or("", |h| h.as_str());
+        let seen = if call.status == CallStatus::Deferred && call.wake_at.is_none() { "seen" } else { "" };
+        Self(format!("{}-{}-{holder}{seen}", call.round, call.status))
+    }
+
+    /// As somebody gives it back. Nobody else's text is a version of the call that it is compared with.
+    pub fn given(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
 /// A call with all its notices and attempts: what a decision sees and returns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallState {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::alert::{AlertChange, AlertKind, Until};
 use super::attempt::Priority;
 use super::by_hand;
-use super::call::{Call, CallState, CallStatus};
+use super::call::{Call, CallState, CallStatus, CallVersion};
 use super::change::{Answer, Change, PhoneCallChange};
 use super::deferred;
 use super::dial;
@@ -107,6 +107,9 @@ pub(super) fn raise_warnings(w: &mut Work<'_>, id: &CallId, dialled: Option<&str
 /// A person's decision. Done twice says so; a transition that does not exist says which there are.
 pub(super) fn decide(w: &mut Work<'_>, what: &Decision, by: &Actor, note: Option<&str>) -> Result<(), Illegal> {
     use CallStatus as S;
+    if let Decision::AsSeen { version, what } = what {
+        return as_seen(w, version, what, by, note);
+    }
     let status = w.state.call.status;
     let same = |w: &mut Work<'_>| {
         w.change.answer = Answer::Already(Box::new(w.state.clone()));
@@ -169,6 +172,32 @@ pub(super) fn decide(w: &mut Work<'_>, what: &Decision, by: &Actor, note: Option
             not_allowed(w, &text)
         }
     }
+}
+
+/// What was decided about a call that has changed since is not done. That it is so already is said first: a form sent twice.
+fn as_seen(
+    w: &mut Work<'_>,
+    version: &CallVersion,
+    what: &Decision,
+    by: &Actor,
+    note: Option<&str>,
+) -> Result<(), Illegal> {
+    if CallVersion::of(&w.state.call) == *version {
+        return decide(w, what, by, note);
+    }
+    let is_so = match (what, w.state.call.status) {
+        (Decision::Acknowledge { holder }, CallStatus::Acknowledged) => *holder == w.state.call.holder,
+        (Decision::Resolve, CallStatus::Resolved)
+        | (Decision::Cancel, CallStatus::Cancelled)
+        | (Decision::Reopen | Decision::Raise { .. }, CallStatus::Dispatching) => true,
+        (Decision::Seen, CallStatus::Deferred) => w.state.call.wake_at.is_none(),
+        _ => false,
+    };
+    if is_so {
+        w.change.answer = Answer::Already(Box::new(w.state.clone()));
+        return Ok(());
+    }
+    not_allowed(w, "the call has changed since it was looked at")
 }
 
 /// The story has the note, and whoever the call concerns reads it. Where nobody would, nothing is written: who wrote it would wait.

@@ -12,7 +12,7 @@ use super::alert::{AlertChange, AlertKey, AlertKind};
 use super::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use super::attempt::AttemptKind;
 use super::breaker::Breaker;
-use super::call::{CallData, CallState, Override};
+use super::call::{CallData, CallState, CallVersion, Override};
 use super::change::PhoneCallChange;
 use super::codes::ErrorClass;
 use super::log::LogKind;
@@ -230,6 +230,8 @@ pub enum Decision {
     FireStep { step: u32 },
     /// No further follow-ups (`follow-up cancel`).
     Mute,
+    /// The same, where the call is still as whoever decides saw it; else nothing is done.
+    AsSeen { version: CallVersion, what: Box<Decision> },
 }
 
 /// What a person knows of a text whose outcome is unknown.

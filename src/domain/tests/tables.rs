@@ -1,7 +1,7 @@
 //! Every decision on every status, every claim on every status.
 
 use crate::domain::attempt::AttemptState;
-use crate::domain::call::{CallStatus, ExclusionReason, Out};
+use crate::domain::call::{CallStatus, CallVersion, ExclusionReason, Out};
 use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event, SendOutcome};
 use crate::domain::types::Actor;
@@ -347,4 +347,45 @@ fn the_end_of_the_ladder_waits_for_a_first_notice_that_is_being_tried() {
     assert_eq!(harness.call().call.status, CallStatus::Dispatching, "nobody was told yet");
     harness.send_all();
     assert!(harness.call().call.notified_at.is_some());
+}
+
+#[test]
+fn a_decision_about_a_call_as_it_was_seen_is_done_while_it_is_so_and_not_after() {
+    let all =
+        [ACK, Decision::Resolve, Decision::Cancel, Decision::Reopen, Decision::Seen, Decision::Raise { level: None }];
+    let seen_as = |harness: &CoreHarness, what: &Decision| {
+        let version = CallVersion::of(&harness.call().call);
+        Decision::AsSeen { version, what: Box::new(what.clone()) }
+    };
+    for status in CallStatus::ALL {
+        for what in &all {
+            let (mut plain, mut seen) = (in_status(*status), in_status(*status));
+            let as_seen = seen_as(&seen, what);
+            let (a, b) = (decide(&mut plain, what.clone()), decide(&mut seen, as_seen.clone()));
+            assert_eq!(std::mem::discriminant(&a), std::mem::discriminant(&b), "{status} {what:?}");
+            let now = seen.call().call.clone();
+            assert_eq!(plain.call().call.status, now.status, "{status} {what:?}");
+            // The same form once more: it is so already, or it was not allowed before either.
+            let again = decide(&mut seen, as_seen);
+            assert_eq!(seen.call().call, now, "{status} {what:?}: nothing is done twice");
+            assert!(matches!(again, Answer::Already(_) | Answer::NotAllowed(..)), "{status} {what:?}: {again:?}");
+        }
+    }
+    // Somebody was faster.
+    let mut harness = in_status(CallStatus::Dispatching);
+    let old = [Decision::Cancel, Decision::Resolve, ACK].map(|what| seen_as(&harness, &what));
+    harness.reply(1, "sam", "1");
+    let taken = harness.call().call.clone();
+    for what in old {
+        let answer = decide(&mut harness, what);
+        let Answer::NotAllowed(_, why) = answer else { panic!("{answer:?}") };
+        assert!(why.contains("has changed since"), "{why}");
+    }
+    assert_eq!(harness.call().call, taken);
+    // A text that is delivered meanwhile is no reason to look again.
+    let mut harness = CoreHarness::new();
+    harness.dispatch("c", "normal");
+    let cancel = seen_as(&harness, &Decision::Cancel);
+    harness.send_all();
+    assert!(matches!(decide(&mut harness, cancel), Answer::Changed(_)));
 }

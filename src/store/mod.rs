@@ -11,11 +11,13 @@
 //! | [`Control`] | what the processes on one store tell each other |
 //! | [`Overrides`] | exceptions to who is on call, and who was |
 //! | [`Calendars`] | calendars that say who is on call, and feeds of who is |
+//! | [`Boards`] | the office's page: what it shows in one read, and who may sign in to it |
 //! | [`RollCalls`] | who was asked whether they are on call |
 //! | [`Upkeep`] | the file, where the store is one |
 
 mod alert_receipts;
 mod alerts;
+mod board;
 mod calendars;
 #[cfg(test)]
 mod contract;
@@ -49,6 +51,7 @@ use async_trait::async_trait;
 
 pub use alert_receipts::AlertReceipt;
 pub use alerts::{AlertTask, Delivered, NotDelivered, SinkLine, SinkState};
+pub use board::{BoardLink, BoardQuery, BoardRows, Boards};
 pub use calendars::{CalendarOutcome, CalendarRead, CalendarState, Calendars, Feed, FeedOf, KeptCalendar, Renew};
 pub use control::{
     Control, EngineBeat, EngineRow, HistoryDoubt, KeptProviderClock, ListProgress, Request, SyncedBusiness,
@@ -91,7 +94,9 @@ pub use views::{
 /// Durable state behind everything: what a backend gives. All methods are safe to cancel: a write that was handed over is done or
 /// not done as a whole.
 #[async_trait]
-pub trait Store: Ledger + Queues + Views + Outbox + Control + Reports + Overrides + Calendars + RollCalls {
+pub trait Store:
+    Ledger + Queues + Views + Outbox + Control + Reports + Overrides + Calendars + RollCalls + Boards
+{
     /// The upkeep of a store that is a file of this machine; `None`: somebody else keeps it.
     fn upkeep(&self) -> Option<&dyn Upkeep>;
     /// Whether what is open is still in its place: cheap enough for every call that is accepted.

@@ -1,6 +1,7 @@
 //! What every backend must do. A backend's tests call [`contract!`] with a way to make a fresh store; each case becomes a test.
 
 pub(crate) mod alerts;
+pub(crate) mod board;
 pub(crate) mod calendars;
 pub(crate) mod cases;
 pub(crate) mod clocks;
@@ -46,6 +47,8 @@ macro_rules! whole_contract {
             alerts::a_repetition_by_time_is_not_told_of_what_a_person_has_seen,
             alerts::receipts_are_kept_one_a_message_until_each_is_done_with,
             alerts::a_repeat_waits_for_stand_ins_that_were_never_told_too,
+            board::the_board_shows_the_worst_first_and_no_more_than_it_is_asked_for,
+            board::the_key_of_sessions_stays_and_a_link_works_once,
             cases::opt_outs_are_kept_by_phone_and_sender,
             lists::breakers_open_and_close_and_wake_what_they_deferred,
             clocks::a_step_of_the_clock_is_remembered_by_sends_whose_outcome_is_open,

@@ -41,6 +41,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0018_calendar_places.sql"),
     include_str!("migrations/0019_alert_deliveries.sql"),
     include_str!("migrations/0020_alert_receipts.sql"),
+    include_str!("migrations/0021_board.sql"),
 ];
 /// Marks our files among SQLite's (`PRAGMA application_id`): "disp".
 const APPLICATION_ID: i64 = 0x6469_7370;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::database::Database;
-use super::{engines, phone_calls, reads, settings, sql, synced_contacts};
+use super::{engines, keys, phone_calls, reads, settings, sql, synced_contacts};
 use crate::clock::Clock as _;
 use crate::domain::settings::{Basis, NewSettings, SettingsRow};
 use crate::domain::types::Actor;
@@ -24,18 +24,7 @@ const REQUESTS_KEPT: Duration = Duration::from_secs(24 * 3600);
 #[async_trait]
 impl<D: Database> Control for D {
     async fn link_key(&self, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
-        self.with_tx(move |conn| {
-            let fresh = fresh.iter().map(|b| format!("{b:02x}")).collect::<String>();
-            conn.prepare_cached(sql::KEEP_LINK_KEY)?.execute([fresh])?;
-            let kept: String = conn.prepare_cached(sql::LINK_KEY)?.query_row([], |r| r.get(0))?;
-            let byte = |i: usize| kept.get(2 * i..2 * i + 2).and_then(|b| u8::from_str_radix(b, 16).ok());
-            let bytes: Option<Vec<u8>> = (0..32).map(byte).collect();
-            bytes
-                .and_then(|b| b.try_into().ok())
-                .filter(|_| kept.len() == 64)
-                .ok_or_else(|| rows::corrupt("meta.value"))
-        })
-        .await
+        self.with_tx(move |conn| keys::kept(conn, sql::KEEP_LINK_KEY, sql::LINK_KEY, &fresh)).await
     }
 
     async fn settings(&self) -> Result<Option<SettingsRow>, StoreError> {

@@ -100,7 +100,7 @@ pub(in crate::store) fn counting(of: &str) -> String {
     format!("SELECT count(*) FROM (SELECT 1 FROM {of} LIMIT {COUNTED_MAX}) AS counted")
 }
 
-fn count(conn: Connection<'_>, of: &str, with: impl Params) -> Result<u64, StoreError> {
+pub(in crate::store) fn count(conn: Connection<'_>, of: &str, with: impl Params) -> Result<u64, StoreError> {
     let n: i64 = conn.prepare_cached(&counting(of))?.query_row(with, |r| r.get(0))?;
     u64::try_from(n).map_err(|_| rows::corrupt("a count"))
 }

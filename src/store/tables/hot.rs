@@ -1,6 +1,6 @@
 //! The reads of the hot path, for tests of what they cost: each walks an index.
 
-use super::{alerts, figures, mirror, phone_calls, reads, replies, ringing, send_queues, sql};
+use super::{alerts, board, figures, mirror, phone_calls, reads, replies, ringing, send_queues, sql};
 
 /// Each by what it reads.
 pub(in crate::store) fn reads() -> Vec<(&'static str, String)> {
@@ -65,6 +65,11 @@ pub(in crate::store) fn reads() -> Vec<(&'static str, String)> {
         ("next alert for a sink", alerts::NEXT.to_owned()),
         ("messages to a sink", alerts::MESSAGES.to_owned()),
         ("calls", reads::CALLS.to_owned()),
+        ("open calls of the board", board::OLDEST_OF_STATUS.to_owned()),
+        ("calls of which nobody is told", board::OLDEST_NOBODY_TOLD.to_owned()),
+        ("calls with a notice in doubt", board::IN_DOUBT.to_owned()),
+        ("calls of the night", board::NEWEST_OF_STATUS.to_owned()),
+        ("how many nobody is told of", figures::counting(board::NOBODY_TOLD)),
         ("active retries", figures::counting(figures::ACTIVE)),
         ("overdue", figures::counting(figures::OVERDUE)),
         ("unknown", figures::counting(figures::UNKNOWN)),

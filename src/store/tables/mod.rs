@@ -5,6 +5,7 @@
 
 mod alert_receipts;
 mod alerts;
+mod board;
 mod calendars;
 mod check;
 mod control;
@@ -16,6 +17,7 @@ mod event_cursors;
 mod figures;
 #[cfg(test)]
 pub(super) mod hot;
+mod keys;
 mod ledger;
 mod load;
 mod mirror;

@@ -500,12 +500,12 @@ pub(in crate::store) fn to_ask(
     work(context, (TO_ASK, params![now.as_millis()]), CALL_AT, limit, id_at_front)
 }
 
-pub(in crate::store) fn alerts(context: ReadContext<'_>) -> Result<Vec<AlertLine>, StoreError> {
+pub(in crate::store) fn alerts(context: ReadContext<'_>, limit: usize) -> Result<Vec<AlertLine>, StoreError> {
     const SQL: &str =
         "SELECT key, call_id, message, raised_at, (SELECT reference FROM calls WHERE id = alerts.call_id),
         acknowledged_at, acknowledged_by
-        FROM alerts WHERE resolved_at IS NULL ORDER BY raised_at, key";
-    readable(context, "alerts", SQL, [], |row| {
+        FROM alerts WHERE resolved_at IS NULL ORDER BY raised_at, key LIMIT ?1";
+    readable(context, "alerts", SQL, [at_most(limit)], |row| {
         let (call, reference): (Option<String>, Option<String>) = (row.get(1)?, row.get(4)?);
         Ok(AlertLine {
             // One that cannot be read is its call's trouble.

@@ -60,7 +60,7 @@ impl<D: Database> Views for D {
     }
 
     async fn alerts(&self) -> Result<Vec<AlertLine>, StoreError> {
-        self.list(reads::alerts).await
+        self.list(|context| reads::alerts(context, usize::MAX)).await
     }
 
     async fn told_of(&self, id: &CallId, phone: &PhoneCall) -> Result<Option<Option<CallId>>, StoreError> {

@@ -89,6 +89,8 @@ fn all(c: &Config) -> Vec<Brought> {
         ("store.backups", Counts::AfterARestart, c.backups.to_string()),
         ("server.listen", Counts::AfterARestart, c.server.listen.to_string()),
         ("server.public_listen", Counts::AfterARestart, text(c.server.public_listen.map(|a| a.to_string()))),
+        ("server.base_path", Counts::AfterARestart, c.server.base_path.clone()),
+        ("board.enabled", Counts::AfterARestart, c.board.is_enabled.to_string()),
         ("server.public_url", Counts::AfterARestart, text(c.server.public_url.as_ref().map(ToString::to_string))),
         ("alerts.sinks urls", Counts::Now, sinks.join(" ")),
         ("rotations calendars", Counts::Now, calendars.join(" ")),

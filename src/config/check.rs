@@ -66,6 +66,7 @@ pub(super) fn config(
     let followthrough = super::followthrough::followthrough(&mut r, &mut root);
     let replies = super::replies::replies(&mut r, &mut root);
     let report = super::report::report(&mut r, &mut root, directory.mail_from.is_some());
+    let board = super::board::board(&mut r, &mut root, &mut test, !server.tokens.is_empty());
     let delivery = delivery(&mut r, &mut root, provider.request_timeout.as_ref());
     warn_of_early_ends(&mut r, &directory, delivery.settle);
     let alerts = super::alerts::alerts(&mut r, &mut root, &mut test, &smtp);
@@ -112,6 +113,7 @@ pub(super) fn config(
         alerts,
         heartbeat,
         events,
+        board,
         intake,
         test_numbers,
         sandbox_listen,

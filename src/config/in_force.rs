@@ -26,7 +26,7 @@ enum Owner {
 /// Whose the key at this path is; places in lists are left out of it.
 fn owner(path: &[&str]) -> Owner {
     match path {
-        ["store" | "server" | "test" | "sandbox" | "test_mode" | "events", ..]
+        ["store" | "server" | "board" | "test" | "sandbox" | "test_mode" | "events", ..]
         | ["twilio", "base_url" | "api_key", ..]
         | ["airtable" | "heartbeat" | "smtp", "base_url" | "url" | "url_file", ..]
         | ["alerts", "sinks", "url" | "url_file" | "command", ..]

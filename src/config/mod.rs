@@ -13,6 +13,8 @@ mod airtable_types;
 mod airtable_values;
 mod airtable_words;
 mod alerts;
+mod board;
+mod board_types;
 mod calendar_types;
 mod calendars;
 mod check;

@@ -32,6 +32,7 @@ pub(super) fn server(r: &mut Reader, root: &mut Section, test: &mut TestMode) ->
     let parse = |text: &str| parse_plain_url(text).map(|url| (written_host(text, &url), url));
     let public_url = r.parsed(&mut s, "public_url", URL_FORM, parse, |(_, url)| url.as_str().to_owned());
     let public_url = test.local(r, "server.public_url", public_url, |(_, url)| is_loopback(url), None);
+    let base_path = super::board::base_path(r, &mut s);
     let (tokens, given) = tokens(r, &mut s);
     r.finish(s);
     if let (Some(a), Some(b)) = (&listen, &public_listen)
@@ -63,6 +64,7 @@ pub(super) fn server(r: &mut Reader, root: &mut Section, test: &mut TestMode) ->
         public_url,
         public_host,
         tokens,
+        base_path,
     }
 }
 

@@ -88,6 +88,8 @@ pub struct Server {
     pub public_host: Option<String>,
     /// Empty only where nothing but this machine can reach the API.
     pub tokens: Vec<Token>,
+    /// What stands before every path where a proxy serves us below one; empty: nothing.
+    pub base_path: String,
 }
 
 impl Server {
@@ -225,6 +227,8 @@ pub struct Config {
     pub heartbeat: Option<Heartbeat>,
     /// Who is told of what happens to calls.
     pub events: Vec<super::event_types::EventWebhook>,
+    /// The office's page.
+    pub board: super::board_types::Board,
     /// The voice agents' platforms whose reports are taken.
     pub intake: super::intake_types::Intake,
     /// The only numbers that a live test may text.

@@ -34,11 +34,12 @@ fn what_the_file_points_at_is_replaced_and_said() {
         "smtp.url",
         "events[0]",
         "rotations[2].calendar",
+        "board.url",
     ] {
         assert!(said.contains(&format!("{key} (dispatchctl.toml:")), "{key} in\n{said}");
     }
     assert_eq!(c.smtp.as_ref().map(|url| url.expose().as_str()), Some("smtp://127.0.0.1:4011"));
-    assert_eq!(c.replaced.len(), 15, "{said}");
+    assert_eq!(c.replaced.len(), 16, "{said}");
     for row in c.shown() {
         assert!(!row.value.contains("example.com"), "{row:?}");
     }

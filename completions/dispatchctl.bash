@@ -22,6 +22,9 @@ _dispatchctl() {
             dispatchctl,alerts)
                 cmd="dispatchctl__subcmd__alerts"
                 ;;
+            dispatchctl,board)
+                cmd="dispatchctl__subcmd__board"
+                ;;
             dispatchctl,breaker)
                 cmd="dispatchctl__subcmd__breaker"
                 ;;
@@ -109,6 +112,9 @@ _dispatchctl() {
             dispatchctl__subcmd__alerts,test)
                 cmd="dispatchctl__subcmd__alerts__subcmd__test"
                 ;;
+            dispatchctl__subcmd__board,link)
+                cmd="dispatchctl__subcmd__board__subcmd__link"
+                ;;
             dispatchctl__subcmd__breaker,close)
                 cmd="dispatchctl__subcmd__breaker__subcmd__close"
                 ;;
@@ -176,7 +182,7 @@ _dispatchctl() {
 
     case "${cmd}" in
         dispatchctl)
-            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version send serve status ack resolve cancel reopen raise seen note settle verify-events follow-up recover alerts breaker contacts oncall report log store doctor demo sandbox test-reliability init config completions"
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version send serve status ack resolve cancel reopen raise seen note settle verify-events follow-up recover alerts breaker board contacts oncall report log store doctor demo sandbox test-reliability init config completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -426,6 +432,90 @@ _dispatchctl() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "table json csv html" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dispatchctl__subcmd__board)
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version link"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dispatchctl__subcmd__board__subcmd__link)
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
                     return 0
                     ;;
                 --color)

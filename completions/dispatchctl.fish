@@ -59,6 +59,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "follow-up" 
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "recover" -d 'After a restart: find what should run and does not, and see to it'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "alerts" -d 'Show what a person must look at, say that somebody has, or try the sinks'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "breaker" -d 'Show senders that are not used because they fail, and use one again'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "board" -d 'Sign somebody in to the office\'s page'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "contacts" -d 'Show who can be told, and clear an opt-out'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "oncall" -d 'Show who would be told, for a line and level'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "report" -d 'List the calls of a night, those that wait to be rung back first'
@@ -599,6 +600,43 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __f
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from close" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and not __fish_seen_subcommand_from link" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and not __fish_seen_subcommand_from link" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and not __fish_seen_subcommand_from link" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and not __fish_seen_subcommand_from link" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and not __fish_seen_subcommand_from link" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and not __fish_seen_subcommand_from link" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and not __fish_seen_subcommand_from link" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and not __fish_seen_subcommand_from link" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and not __fish_seen_subcommand_from link" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and not __fish_seen_subcommand_from link" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and not __fish_seen_subcommand_from link" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and not __fish_seen_subcommand_from link" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and not __fish_seen_subcommand_from link" -f -a "link" -d 'Make a link that signs in to the office\'s page once, within 15 minutes'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'

@@ -7,7 +7,7 @@
 //! | Floor | Owns |
 //! |---|---|
 //! | `cli`, `reliability`, `sandbox` | the commands; the drills and the stand-in for the providers (feature `drills`) |
-//! | `http` | routes, tokens, signatures, answers |
+//! | `http` | routes, tokens, signatures, answers, the office's page |
 //! | `engine` | the write path, the loops, recovery, the mirror |
 //! | `config` | flags, environment and file as one checked value |
 //! | `gateways`, `store` | the providers; every fact that outlives the process |

@@ -8,8 +8,8 @@ use crate::telemetry::Usual;
 use super::drills;
 use super::global::{ConfigNeed, Global, SettingsOf};
 use super::{
-    alerts, breaker, completions, config, contacts, decide, doctor, follow_up, init, log, night, oncall, recover, send,
-    serve, settle, status, store, verify_events,
+    alerts, board, breaker, completions, config, contacts, decide, doctor, follow_up, init, log, night, oncall,
+    recover, send, serve, settle, status, store, verify_events,
 };
 
 /// Emergency dispatch by SMS that cannot lose a message or a follow-up.
@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Alerts(alerts::Args),
     /// Show senders that are not used because they fail, and use one again
     Breaker(breaker::Args),
+    /// Sign somebody in to the office's page
+    Board(board::Args),
     /// Show who can be told, and clear an opt-out
     Contacts(contacts::Args),
     /// Show who would be told, for a line and level

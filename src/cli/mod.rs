@@ -4,6 +4,7 @@ mod alerts;
 mod app;
 mod args;
 mod assign;
+mod board;
 mod breaker;
 mod brought;
 mod calendars;
@@ -166,6 +167,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::VerifyEvents(args) => Box::pin(verify_events::run(args, app, out)).await,
         Command::FollowUp(args) => follow_up::run(args, &app, out).await,
         Command::Alerts(args) => Box::pin(alerts::run(args, &app, out)).await,
+        Command::Board(args) => board::run(args, &app, out).await,
         Command::Breaker(args) => breaker::run(args, &app, out).await,
         Command::Contacts(args) => contacts::run(args, &app, out).await,
         Command::Oncall(args) => oncall::run(args, &app, out).await,

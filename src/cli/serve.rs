@@ -265,6 +265,10 @@ fn http_state(app: &App, core: Arc<Core>, own_url: &str) -> Arc<http::HttpState>
             signature_tokens: tokens,
             airtable: app.config.airtable.is_some(),
             is_shared: app.location().is_shared(),
+            board: http::BoardSettings {
+                is_enabled: app.config.board.is_enabled,
+                base_path: app.config.server.base_path.clone(),
+            },
             ..http::HttpSettings::new(app.config.mode.as_str())
         },
         tokens: app.config.server.tokens.clone(),

@@ -201,6 +201,8 @@ kinds! {
     WebhooksRefused = "webhooks-refused", Page, Ended;
     /// A text came in with a parameter that is missing or unknown; it was read. Subject: the parameter.
     WebhookOdd = "webhook-odd", Notice, Ended;
+    /// Sign-ins to the board fail again and again.
+    BoardSignIns = "board-sign-ins", Notice, Ended;
     /// A dispatch was refused for want of a token.
     DispatchRefused = "dispatch-refused", Page, Ended;
     /// A voice agent's reports are refused. Subject: the source.

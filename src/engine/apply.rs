@@ -307,8 +307,8 @@ impl Core {
         done.map(|committed| committed.change.answer)
     }
 
-    /// What an event would be answered, with nothing stored: `None` where nobody can say. For a drill.
-    pub(super) async fn answer_unstored(&self, event: Event, actor: Actor) -> Option<Answer> {
+    /// What an event would be answered, with nothing stored: `None` where nobody can say. For a drill, and for whoever is asked first.
+    pub(crate) async fn answer_unstored(&self, event: Event, actor: Actor) -> Option<Answer> {
         let (load, phones, decide) = self.decision(self.clock.now(), self.in_force(), &Arc::new(event), &actor);
         let seen: Arc<Mutex<Option<Answer>>> = Arc::default();
         let refuse = {

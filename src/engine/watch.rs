@@ -99,7 +99,9 @@ fn over(alert: &AlertLine, directory: &Directory, now: Timestamp) -> Option<Aler
         // A step of the clock is over at once; its alarm stands for as long as somebody may want to see it.
         AlertKind::Clock | AlertKind::OnCallChanged => now.since(alert.raised_at) >= CLOCK_STANDS,
         // A new text from that number raises the alert again; what a report said stays in the log.
-        AlertKind::UnknownWriter | AlertKind::ReportUnread => now.since(alert.raised_at) >= WRITER_STANDS,
+        AlertKind::UnknownWriter | AlertKind::ReportUnread | AlertKind::BoardSignIns => {
+            now.since(alert.raised_at) >= WRITER_STANDS
+        }
         // Somebody sees it by the morning, however late it was raised; that it was missed stays in the log.
         AlertKind::Unheard | AlertKind::CallMissed | AlertKind::HistoryLost => {
             now.since(alert.raised_at) >= CLOSED_STANDS

@@ -56,6 +56,23 @@ impl TokenBook {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(entries(tokens));
     }
 
+    /// Whether none is configured: this machine alone is let in.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// The token that this secret is.
+    pub(super) fn known(&self, secret: &[u8]) -> Option<KnownToken> {
+        let entries = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        found(&entries, secret).map(KnownToken::of)
+    }
+
+    /// The token of this name.
+    pub(super) fn named(&self, name: &str) -> Option<KnownToken> {
+        let entries = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        entries.iter().find(|e| e.name == name).map(KnownToken::of)
+    }
+
     /// Whether a person's name is one that the log gives to the engine, the provider or a token.
     pub(super) fn is_reserved(&self, by: &str) -> bool {
         let entries = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -70,18 +87,10 @@ impl TokenBook {
     pub(super) fn check(&self, parts: &Parts, needed: TokenScope) -> Result<Caller, Problem> {
         let entries = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
         if entries.is_empty() {
-            return local(parts).map(|()| Caller { token: None, scope: TokenScope::Operate });
+            return on_this_machine(parts);
         }
         let given = bearer(&parts.headers).ok_or_else(|| unauthorized("A bearer token is needed."))?;
-        let digest: [u8; 32] = Sha256::digest(given).into();
-        let mut found: Option<&Entry> = None;
-        // Every token is compared, whichever fits: the time taken tells nothing.
-        for entry in entries.iter() {
-            if same(&entry.digest, &digest) && found.is_none_or(|f| f.scope < entry.scope) {
-                found = Some(entry);
-            }
-        }
-        let entry = found.ok_or_else(|| unauthorized("This bearer token is not known."))?;
+        let entry = found(&entries, given).ok_or_else(|| unauthorized("This bearer token is not known."))?;
         if entry.scope < needed {
             let wanted = word(needed);
             let detail = format!("This token may not do that: its scope is {}, {wanted} is needed.", word(entry.scope));
@@ -89,6 +98,48 @@ impl TokenBook {
         }
         Ok(Caller { token: Some(entry.name.clone()), scope: entry.scope })
     }
+}
+
+/// A token without its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KnownToken {
+    pub(super) name: String,
+    pub(super) scope: TokenScope,
+    /// The first bytes of its hash: another secret under the same name has others.
+    pub(super) mark: [u8; 8],
+}
+
+impl KnownToken {
+    fn of(entry: &Entry) -> Self {
+        let mut mark = [0; 8];
+        mark.iter_mut().zip(entry.digest).for_each(|(to, byte)| *to = byte);
+        Self { name: entry.name.clone(), scope: entry.scope, mark }
+    }
+
+    /// Whoever came in by it.
+    pub(super) fn caller(&self) -> Caller {
+        Caller { token: Some(self.name.clone()), scope: self.scope }
+    }
+}
+
+/// Every token is compared, whichever fits: the time taken tells nothing.
+fn found<'a>(entries: &'a [Entry], secret: &[u8]) -> Option<&'a Entry> {
+    let digest: [u8; 32] = Sha256::digest(secret).into();
+    let mut found: Option<&Entry> = None;
+    for entry in entries {
+        if same(&entry.digest, &digest) && found.is_none_or(|f| f.scope < entry.scope) {
+            found = Some(entry);
+        }
+    }
+    found
+}
+
+/// Whoever asks from this machine, directly, where no token is configured; see [`TokenBook::check`].
+///
+/// # Errors
+/// 401 that says what to configure.
+pub(super) fn on_this_machine(parts: &Parts) -> Result<Caller, Problem> {
+    local(parts).map(|()| Caller { token: None, scope: TokenScope::Operate })
 }
 
 /// Who asks.
@@ -102,6 +153,10 @@ impl Caller {
     /// Whose calls alone they may read; `None`: everybody's. Who may only hand calls over reads what they handed over.
     pub(super) fn reads_only(&self) -> Option<Actor> {
         (self.scope == TokenScope::Dispatch).then(|| self.actor(None))
+    }
+
+    pub(super) const fn scope(&self) -> TokenScope {
+        self.scope
     }
 
     /// For the log: the token's name, with the person that it speaks for.

@@ -8,6 +8,7 @@
 //! some proxies take a prefix off, others do not.
 
 mod auth;
+mod board;
 mod calls;
 mod dispatch;
 mod feed;
@@ -31,5 +32,5 @@ mod voice;
 mod webhooks;
 
 pub use server::{BindError, bind, serve};
-pub use state::{HttpDeps, HttpSettings, HttpState, Surface, keep_refusal_alerts};
+pub use state::{BoardSettings, HttpDeps, HttpSettings, HttpState, Surface, keep_refusal_alerts};
 pub use webhooks::{PROBE, probe_proof};

@@ -331,6 +331,26 @@ fn engine(state: &HttpState, snapshot: &HealthCache) -> Check {
     }
 }
 
+/// Why nothing follows up now, for people; `None`: somebody does the engine's work.
+pub(super) async fn engine_trouble(state: &HttpState) -> Option<String> {
+    if let (true, None) = (state.settings.is_shared, state.engine()) {
+        let leader = tokio::time::timeout(PROBE_MAX, state.core.store.lease_holder()).await;
+        let leader = leader.ok().and_then(Result::ok).flatten();
+        return match leader {
+            None => Some("no process is the engine".to_owned()),
+            Some(h) => h
+                .silent_for
+                .filter(|ago| *ago > LEADER_SILENT)
+                .map(|ago| format!("no sign of life of {h} for {} s", ago.as_secs())),
+        };
+    }
+    match since_tick(state) {
+        None => Some("it has not begun".to_owned()),
+        Some(ago) if ago > ESSENTIAL_MAX => Some(format!("its last pass was {} s ago", ago.as_secs())),
+        Some(_) => None,
+    }
+}
+
 fn scheduler(state: &HttpState, snapshot: &HealthCache) -> Check {
     const NAME: &str = "scheduler";
     let now = state.core.clock.now();

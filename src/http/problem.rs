@@ -130,6 +130,11 @@ impl Problem {
         self.0.status
     }
 
+    /// What the caller is told.
+    pub(super) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// For the log: never holds what a caller sent.
     pub(super) fn cause(&self) -> Option<&str> {
         self.0.cause.as_deref()

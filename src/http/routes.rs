@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::state::{HttpState, Surface};
-use super::{calls, dispatch, feed, links, metrics, oncall, ops, problem, request, webhooks};
+use super::{board, calls, dispatch, feed, links, metrics, oncall, ops, problem, request, webhooks};
 
 /// The routes of a surface.
 pub fn router(surface: Surface, state: Arc<HttpState>) -> Router {
@@ -37,7 +37,16 @@ pub fn router(surface: Surface, state: Arc<HttpState>) -> Router {
             .route("/api/log", get(calls::log))
             .route("/metrics", get(metrics::show))
             .route("/health", get(ops::health))
-            .route("/readyz", get(ops::ready));
+            .route("/readyz", get(ops::ready))
+            .route("/api/board", get(board::document));
+        if state.settings.board.is_enabled {
+            routes = routes.merge(board::routes());
+        }
+        let base = state.settings.board.base_path.clone();
+        if !base.is_empty() {
+            // Some proxies take the path off, others do not.
+            routes = Router::new().nest(&base, routes.clone()).merge(routes);
+        }
     }
     routes
         .fallback(webhooks::called)

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::auth::TokenBook;
+use super::board::kept::Board;
 use super::metrics::counters::Counters;
 use super::problem::Problem;
 use super::refusals::Refusals;
@@ -71,8 +72,18 @@ pub struct HttpSettings {
     pub airtable: bool,
     /// Whether several processes may serve the store: who is not the engine stands by.
     pub is_shared: bool,
+    /// The office's page.
+    pub board: BoardSettings,
     /// The bounds.
     pub limits: HttpLimits,
+}
+
+/// The office's page, as it is configured.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BoardSettings {
+    pub is_enabled: bool,
+    /// What stands before every path where a proxy serves us below one: `/dispatch`; empty: nothing.
+    pub base_path: String,
 }
 
 impl HttpSettings {
@@ -87,6 +98,7 @@ impl HttpSettings {
             signature_tokens: Vec::new(),
             airtable: false,
             is_shared: false,
+            board: BoardSettings::default(),
             limits: HttpLimits::default(),
         }
     }
@@ -155,6 +167,8 @@ pub struct HttpState {
     /// Questions about who is on call over a long time that are worked on at once.
     pub(super) oncall_work: Arc<Semaphore>,
     pub(super) snapshot: Mutex<Option<HealthCache>>,
+    /// What the office's page keeps between two requests.
+    pub(super) board: Board,
     /// What `/metrics` keeps between two scrapes.
     pub(super) counters: Mutex<Counters>,
     pub(super) closing: CancellationToken,
@@ -181,6 +195,7 @@ impl HttpState {
             feeds: Semaphore::new(FEEDS),
             oncall_work: Arc::new(Semaphore::new(ONCALL_WORK)),
             snapshot: Mutex::new(None),
+            board: Board::new(),
             counters: Mutex::new(Counters::new()),
             closing: CancellationToken::new(),
             settings_differ: RwLock::default(),

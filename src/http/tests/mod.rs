@@ -1,6 +1,7 @@
 //! The routes over a real store in a temporary directory, and the listeners over real sockets.
 
 mod api;
+mod board;
 mod dispatch;
 mod feed;
 mod health;

@@ -1,0 +1,323 @@
+//! `/board/calls/{id}`: the whole story of a call: every notice with its receipts, the ladder as it was copied, the log.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::domain::Timestamp;
+use crate::domain::attempt::{Attempt, AttemptKind};
+use crate::domain::call::{Call, CallStatus, ExclusionReason};
+use crate::domain::codes;
+use crate::domain::log::LogKind;
+use crate::domain::masking::{masked, masked_within};
+use crate::domain::team::Directory;
+use crate::domain::types::CallId;
+use crate::engine::json::find;
+use crate::store::{BoardRows, CallStory, LogLine};
+
+use super::super::calls::CallQuery;
+use super::super::problem::Problem;
+use super::super::state::HttpState;
+use super::call_view::{BoardCall, state_in_words};
+use super::duties::OnCallView;
+use super::facts::{Facts, Sight};
+use super::pages::{Clock, or_error, page};
+use super::viewer::{Viewer, viewer};
+use super::words::length;
+
+/// What a page says after something was done, by the word in its address.
+const SAID: &[(&str, &str)] = &[
+    ("take", "Taken. The ladder has stopped."),
+    ("take-for", "Taken. The ladder has stopped."),
+    ("resolve", "Resolved."),
+    ("reopen", "Open again: a new round has begun."),
+    ("raise", "Raised: a new round has begun."),
+    ("seen", "Ticked off as seen."),
+    ("cancel", "Cancelled."),
+    ("settle", "Noted what became of the text."),
+    ("already", "It is so already: nothing was done a second time."),
+];
+
+/// The log of a call without end is shown from its end.
+const ENTRIES_MAX: usize = 500;
+
+#[derive(Debug, Serialize)]
+struct CallShown {
+    c: BoardCall,
+    /// What the caller said, whole.
+    issue: Option<String>,
+    address: Option<String>,
+    created_by: String,
+    round: u32,
+    told_at: Option<Timestamp>,
+    out: Vec<String>,
+    attempts: Vec<AttemptView>,
+    ladder: LadderView,
+    log: Vec<EntryView>,
+    earlier: usize,
+    said: Option<&'static str>,
+    refused: Option<String>,
+    /// Whoever looks is this contact.
+    you: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct AttemptView {
+    reference: String,
+    kind: &'static str,
+    by: &'static str,
+    name: String,
+    to: String,
+    why: Option<String>,
+    at: Timestamp,
+    word: &'static str,
+    tone: &'static str,
+    code: Option<u32>,
+    code_name: Option<&'static str>,
+    result: Option<String>,
+    sid: Option<String>,
+    segments: u32,
+    attempt_id: String,
+    can_settle: bool,
+    receipts: Vec<ReceiptView>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReceiptView {
+    at: Timestamp,
+    status: String,
+    by: &'static str,
+    code: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct LadderView {
+    name: String,
+    copied_at: Timestamp,
+    steps: Vec<StepView>,
+    exhaust_after: String,
+    muted: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct StepView {
+    number: usize,
+    wait: String,
+    roles: String,
+    by: &'static str,
+    state: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct EntryView {
+    at: Timestamp,
+    actor: String,
+    message: String,
+    words: Option<String>,
+}
+
+/// `GET`.
+pub(super) async fn show(
+    State(state): State<Arc<HttpState>>,
+    name: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response {
+    let (parts, _) = request.into_parts();
+    let answer = async {
+        let viewer = match viewer(&state, &parts).await? {
+            Ok(viewer) => viewer,
+            Err(response) => return Ok(response),
+        };
+        let query = CallQuery::read(parts.uri.query(), &["said"])?;
+        let said = query.get("said").and_then(|word| SAID.iter().find(|(w, _)| *w == word)).map(|(_, said)| *said);
+        let id = call_named(&state, name).await?;
+        story_page(&state, &viewer, &id, (StatusCode::OK, said, None)).await
+    };
+    or_error(&state, answer.await)
+}
+
+/// The call that a path names: by its id, its reference or a message.
+///
+/// # Errors
+/// 404.
+pub(super) async fn call_named(
+    state: &HttpState,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<CallId, Problem> {
+    let name = name.map(|Path(name)| name).map_err(|_| no_such_call())?;
+    let found = find(state.core.store.as_ref(), &name).await.map_err(|e| Problem::store(&e))?;
+    found.ok_or_else(no_such_call)
+}
+
+pub(super) fn no_such_call() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "There is no such call.")
+}
+
+/// The page of a call, with what was done, or why nothing was.
+///
+/// # Errors
+/// The store cannot be read, or has no such call.
+pub(super) async fn story_page(
+    state: &HttpState,
+    viewer: &Viewer,
+    id: &CallId,
+    (status, said, refused): (StatusCode, Option<&'static str>, Option<String>),
+) -> Result<Response, Problem> {
+    let story = state.core.store.story(id).await.map_err(|e| Problem::store(&e))?.ok_or_else(no_such_call)?;
+    let directory = state.core.directory();
+    let c = call_now(state, &story.state, viewer.sight).await?;
+    let (line, _) = directory.line(story.state.call.data.twilio_to_number.as_deref());
+    let clock = Clock::of(state, directory.zone(line));
+    let title = format!("{} {}", c.reference, c.word);
+    let shown = shown(&story, c, &directory, viewer, (said, refused));
+    page(state, Some(viewer), (status, "call.html", &title), clock, shown)
+}
+
+/// A call as the board has it now.
+///
+/// # Errors
+/// The store cannot be read.
+pub(super) async fn call_now(
+    state: &HttpState,
+    of: &crate::domain::call::CallState,
+    sight: Sight,
+) -> Result<BoardCall, Problem> {
+    let opt_outs = state.core.store.opt_outs().await.map_err(|e| Problem::store(&e))?;
+    let rows = BoardRows { opt_outs, ..BoardRows::default() };
+    let directory = state.core.directory();
+    let now = state.core.clock.now();
+    let facts = Facts {
+        now,
+        mode: state.settings.mode,
+        directory: &directory,
+        rows: &rows,
+        oncall: &OnCallView::default(),
+        engine_trouble: None,
+        unreadable: 0,
+        night_from: now,
+        sight,
+        closed_max: 0,
+    };
+    Ok(BoardCall::of(of, &facts))
+}
+
+fn shown(
+    story: &CallStory,
+    c: BoardCall,
+    directory: &Directory,
+    viewer: &Viewer,
+    (said, refused): (Option<&'static str>, Option<String>),
+) -> CallShown {
+    let call = &story.state.call;
+    let sight = viewer.sight;
+    let name = |id: &crate::domain::types::ContactId| {
+        directory.contact(id).map_or_else(|| id.to_string(), |contact| contact.name.clone())
+    };
+    let out = call.excluded.iter().map(|o| match (o.why, o.channel) {
+        (ExclusionReason::Passed, _) => format!("{} passed", name(&o.contact)),
+        (ExclusionReason::Failed, Some(by)) => format!("{} cannot be reached by {}", name(&o.contact), by.noun()),
+        (ExclusionReason::Failed, None) => format!("{} cannot be reached", name(&o.contact)),
+    });
+    let whole = |t: &Option<String>| t.clone().filter(|t| !t.trim().is_empty());
+    let earlier = story.log.len().saturating_sub(ENTRIES_MAX);
+    CallShown {
+        issue: whole(&call.data.issue_summary),
+        address: whole(&call.data.address),
+        created_by: call.created_by.0.clone(),
+        round: call.round,
+        told_at: call.notified_at,
+        out: out.collect(),
+        attempts: story.state.attempts.iter().map(|a| attempt(story, a, sight)).collect(),
+        ladder: ladder(call),
+        log: story.log.iter().skip(earlier).map(|l| entry(l, sight)).collect(),
+        earlier,
+        said,
+        refused,
+        you: directory.contact_named(&viewer.name).map(|contact| contact.name.clone()),
+        c,
+    }
+}
+
+fn attempt(story: &CallStory, a: &Attempt, sight: Sight) -> AttemptView {
+    let (word, tone) = state_in_words(a);
+    let receipts = story.receipts.iter().filter(|r| r.joined == Some(a.id)).map(|r| ReceiptView {
+        at: r.at,
+        status: r.update.status.to_string(),
+        by: r.update.source.as_str(),
+        code: r.update.code.map(|c| c.0),
+    });
+    AttemptView {
+        reference: a.reference(&story.state.call.reference),
+        kind: match a.kind {
+            AttemptKind::Notice if a.repeats.is_some() => "repeat",
+            AttemptKind::Notice => "notice",
+            AttemptKind::StandDown => "stand-down",
+            AttemptKind::Answer => "answer",
+            AttemptKind::Update => "update",
+            AttemptKind::Question => "question",
+        },
+        by: a.channel.noun(),
+        name: a.recipient.name.clone(),
+        to: match &a.recipient.email {
+            Some(email) if sight.operates() => email.as_str().to_owned(),
+            Some(_) => String::new(),
+            None => masked(a.recipient.phone.e164()),
+        },
+        why: a.recipient.why.clone(),
+        at: a.sent_at.unwrap_or(a.created_at),
+        word,
+        tone,
+        code: a.error_code.map(|c| c.0),
+        code_name: a.error_code.map(codes::name_of),
+        result: Some(a.result.clone()).filter(|r| !r.is_empty()),
+        sid: a.sid.as_ref().map(ToString::to_string),
+        segments: a.segments,
+        attempt_id: a.id.to_string(),
+        can_settle: sight.operates() && a.state == crate::domain::attempt::AttemptState::Unknown,
+        receipts: receipts.collect(),
+    }
+}
+
+fn ladder(call: &Call) -> LadderView {
+    let total = call.policy.total_steps();
+    let next = usize::try_from(call.next_step).unwrap_or(usize::MAX);
+    let step = |at: usize| {
+        let step = call.policy.step(at)?;
+        let wait = call.policy.wait_before(at);
+        let roles: Vec<&str> = step.notify.iter().map(crate::domain::types::Role::as_str).collect();
+        Some(StepView {
+            number: at + 1,
+            wait: if wait.is_zero() { "at once".to_owned() } else { format!("after {}", length(wait)) },
+            roles: roles.join(", "),
+            by: step.channel.noun(),
+            state: match at.cmp(&next) {
+                std::cmp::Ordering::Less => "over",
+                std::cmp::Ordering::Equal if call.status == CallStatus::Dispatching => "next",
+                _ => "not reached",
+            },
+        })
+    };
+    LadderView {
+        name: call.policy.name.clone(),
+        copied_at: call.accepted_at,
+        steps: (0..total).filter_map(step).collect(),
+        exhaust_after: length(call.policy.exhaust_after),
+        muted: call.muted,
+    }
+}
+
+/// Who may only look reads what was done, and nothing that a person wrote.
+fn entry(l: &LogLine, sight: Sight) -> EntryView {
+    let of = |name: &str| l.entry.data.get(name).and_then(|v| v.as_str()).map(str::to_owned);
+    let words = of("note").or_else(|| of("text").filter(|_| l.entry.kind == LogKind::ReplyReceived));
+    EntryView {
+        at: l.entry.at,
+        actor: masked(&l.entry.actor.0),
+        message: l.entry.message.clone(),
+        words: words.filter(|_| sight.operates()).map(|w| masked_within(&w)),
+    }
+}

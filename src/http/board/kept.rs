@@ -1,0 +1,93 @@
+//! What the page keeps between two requests. All of it may be lost: a restart begins anew.
+
+use std::sync::{Arc, Mutex as PlainMutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, OnceCell, Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use crate::domain::Timestamp;
+use crate::domain::team::Directory;
+use crate::store::BoardRows;
+
+use super::duties::OnCallView;
+use super::throttle::Throttle;
+
+/// So many pages are kept live at once; more look by themselves.
+const STREAMS_MAX: usize = 32;
+
+/// See above.
+pub(in crate::http) struct Board {
+    /// Signs sessions; from the store.
+    pub(super) key: OnceCell<[u8; 32]>,
+    pub(super) rows: Mutex<Option<KeptRows>>,
+    pub(super) duties: Mutex<Option<KeptDuties>>,
+    pub(super) throttle: Throttle,
+    pub(super) streams: Arc<Semaphore>,
+    pub(super) hints: Hints,
+}
+
+impl Board {
+    pub(in crate::http) fn new() -> Self {
+        Self {
+            key: OnceCell::new(),
+            rows: Mutex::default(),
+            duties: Mutex::default(),
+            throttle: Throttle::default(),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            hints: Hints::new(),
+        }
+    }
+}
+
+/// What was read of the store last.
+#[derive(Clone)]
+pub(super) struct KeptRows {
+    /// Boot clock.
+    pub(super) at: Duration,
+    /// The number of the store's commit that it is of, or of an earlier one.
+    pub(super) version: u64,
+    /// Another whenever the page shows something else: a sign of life of the engine is a commit, and no news.
+    pub(super) number: u64,
+    /// Somebody decided since: it is read anew.
+    pub(super) is_old: bool,
+    pub(super) rows: Arc<BoardRows>,
+    pub(super) night_from: Timestamp,
+}
+
+/// Who is on call, as it was computed last.
+pub(super) struct KeptDuties {
+    pub(super) at: Duration,
+    pub(super) of: Arc<Directory>,
+    pub(super) view: Arc<OnCallView>,
+}
+
+/// What streams are told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Hint {
+    /// Of what the page shows: see [`KeptRows::number`].
+    pub(super) number: u64,
+    pub(super) verdict: String,
+}
+
+/// The watcher of commits, while somebody looks.
+pub(super) struct Hints {
+    pub(super) sender: watch::Sender<Hint>,
+    task: PlainMutex<Option<JoinHandle<()>>>,
+}
+
+impl Hints {
+    fn new() -> Self {
+        Self { sender: watch::Sender::new(Hint::default()), task: PlainMutex::default() }
+    }
+
+    /// The hints from now on; `begin` starts the one who gives them, where nobody does.
+    pub(super) fn subscribe(&self, begin: impl FnOnce() -> JoinHandle<()>) -> watch::Receiver<Hint> {
+        let receiver = self.sender.subscribe();
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if task.as_ref().is_none_or(JoinHandle::is_finished) {
+            *task = Some(begin());
+        }
+        receiver
+    }
+}

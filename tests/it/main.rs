@@ -5,6 +5,7 @@ mod bad_input;
 mod bad_store;
 mod bad_store_disk;
 mod bad_store_pages;
+mod board;
 mod breaker;
 mod calendars;
 mod channels;

@@ -35,7 +35,6 @@ pub(crate) mod mail;
 pub(crate) mod masking;
 pub(crate) mod merge;
 pub(crate) mod night;
-pub(crate) mod night_figures;
 pub(crate) mod night_mail;
 pub(crate) mod oncall;
 pub(crate) mod outcome;

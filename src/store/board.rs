@@ -42,7 +42,7 @@ pub struct BoardRows {
     pub alerts: Vec<AlertLine>,
     pub breakers: Vec<Breaker>,
     pub opt_outs: Vec<OptOutLine>,
-    /// The newest of the night, with the entries of their log that say when they were taken or left.
+    /// The newest of the night, with their log.
     pub night: Vec<(CallState, Vec<LogEntry>)>,
     /// How many calls the night has.
     pub night_calls: u64,

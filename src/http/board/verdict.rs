@@ -94,10 +94,9 @@ fn night_word(facts: &Facts<'_>) -> &'static str {
 
 fn of_the_night(night: &NightView, word: &str) -> String {
     let calls = plural(night.calls, "call", "calls");
-    let counted = u64::try_from(night.counted).unwrap_or(u64::MAX);
     match night.calls {
         0 => format!("No calls {word}."),
-        n if n > counted => format!("{calls} {word}."),
+        n if n > night.counted => format!("{calls} {word}."),
         1 if night.taken_calls == 1 => format!("1 call {word}, taken."),
         _ if night.taken_calls == night.counted => format!("{calls} {word}, all taken."),
         _ if night.taken_calls == 0 => format!("{calls} {word}, none taken."),

@@ -13,7 +13,7 @@ use super::reads::{self, ReadContext, all, at_most, id_at_front, readable};
 use crate::domain::Timestamp;
 use crate::domain::attempt::AttemptKind;
 use crate::domain::call::{CallState, CallStatus};
-use crate::domain::log::{LogEntry, LogKind};
+use crate::domain::log::LogEntry;
 use crate::domain::types::CallId;
 use crate::domain::urgency::Urgency;
 use crate::store::sql::{Connection, params};
@@ -185,8 +185,7 @@ fn night(context: ReadContext<'_>, query: &BoardQuery) -> Result<Night, StoreErr
     for state in states {
         let filter = LogFilter { call: Some(state.call.id.clone()), limit: usize::MAX, ..LogFilter::default() };
         let log = reads::log(context, &filter)?.into_iter().map(|line| line.entry);
-        let told = |e: &LogEntry| matches!(e.kind, LogKind::CallAcknowledged | LogKind::CallDeferred);
-        calls.push((state, log.filter(told).collect()));
+        calls.push((state, log.collect()));
     }
     Ok((calls, count))
 }

@@ -604,7 +604,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and not _
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and not __fish_seen_subcommand_from link" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and not __fish_seen_subcommand_from link" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and not __fish_seen_subcommand_from link" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
@@ -623,7 +624,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fis
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
-csv\t'Comma-separated, one header line'"
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"

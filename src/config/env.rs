@@ -38,11 +38,13 @@ pub struct Drill<'a> {
 }
 
 /// Names that start with the prefix and are no keys.
-const NOT_KEYS: &[&str] = &["DISPATCHCTL_CONFIG", FAILPOINT, SAFEGUARDS_OFF, DRILL_SINK, TEST_POSTGRES];
+const NOT_KEYS: &[&str] = &["DISPATCHCTL_CONFIG", FAILPOINT, SAFEGUARDS_OFF, DRILL_SINK, TEST_POSTGRES, TEST_BROWSER];
 /// What a drill on a test store asks for.
 const FAILPOINT: &str = "DISPATCHCTL_FAILPOINT";
 /// Where the tests of the program find a PostgreSQL server; a shell that has it for them runs the program too.
 const TEST_POSTGRES: &str = "DISPATCHCTL_TEST_POSTGRES";
+/// Whether the tests of the office's page must find a browser.
+const TEST_BROWSER: &str = "DISPATCHCTL_TEST_BROWSER";
 const SAFEGUARDS_OFF: &str = "DISPATCHCTL_SAFEGUARDS_OFF";
 const DRILL_SINK: &str = "DISPATCHCTL_DRILL_SINK";
 /// What a key's name in the environment starts with.

@@ -17,7 +17,7 @@
     if (again) return;
     busy = 1;
     try {
-      const r = await fetch(base + "/board?part=main", { headers: tag ? { "If-None-Match": tag } : {} });
+      const r = await fetch(base + "/board?part=main", { headers: tag ? { "If-None-Match": tag } : {}, signal: AbortSignal.timeout(10000) });
       if (r.status === 401) return location.reload();
       const html = await r.text();
       if (r.ok && editing()) again = 1;
@@ -30,9 +30,10 @@
   const close = () => { if (es) es.close(); es = 0; };
   const open = () => {
     if (es || paused || d.hidden) return;
+    // Fresh is what was loaded, and what the server says is so still; that the stream lives says nothing of the page.
     const news = (e) => {
-      heard = Date.now();
-      if (e.data && e.data !== $("main").dataset.n) load();
+      if (e.type === "beat" && e.data === $("main").dataset.n) heard = Date.now();
+      else load();
     };
     es = new EventSource(base + "/board/events");
     es.addEventListener("beat", news);

@@ -20,6 +20,7 @@ use crate::engine::json::find;
 use crate::store::{BoardRows, CallStory, LogLine};
 
 use super::super::calls::CallQuery;
+use super::super::ops::engine_trouble;
 use super::super::problem::Problem;
 use super::super::state::HttpState;
 use super::call_view::{BoardCall, state_in_words};
@@ -42,12 +43,25 @@ const SAID: &[(&str, &str)] = &[
     ("already", "It is so already: nothing was done a second time."),
 ];
 
+/// Whether what was done a moment ago is so at this moment.
+fn is_so_still(said: &str, call: &Call) -> bool {
+    match said {
+        "take" | "take-for" => call.status == CallStatus::Acknowledged,
+        "resolve" => call.status == CallStatus::Resolved,
+        "cancel" => call.status == CallStatus::Cancelled,
+        "reopen" | "raise" => call.status == CallStatus::Dispatching,
+        _ => true,
+    }
+}
+
 /// The log of a call without end is shown from its end.
 const ENTRIES_MAX: usize = 500;
 
 #[derive(Debug, Serialize)]
 struct CallShown {
     c: BoardCall,
+    /// Why nothing follows up now.
+    trouble: Option<String>,
     /// What the caller said, whole.
     issue: Option<String>,
     address: Option<String>,
@@ -133,8 +147,12 @@ pub(super) async fn show(
             Err(response) => return Ok(response),
         };
         let query = CallQuery::read(parts.uri.query(), &["said"])?;
-        let said = query.get("said").and_then(|word| SAID.iter().find(|(w, _)| *w == word)).map(|(_, said)| *said);
         let id = call_named(&state, name).await?;
+        let now = state.core.store.call(&id).await.map_err(|e| Problem::store(&e))?;
+        // A page that is opened again later says nothing that is not so any more.
+        let is_so = |word: &str| now.as_ref().is_some_and(|state| is_so_still(word, &state.call));
+        let said = query.get("said").filter(|word| is_so(word));
+        let said = said.and_then(|word| SAID.iter().find(|(w, _)| *w == word)).map(|(_, said)| *said);
         story_page(&state, &viewer, &id, (StatusCode::OK, said, None)).await
     };
     or_error(&state, answer.await)
@@ -173,7 +191,9 @@ pub(super) async fn story_page(
     let (line, _) = directory.line(story.state.call.data.twilio_to_number.as_deref());
     let clock = Clock::of(state, directory.zone(line));
     let title = format!("{} {}", c.reference, c.word);
-    let shown = shown(&story, c, &directory, viewer, (said, refused));
+    let said = said.filter(|_| refused.is_none());
+    let shown =
+        CallShown { trouble: engine_trouble(state).await, ..shown(&story, c, &directory, viewer, (said, refused)) };
     page(state, Some(viewer), (status, "call.html", &title), clock, shown)
 }
 
@@ -238,6 +258,7 @@ fn shown(
         said,
         refused,
         you: directory.contact_named(&viewer.name).map(|contact| contact.name.clone()),
+        trouble: None,
         c,
     }
 }

@@ -16,6 +16,7 @@ use crate::domain::types::{AttemptId, CallId};
 use crate::engine::next_step::who;
 
 use super::super::calls::CallQuery;
+use super::super::ops::engine_trouble;
 use super::super::problem::Problem;
 use super::super::state::HttpState;
 use super::call_page::{call_named, call_now, no_such_call};
@@ -37,6 +38,10 @@ pub(super) struct Reader {
 #[derive(Debug, Serialize)]
 struct Asked {
     c: BoardCall,
+    /// Why nothing follows up now.
+    trouble: Option<String>,
+    /// Whether it is known who would read of it.
+    is_known: bool,
     action: &'static str,
     /// As the page names it.
     heading: String,
@@ -60,6 +65,12 @@ struct Person {
 #[derive(Debug, Serialize)]
 struct Settled {
     c: BoardCall,
+    /// Why nothing follows up now.
+    trouble: Option<String>,
+    /// Whether it is known who would read of either.
+    is_known: bool,
+    /// Who gets a text where it was not sent.
+    others: Vec<Reader>,
     attempt: String,
     reference: String,
     name: String,
@@ -117,7 +128,7 @@ async fn ask(
         Action::Cancel => Some(Decision::Cancel),
     };
     let (readers, refused) = match what {
-        None => (Vec::new(), (!call.actions.contains(&action)).then(|| format!("the call is {}", call.status))),
+        None => (Some(Vec::new()), (!call.actions.contains(&action)).then(|| format!("the call is {}", call.status))),
         Some(what) => {
             let id = found.call.id.clone();
             let event = Event::Decide { call: id, what, by: viewer.actor(), note: None };
@@ -146,10 +157,12 @@ async fn ask(
     let clock = Clock::of(state, directory.zone(line));
     let title = format!("{} {heading}", call.reference);
     let asked = Asked {
+        trouble: engine_trouble(state).await,
+        is_known: readers.is_some(),
         action: action.as_str(),
         heading: heading.to_owned(),
         button,
-        readers,
+        readers: readers.unwrap_or_default(),
         refused,
         people: if action == Action::TakeFor { people(state, found) } else { Vec::new() },
         levels,
@@ -189,6 +202,9 @@ async fn settle(
     let id = attempt.ok_or_else(none)?;
     let a = found.attempt(id).ok_or_else(none)?;
     let event = Event::Settle { attempt: id, how: crate::domain::Settlement::Resend, by: viewer.actor(), note: None };
+    let not_sent =
+        Event::Settle { attempt: id, how: crate::domain::Settlement::NotSent, by: viewer.actor(), note: None };
+    let (others, _) = readers(state, viewer, found, not_sent).await;
     let (readers, refused) = readers(state, viewer, found, event).await;
     let is_open = a.state == AttemptState::Unknown;
     let directory = state.core.directory();
@@ -199,30 +215,36 @@ async fn settle(
         attempt: id.to_string(),
         reference: a.reference(&found.call.reference),
         name: a.recipient.name.clone(),
-        readers,
+        is_known: readers.is_some() && others.is_some(),
+        readers: readers.unwrap_or_default(),
+        others: others.unwrap_or_default(),
+        trouble: engine_trouble(state).await,
         refused: refused.or_else(|| (!is_open).then(|| format!("this text is {}, not unknown", a.state))),
         c,
     };
     page(state, Some(viewer), (StatusCode::OK, "settle.html", &title), clock, settled)
 }
 
-/// Who would read of a decision, or why it is none.
+/// Who would read of a decision, or why it is none; `None`: nobody can say at this moment.
 async fn readers(
     state: &HttpState,
     viewer: &Viewer,
     before: &CallState,
     event: Event,
-) -> (Vec<Reader>, Option<String>) {
-    match state.core.answer_unstored(event, viewer.actor()).await {
+) -> (Option<Vec<Reader>>, Option<String>) {
+    let mut answer = state.core.answer_unstored(event.clone(), viewer.actor()).await;
+    if matches!(answer, Some(Answer::Outdated)) && state.core.refresh().await.is_ok() {
+        answer = state.core.answer_unstored(event, viewer.actor()).await;
+    }
+    match answer {
         Some(Answer::Changed(after)) => {
             let mut all = those_after(before, &after);
             all.extend(those_of_a_new_round(state, before, &after).await);
-            (all, None)
+            (Some(all), None)
         }
-        Some(Answer::NotAllowed(_, why)) => (Vec::new(), Some(why)),
-        Some(Answer::Already(_)) => (Vec::new(), Some("it is so already".to_owned())),
-        // Nobody can say: the form decides.
-        _ => (Vec::new(), None),
+        Some(Answer::NotAllowed(_, why)) => (Some(Vec::new()), Some(why)),
+        Some(Answer::Already(_)) => (Some(Vec::new()), Some("it is so already".to_owned())),
+        _ => (None, None),
     }
 }
 

@@ -26,7 +26,7 @@ use super::viewer::signed_in;
 /// How often the store is asked whether something was committed.
 const LOOKS_EVERY: Duration = Duration::from_millis(250);
 /// The verdict counts minutes: it is made anew this often though nothing was committed.
-const VERDICT_EVERY: Duration = Duration::from_secs(20);
+const VERDICT_EVERY: Duration = Duration::from_secs(5);
 /// A stream says this often that it lives; a page that hears nothing for 20 s says so.
 const BEAT_EVERY: Duration = Duration::from_secs(8);
 /// After how long a browser comes again whose stream broke off.

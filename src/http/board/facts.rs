@@ -1,7 +1,7 @@
 //! What a view is made of: one read of the store, who is on call, and who looks.
 
 use crate::domain::Timestamp;
-use crate::domain::masking::masked;
+use crate::domain::masking::{masked, masked_within};
 use crate::domain::team::Directory;
 use crate::store::BoardRows;
 
@@ -22,7 +22,7 @@ impl Sight {
 
     /// A phone as it is shown.
     pub(super) fn phone(self, number: &str) -> String {
-        if self.operates() { number.to_owned() } else { masked(number) }
+        if self.operates() { number.to_owned() } else { masked_within(&masked(number)) }
     }
 }
 

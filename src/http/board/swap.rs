@@ -112,9 +112,16 @@ async fn keep(state: &HttpState, viewer: &Viewer, asked: &OverrideRequest) -> Re
     state.core.refresh().await.map_err(|e| Problem::store(&e))?;
     let (directory, now) = (state.core.directory(), state.core.clock.now());
     if let Some(source) = &asked.source
-        && state.core.store.override_by_source(source).await.map_err(|e| Problem::store(&e))?.is_some()
+        && let Some(before) = state.core.store.override_by_source(source).await.map_err(|e| Problem::store(&e))?
     {
-        return Ok(None);
+        let is_the_same = before.asked.as_ref().is_none_or(|hash| *hash == asked.hash());
+        return Ok(match is_the_same && before.withdrawn.is_none() {
+            true => None,
+            false => Some(
+                "An earlier swap of this form was made with other words, or was withdrawn. Nothing was changed: fill it in once more."
+                    .to_owned(),
+            ),
+        });
     }
     let id = OverrideId::from_uuid(state.core.ids.uuid(now));
     let new = match read_override(&directory, asked, id, &viewer.actor().0, now) {

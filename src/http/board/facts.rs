@@ -43,3 +43,17 @@ pub(super) struct Facts<'a> {
     /// So many closed calls a page.
     pub(super) closed_max: usize,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_only_looks_sees_the_last_digits_of_a_number_however_it_was_written() {
+        for number in ["+19495550142", "(949) 555-0142", "9495550142", "949.555.0142"] {
+            let shown = Sight::Read.phone(number);
+            assert!(!shown.contains("555") && shown.ends_with("0142"), "{number}: {shown}");
+            assert_eq!(Sight::Operate.phone(number), number);
+        }
+    }
+}

@@ -286,6 +286,9 @@ async fn a_call_is_taken_by_who_signed_in_and_an_old_form_does_nothing() {
         assert_eq!(got.status, StatusCode::SEE_OTHER, "{action}: {}", got.text);
         assert_eq!(shop.call("c1").await.call.status, status, "{action}");
     }
+    // A tab that is opened again says nothing that is not so any more.
+    let later = shop.board("/board/calls/c1?said=take", &cookie).await.text;
+    assert!(!later.contains("The ladder has stopped"), "{later}");
     let page = shop.board("/board/calls/c1", &cookie).await.text;
     assert!(!page.contains("class=\"acts\"") && page.contains("by phone"), "{page}");
     let board = shop.board("/board", &cookie).await.text;
@@ -365,6 +368,9 @@ async fn somebody_stands_in_tonight_once_however_often_it_is_pressed() {
     }
     let all = shop.store.overrides(shop.core.clock.now()).await.expect("a store");
     assert_eq!((all.len(), all[0].by.as_str(), all[0].contact.as_str()), (1, "ana", "ana"));
+    // The same form with somebody else in it is another swap, and is not passed over as made.
+    let other = shop.press("/board/oncall", &cookie, &form.replace("who=ana", "who=sam")).await;
+    assert!(other.status == StatusCode::BAD_REQUEST && other.text.contains("Nothing was changed"), "{}", other.text);
     let board = shop.board("/board", &cookie).await.text;
     assert!(board.contains("Ana Lund</b> until"), "{board}");
     for (form, says) in [

@@ -26,10 +26,10 @@ fn stopped_at(point: &str) {
     stopped_for(point, Duration::ZERO);
 }
 
-/// The same, and it stays stopped for so long after another took over.
-fn stopped_for(point: &str, stays: Duration) {
-    let Some(server) = test_server() else { return };
-    let mut r = Replicas::on(vec![server.schema(); 2]);
+/// The first of two replicas is stopped at this point with a text in hand, and another took over: which, and after how long. `None`:
+/// there is no PostgreSQL.
+fn taken_over_at(point: &str) -> Option<(Replicas, usize, Duration)> {
+    let mut r = Replicas::on(vec![test_server()?.schema(); 2]);
     r.start_with(0, &[("DISPATCHCTL_FAILPOINT", &format!("{point}:1:stop"))]);
     assert_eq!(r.leader(), 0);
     r.restart(1);
@@ -43,16 +43,28 @@ fn stopped_for(point: &str, stays: Duration) {
         client.join().expect("answered");
         taken_over
     });
-    report(&format!("stopped at {point}: taken over after {} ms", took.as_millis()));
-    assert!(took < TAKEN_OVER_WITHIN, "{point}: {took:?}");
     let at = r.all[next].at;
     r.stage.turn_to(at);
     r.stage.until_call("in-hand-0", "what became of its text is found out", has_left);
-    let until_then = now().plus(stays);
-    until_within(stays + Duration::from_secs(5), "it was stopped for so long", || (now() >= until_then).then_some(()));
+    Some((r, next, took))
+}
+
+/// It goes on after so long, as if nothing had been; how many texts there were before.
+fn goes_on_after(r: &mut Replicas, stays: Duration) -> usize {
+    let over = now().plus(stays);
+    until_within(stays + Duration::from_secs(5), "it was stopped for so long", || (now() >= over).then_some(()));
     let texts = r.stage.ledger().texts().len();
     r.process(0).signal("CONT");
     until("it stands by", || (r.role(0) == "standby").then_some(()));
+    texts
+}
+
+/// As [`stopped_at`], and it stays stopped for so long after another took over.
+fn stopped_for(point: &str, stays: Duration) {
+    let Some((mut r, next, took)) = taken_over_at(point) else { return };
+    report(&format!("stopped at {point}: taken over after {} ms", took.as_millis()));
+    assert!(took < TAKEN_OVER_WITHIN, "{point}: {took:?}");
+    let texts = goes_on_after(&mut r, stays);
     // Both work, and nothing more of that call leaves.
     r.dispatch(0, "after", 2);
     r.stage.until_call("after-1", "its text has left", has_left);
@@ -98,27 +110,8 @@ fn a_leader_that_is_stopped_for_long_at_any_point_of_a_send_doubles_nothing() {
 #[test]
 #[ignore = "takes two minutes; run it by hand"]
 fn a_leader_that_is_stopped_for_long_between_its_last_look_and_the_first_byte_is_seen() {
-    let Some(server) = test_server() else { return };
-    let mut r = Replicas::on(vec![server.schema(); 2]);
-    r.start_with(0, &[("DISPATCHCTL_FAILPOINT", "post.permitted:1:stop")]);
-    assert_eq!(r.leader(), 0);
-    r.restart(1);
-    let (next, _) = std::thread::scope(|scope| {
-        let r = &r;
-        let client = scope.spawn(move || r.dispatch(1, "in-hand", 1));
-        until("it is stopped", || r.is_stopped(0).then_some(()));
-        let taken_over = r.taken_over_from(0, now());
-        client.join().expect("answered");
-        taken_over
-    });
-    let at = r.all[next].at;
-    r.stage.turn_to(at);
-    r.stage.until_call("in-hand-0", "it was sent again by its policy", has_left);
-    let until_then = now().plus(Duration::from_secs(90));
-    until_within(Duration::from_secs(95), "it was stopped for so long", || (now() >= until_then).then_some(()));
-    let before = r.stage.ledger().texts().len();
-    r.process(0).signal("CONT");
-    until("it stands by", || (r.role(0) == "standby").then_some(()));
+    let Some((mut r, ..)) = taken_over_at("post.permitted") else { return };
+    let before = goes_on_after(&mut r, Duration::from_secs(90));
     r.dispatch(0, "after", 1);
     r.stage.until_call("after-0", "its text has left", has_left);
     let late = r.stage.ledger().texts().len() - before - 1;

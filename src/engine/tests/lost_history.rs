@@ -19,23 +19,17 @@ fn sent_once(w: &World) -> usize {
     all.len()
 }
 
-/// A copy of the store as it is now, marked as one that lacks what comes.
-fn copied(w: &World) -> PathBuf {
-    let copy = w.path().with_extension("copy");
-    let from = rusqlite::Connection::open(w.path()).expect("it opens");
-    from.execute("VACUUM INTO ?1", [copy.to_str().expect("plain")]).expect("copied");
-    let at: i64 = from.query_row("SELECT max(at) FROM log", [], |r| r.get(0)).expect("read");
-    let into = rusqlite::Connection::open(&copy).expect("it opens");
-    let why = format!("{at} it was restored from a copy");
-    into.execute("INSERT INTO meta (key, value) VALUES ('history_doubt', ?1)", [why]).expect("marked");
-    copy
+/// A copy of the store as it is now, as `serve` makes one every day.
+async fn copied(w: &World) -> PathBuf {
+    let made = w.process.store.upkeep().expect("a file").back_up(w.now()).await;
+    made.expect("a copy").path
 }
 
 #[tokio::test]
 async fn a_text_that_the_copy_lacks_joins_its_story_and_is_not_sent_again() {
     let mut w = World::new().await;
     w.dispatch("normal").await;
-    let copy = copied(&w);
+    let copy = copied(&w).await;
     w.advance(secs(121)).await;
     let both = ["1 sam submitted", "2 sam submitted"];
     assert_eq!(w.attempts().await, both);
@@ -63,7 +57,7 @@ async fn a_text_that_the_copy_lacks_joins_its_story_and_is_not_sent_again() {
 async fn a_call_that_comes_meanwhile_is_told_at_once() {
     let mut w = World::new().await;
     w.dispatch("normal").await;
-    let copy = copied(&w);
+    let copy = copied(&w).await;
     w.sms.on_list(Reaction::away());
     w.restore(&copy).await;
     w.away(secs(1));
@@ -76,7 +70,7 @@ async fn a_call_that_comes_meanwhile_is_told_at_once() {
 async fn a_text_that_the_list_shows_late_is_waited_for() {
     let mut w = World::new().await;
     w.dispatch("normal").await;
-    let copy = copied(&w);
+    let copy = copied(&w).await;
     w.advance(secs(121)).await;
     w.sms.list_lags(secs(20));
     w.restore(&copy).await;
@@ -89,7 +83,7 @@ async fn a_text_that_the_list_shows_late_is_waited_for() {
 async fn a_word_that_the_copy_lacks_is_heard_before_anybody_is_told_again() {
     let mut w = World::new().await;
     w.dispatch("normal").await;
-    let copy = copied(&w);
+    let copy = copied(&w).await;
     w.away(secs(5));
     let sam = w.attempt(1).await.recipient.phone;
     w.sms.text_from(sam.e164(), "+15005550006", "1");
@@ -103,7 +97,7 @@ async fn a_word_that_the_copy_lacks_is_heard_before_anybody_is_told_again() {
 #[tokio::test]
 async fn a_text_of_a_call_that_is_gone_is_said_with_its_reference() {
     let mut w = World::new().await;
-    let copy = copied(&w);
+    let copy = copied(&w).await;
     w.dispatch("normal").await;
     w.settle().await;
     let reference = w.state().await.call.reference.to_string();
@@ -120,7 +114,7 @@ async fn where_the_list_cannot_be_read_the_ladder_goes_on_and_reminders_wait_for
     let mut w = World::new().await;
     w.dispatch("normal").await;
     w.settle().await;
-    let copy = copied(&w);
+    let copy = copied(&w).await;
     w.sms.on_list(Reaction::away());
     w.restore(&copy).await;
     w.advance(secs(20)).await;

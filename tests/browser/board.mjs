@@ -414,6 +414,20 @@ await check("a killed engine is shouted within 25 s, and the page comes back by 
   await page.context().close();
 });
 
+await check("a page that cannot be loaded is shouted, however well its stream lives", async () => {
+  const page = await signedIn(shop);
+  const stream = await page.waitForResponse((r) => r.url().includes("/board/events"), { timeout: 5_000 }).catch(() => null);
+  await page.route("**/board?part=main", (route) => route.fulfill({ status: 503, body: "" }));
+  await shop.dispatch("unseen", "slow", { issueSummary: "Nobody sees this yet" });
+  const began = Date.now();
+  await page.waitForSelector("#stale:not([hidden])", { timeout: 25_000 });
+  console.log(`      said after ${Date.now() - began} ms${stream ? "" : " (the stream was open before)"}`);
+  await page.unroute("**/board?part=main");
+  await page.waitForSelector("text=Nobody sees this yet", { timeout: 15_000 });
+  await page.waitForSelector("#stale[hidden]", { state: "attached", timeout: 15_000 });
+  await page.context().close();
+});
+
 await check("a stop ends open pages first", async () => {
   const page = await signedIn(shop);
   await page.waitForTimeout(500);

@@ -8,6 +8,9 @@ use super::types::{Actor, AttemptId, CallId, Timestamp};
 /// The key of an entry's data that names the contact whom it is about.
 pub const CONTACT: &str = "contact";
 
+/// The key of an entry's data that names the number of an attempt that says the same and arrived too.
+pub const TWIN: &str = "twin";
+
 words! {
     /// What an entry of the log tells of. Closed: others read it.
     LogKind {

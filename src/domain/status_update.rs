@@ -10,7 +10,7 @@ use super::codes::{Class, ErrorClass};
 use super::dial;
 use super::event::{Loaded, Source, StatusUpdate};
 use super::failure::{self, Accepted};
-use super::log::LogKind;
+use super::log::{LogKind, TWIN};
 use super::quiet;
 use super::receipt::{MessageStatus, Verdict};
 use super::resend;
@@ -160,10 +160,14 @@ fn moved(
     if to != AttemptState::Failed && w.attempt(id)?.kind == AttemptKind::Notice {
         resend::resolve_earlier(w, id)?;
     }
-    let found = if was == AttemptState::Unknown { " (outcome found out)" } else { "" };
     let a = w.attempt(id)?;
     let (number, name, sid) = (a.number, a.recipient.name.clone(), a.sid.clone());
-    let data = json!({ "status": status, "sid": sid, "by": way });
+    let mut found = if was == AttemptState::Unknown { " (outcome found out)".to_owned() } else { String::new() };
+    let mut data = json!({ "status": status, "sid": sid, "by": way });
+    if let Some(other) = twin(w, id, was)? {
+        found += &format!("; attempt {other} says the same and arrived too: this notice came twice");
+        data[TWIN] = json!(other);
+    }
     match to {
         AttemptState::Submitted => {
             w.attempt_mut(id)?.result = format!("accepted by the provider: {status}");
@@ -189,6 +193,18 @@ fn moved(
         _ => {}
     }
     Ok(())
+}
+
+/// The number of an attempt that repeats this one, or that it repeats, and that arrived as this one does now: what no client can
+/// rule out where an answer is lost, or where a process sleeps between its last look and the first byte.
+fn twin(w: &Work<'_>, id: AttemptId, was: AttemptState) -> Result<Option<u32>, Illegal> {
+    let arrived = |state| matches!(state, AttemptState::Submitted | AttemptState::Delivered);
+    let a = w.attempt(id)?;
+    if a.channel != Channel::Sms || arrived(was) || !arrived(a.state) {
+        return Ok(None);
+    }
+    let is_twin = |b: &&Attempt| arrived(b.state) && (b.repeats == Some(id) || a.repeats == Some(b.id));
+    Ok(w.state.attempts.iter().find(is_twin).map(|b| b.number))
 }
 
 /// A notice arrived: what had been alarming about earlier texts to the same contact is over, and so is what a failure of an

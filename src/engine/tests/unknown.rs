@@ -3,8 +3,10 @@
 use crate::domain::MessageStatus;
 use crate::domain::UnknownPolicy;
 use crate::domain::event::Decision;
+use crate::domain::log::TWIN;
 use crate::domain::policy::Policy;
 use crate::gateways::{MessageBody, MessageRecord};
+use crate::store::LogFilter;
 use crate::testing::world::{START, Setup};
 use crate::testing::{Reaction, World, fixtures, mins, secs};
 
@@ -395,6 +397,10 @@ async fn late_evidence_settles_both_the_attempt_and_its_repeat() {
             assert_ne!(w.attempt(1).await.sid, w.attempt(2).await.sid);
         }
         assert_eq!(w.sms.ledger().len(), 2, "the policy's one repeat");
+        let log = w.log_text().await;
+        assert_eq!(log.matches("this notice came twice").count(), 1, "said once: {log}");
+        let log = w.process.store.log(&LogFilter { limit: 10_000, ..LogFilter::default() }).await.expect("read");
+        assert_eq!(log.iter().filter(|line| line.entry.data.get(TWIN).is_some()).count(), 1, "metrics count it once");
     }
 }
 

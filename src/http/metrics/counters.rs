@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::domain::attempt::{AttemptKind, AttemptState};
 use crate::domain::codes;
-use crate::domain::log::LogKind;
+use crate::domain::log::{LogKind, TWIN};
 use crate::domain::team::Directory;
 use crate::domain::types::{ErrorCode, Timestamp};
 use crate::store::{CountedEntry, StoreError, Views};
@@ -38,6 +38,8 @@ pub(in crate::http) struct Counters {
     pub(super) told: Histogram,
     pub(super) taken: Histogram,
     pub(super) lateness: Histogram,
+    /// Notices that came twice.
+    pub(super) doubled: u64,
 }
 
 impl Counters {
@@ -54,6 +56,7 @@ impl Counters {
             told: Histogram::new(TOLD),
             taken: Histogram::new(TAKEN),
             lateness: Histogram::new(LATE),
+            doubled: 0,
         }
     }
 
@@ -91,6 +94,7 @@ impl Counters {
         if let Some(((kind, _), state)) = entry.attempt.zip(state_of(entry.kind)) {
             *self.attempts.entry((kind.as_str(), state.as_str())).or_default() += 1;
         }
+        self.doubled += u64::from(entry.data.get(TWIN).is_some());
         match entry.kind {
             LogKind::CallAccepted => {
                 let Some(call) = &entry.call else { return };
@@ -155,4 +159,31 @@ fn state_of(kind: LogKind) -> Option<AttemptState> {
 fn seconds(at: Timestamp, since: Timestamp) -> f64 {
     // Rounded to what times are kept in.
     Duration::from_millis(u64::try_from(at.since(since).as_millis()).unwrap_or(u64::MAX)).as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::attempt::Channel;
+
+    #[test]
+    fn a_notice_that_came_twice_is_counted_once() {
+        let entry = |kind, data| CountedEntry {
+            seq: 1,
+            kind,
+            at: Timestamp::from_millis(0),
+            data,
+            attempt: Some((AttemptKind::Notice, Channel::Sms)),
+            call: None,
+        };
+        let (mut counters, directory) = (Counters::new(), crate::testing::fixtures::directory());
+        for (kind, data, doubled) in [
+            (LogKind::AttemptSubmitted, serde_json::json!({ "sid": "SM1" }), 0),
+            (LogKind::AttemptDelivered, serde_json::json!({ "sid": "SM1", TWIN: 2 }), 1),
+            (LogKind::AttemptDelivered, serde_json::json!({ "sid": "SM2" }), 1),
+        ] {
+            counters.count(&entry(kind, data), &directory);
+            assert_eq!(counters.doubled, doubled);
+        }
+    }
 }

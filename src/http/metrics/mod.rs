@@ -199,6 +199,12 @@ fn of_the_log(c: &Counters, e: &mut Exposition) {
         "Attempts that failed, by the provider's code and its class.",
         failures,
     );
+    e.single(
+        "notices_doubled_total",
+        Counter,
+        "Notices that came twice: the answer to the first text was lost, and it was found to have arrived after it was repeated.",
+        as_f64(c.doubled),
+    );
     e.histogram("time_to_told_seconds", "From the acceptance of a call to its first accepted text.", &c.told);
     e.histogram("time_to_taken_seconds", "From the acceptance of a call until somebody took it.", &c.taken);
     e.histogram("follow_up_lateness_seconds", "From the due time of a follow-up to its firing.", &c.lateness);

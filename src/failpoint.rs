@@ -123,6 +123,8 @@ pub enum Safeguard {
     Fence,
     /// An engine begins nothing that must not be done twice once its lease may have ended.
     Permit,
+    /// Processes that share a database write one after the other.
+    WriteOrder,
 }
 
 impl Safeguard {
@@ -149,6 +151,7 @@ impl Safeguard {
         (Self::KeySignature, "key-signature"),
         (Self::Fence, "fence"),
         (Self::Permit, "permit"),
+        (Self::WriteOrder, "write-order"),
     ];
 
     /// Whether a drill has taken it away; one relaxed load.

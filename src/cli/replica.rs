@@ -32,8 +32,10 @@ use super::exit::ExitStatus;
 use super::reload::{Reload, with_fault_injection};
 use super::report::CliError;
 
-/// How often a standby looks whether the lease is free, and whether others have committed something.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How often a standby looks whether the lease is free, without a hint that it is.
+const LOOK_EVERY: Duration = Duration::from_millis(240);
+/// How often a standby looks whether others have committed something, without a hint that they have.
+const COMMITS_EVERY: Duration = Duration::from_secs(1);
 /// A term that could not begin is not tried again at once.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// An engine whose loops hung is not the first to take its work over.
@@ -248,7 +250,12 @@ impl Terms {
     async fn next_lease(&self, asked: &CancellationToken) -> Option<Arc<dyn Lease>> {
         let store = &*self.core.store;
         let (mut is_away, mut asked_of, mut seen) = (false, None, None);
+        let (mut is_hinted, mut looked) = (true, Duration::ZERO);
         loop {
+            // Armed before looking: a hint between the look and the wait is not missed.
+            let hint = self.core.wake.notified(WakeSignal::Others);
+            tokio::pin!(hint);
+            hint.as_mut().enable();
             let taken = tokio::select! {
                 taken = store.take_lease("serve") => taken,
                 () = asked.cancelled() => return None,
@@ -275,14 +282,19 @@ impl Terms {
                 Err(_) => {}
             }
             // Whoever waits here for a call's first text hears of what the engine commits elsewhere.
-            if let Ok(version) = store.version_of_others().await
-                && seen.replace(version) != Some(version)
-            {
-                self.core.wake.all();
+            let boot = self.core.clock.boot();
+            if is_hinted || boot.saturating_sub(looked) >= COMMITS_EVERY {
+                looked = boot;
+                if let Ok(version) = store.version().await {
+                    self.core.version.saw(version, boot);
+                    if seen.replace(version) != Some(version) {
+                        self.core.wake.all();
+                    }
+                }
             }
-            tokio::select! {
-                () = self.pause(LOOK_EVERY) => {}
-                () = self.core.wake.notified(WakeSignal::Others) => {}
+            is_hinted = tokio::select! {
+                () = self.pause(LOOK_EVERY) => false,
+                () = hint => true,
                 () = asked.cancelled() => return None,
             }
         }

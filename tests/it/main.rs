@@ -39,6 +39,7 @@ mod replicas;
 mod replicas_faults;
 mod safeguards;
 mod safeguards_lease;
+mod safeguards_writes;
 mod sandbox;
 mod send;
 mod settings;

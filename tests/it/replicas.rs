@@ -1,13 +1,18 @@
 //! Several `serve` on one store in PostgreSQL: one is the engine, the others take calls and stand by. Left out aloud where there is no
 //! PostgreSQL.
 
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use dispatchctl::testkit::Timestamp;
+
+use crate::support::http;
 use crate::support::postgres_server::test_server;
 use crate::support::process::report;
 use crate::support::replicas::{Replicas, TAKEN_OVER_WITHIN};
 use crate::support::socket_proxy::SocketProxy;
-use crate::support::stage::{attempts, state, text};
+use crate::support::stage::{attempts, emergency, state, text};
 use crate::support::wait::{later_ms, now, time, until};
 
 #[test]
@@ -148,4 +153,47 @@ fn a_clean_stop_hands_over_at_once() {
     assert_eq!(r.process(leader).exit_code(), Some(0));
     r.dispatch(next, "after", 5);
     r.judge(next);
+}
+
+/// Callers at once, each of which waits for the outcome of its first text.
+const CLIENTS: usize = 8;
+
+/// As an upgrade goes: one after the other is stopped and started, while calls come all the time.
+#[test]
+fn replicas_that_are_restarted_one_after_the_other_leave_no_gap() {
+    let Some(mut r) = Replicas::start(3) else { return };
+    let places: Vec<SocketAddr> = r.all.iter().map(|one| one.at).collect();
+    let done = AtomicBool::new(false);
+    let accepted = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let n = accepted.fetch_add(1, Ordering::Relaxed);
+                    let body = emergency(&format!("c{n}"), "normal");
+                    // As a proxy in front of them does: who does not answer, or takes no work, is left out.
+                    let took = places.iter().cycle().skip(n % 3).take(3).any(|at| {
+                        let answer = http::json(*at, "POST", "/api/dispatch/manual", Some(&body));
+                        answer.is_ok_and(|a| matches!(a.status, 200..=202))
+                    });
+                    assert!(took, "nobody took call {n}");
+                }
+            });
+        }
+        for n in [r.leader(), 0, 1, 2] {
+            r.process(n).signal("TERM");
+            assert_eq!(r.process(n).exit_code(), Some(0));
+            r.restart(n);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    let accepted = accepted.into_inner();
+    r.stage.turn_to(r.all[0].at);
+    until("every text has left", || (r.stage.ledger().texts().len() >= accepted).then_some(()));
+    let mut left: Vec<Timestamp> = r.stage.ledger().texts().iter().map(|m| time(&m["createdAt"])).collect();
+    left.sort_unstable();
+    let gap = left.windows(2).map(|two| later_ms(two[1], two[0])).max().expect("several");
+    report(&format!("{accepted} calls beside four restarts: {gap} ms at most between two texts"));
+    assert!(gap < 3_000, "{gap} ms");
+    r.judge(0);
 }

@@ -22,7 +22,7 @@ exhaust_after = "1h"
 "#;
 
 /// What a check saw; `Ok` where the promise holds.
-type Seen = Result<String, String>;
+pub(crate) type Seen = Result<String, String>;
 /// Its place, its line of the table, and what is wrong with it.
 type Row = (usize, String, Result<(), String>);
 /// A scenario, with the guard's name where it is to be played without it.
@@ -48,6 +48,8 @@ const SAFEGUARDS: &[(&str, &str, Play)] = &[
     ("key-signature", "scenario: a forged key changes nothing", |off| scenario("phone-forged-key", off)),
     ("key-needed", "scenario: a mailbox takes no call", |off| scenario("phone-voicemail", off)),
     ("fence", "ledger: nothing leaves under another's lease", crate::safeguards_lease::fence),
+    ("write-order", "log: a cursor that follows it misses nothing", crate::safeguards_writes::log_order),
+    ("write-order", "store: a receipt meets its own outcome", crate::safeguards_writes::outcome_and_receipt),
     ("permit", "wire: no POST begins after the lease", crate::safeguards_lease::permit),
     ("one-phone-call", "scenario: a phone is in one call of ours", |off| scenario("phone-two-calls-to-one-phone", off)),
 ];
@@ -354,7 +356,7 @@ fn forge(stage: &Stage, call: &Value, word: &str, sign: bool) -> u64 {
     post_form(stage, &url, form, sign)
 }
 
-fn post_form(stage: &Stage, url: &str, form: Value, sign: bool) -> u64 {
+pub(crate) fn post_form(stage: &Stage, url: &str, form: Value, sign: bool) -> u64 {
     let mut request = json!({ "url": url, "form": form, "sign": sign });
     if !sign {
         request["signature"] = json!("bm90IHRoZSBwcm92aWRlcidzIQ==");
@@ -362,7 +364,7 @@ fn post_form(stage: &Stage, url: &str, form: Value, sign: bool) -> u64 {
     stage.control("POST", "forge", &request)["httpStatus"].as_u64().unwrap_or(0)
 }
 
-fn account(stage: &Stage) -> String {
+pub(crate) fn account(stage: &Stage) -> String {
     let shown = stage.shop.expect(0, &["config", "show", "-o", "json"]).json();
     let rows = shown["settings"].as_array().or(shown.as_array()).cloned().unwrap_or_default();
     let sid = rows.iter().find(|r| r["key"] == "twilio.account_sid").map(|r| text(r, "value").to_owned());

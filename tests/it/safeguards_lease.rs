@@ -23,7 +23,7 @@ const ROUNDS: usize = 4;
 const CONNECTED_WITHIN: Duration = Duration::from_secs(9);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-fn without_server(off: Option<&str>) -> Seen {
+pub(crate) fn without_server(off: Option<&str>) -> Seen {
     match off {
         None => Ok("left out: there is no PostgreSQL here".into()),
         Some(_) => Err("left out: there is no PostgreSQL here".into()),

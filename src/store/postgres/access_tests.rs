@@ -283,7 +283,9 @@ async fn a_look_through_a_pooler_says_what_it_is_and_leaves_no_transaction_open(
             // It ends a session in which a client left a transaction open.
             let open =
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-            assert_eq!(server.psql(&database, open), "2", "both sessions of the look wait for the next client");
+            // That of the store that was made here ends on a thread of its own.
+            let sessions = (0..200).map(|_| server.psql(&database, open)).find(|n| n == "2");
+            assert!(sessions.is_some(), "both sessions of the look wait for the next client");
         }
     }
 }

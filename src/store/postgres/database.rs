@@ -68,8 +68,9 @@ impl Database for PostgresStore {
     }
 
     async fn lease(&self, role: &str) -> Result<Arc<dyn Lease>, LeaseError> {
-        let (observer, url, role) = (Arc::clone(&self.observer), self.url.clone(), role.to_owned());
-        let take = move || observer.lock().unwrap_or_else(PoisonError::into_inner).try_take(&url, &role);
+        let (observer, url, key) = (Arc::clone(&self.observer), self.url.clone(), self.hints.key());
+        let role = role.to_owned();
+        let take = move || observer.lock().unwrap_or_else(PoisonError::into_inner).try_take(&url, key, &role);
         let lease = tokio::task::spawn_blocking(take).await.map_err(|_| StoreError::Closed)??;
         tokio::spawn(lease.watch());
         Ok(Arc::new(lease))

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::connection::PgConnection;
+use super::hints;
 use super::history;
 use crate::clock::{self, Clock as _, Permit, SystemClock};
 use crate::domain::Timestamp;
@@ -119,7 +120,7 @@ impl Observer {
     ///
     /// # Errors
     /// [`LeaseError::Held`]; [`LeaseError::Store`]: nobody knows, and nothing is taken.
-    pub(super) fn try_take(&mut self, url: &PostgresUrl, role: &str) -> Result<ServerLease, LeaseError> {
+    pub(super) fn try_take(&mut self, url: &PostgresUrl, key: i64, role: &str) -> Result<ServerLease, LeaseError> {
         let conn = match self.conn.take().filter(|conn| !conn.is_over()) {
             Some(conn) => conn,
             None => connection(url)?,
@@ -162,7 +163,7 @@ impl Observer {
             warn!(term, before, "the engine that held the lease gives no sign of life: its lease is taken over");
         }
         debug!(term, boot_ms = u64::try_from(sent.as_millis()).unwrap_or(u64::MAX), "{LEASE_TAKEN}");
-        ServerLease::begin(term, sent, conn, url.clone())
+        ServerLease::begin(term, sent, conn, (url.clone(), key))
     }
 }
 
@@ -200,7 +201,12 @@ impl fmt::Debug for SharedWorks {
 }
 
 impl ServerLease {
-    fn begin(term: String, sent: Duration, conn: PgConnection, url: PostgresUrl) -> Result<Self, LeaseError> {
+    fn begin(
+        term: String,
+        sent: Duration,
+        conn: PgConnection,
+        (url, key): (PostgresUrl, i64),
+    ) -> Result<Self, LeaseError> {
         let (permit, lost) = (Permit::until(sent + PERMIT), CancellationToken::new());
         let (orders, ordered) = channel();
         let works = SharedWorks::default();
@@ -209,6 +215,7 @@ impl ServerLease {
             term: term.clone(),
             server,
             url,
+            key,
             conn: Some(conn),
             permit: permit.clone(),
             lost: lost.clone(),
@@ -288,6 +295,8 @@ struct Renewal {
     /// On which server the term began.
     server: Option<String>,
     url: PostgresUrl,
+    /// Which lock is the store's, for hints.
+    key: i64,
     conn: Option<PgConnection>,
     permit: Permit,
     lost: CancellationToken,
@@ -410,12 +419,17 @@ impl Renewal {
         }
     }
 
-    /// Whether the row is this term's no more.
+    /// Whether the row is this term's no more. Those who stand by get a hint, and else look a moment later.
     fn is_released(&mut self) -> bool {
         match self.execute(RELEASE) {
             Ok(0) => true,
             Ok(_) => {
                 info!(term = self.term, "the lease is released");
+                // A term is of letters, digits and `_`.
+                let hint = format!("NOTIFY {}, '{}'", hints::channel(self.key), self.term);
+                if let Some(e) = self.conn.as_ref().and_then(|conn| conn.batch(&hint).err()) {
+                    debug!(error = %e, "nobody gets a hint that the lease is free");
+                }
                 true
             }
             Err(e) => {

@@ -6,17 +6,21 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::connection::PgConnection;
+use crate::clock::{Clock as _, SystemClock};
 use crate::store::sql::Connection;
 use crate::store::{PostgresUrl, StoreError};
 
 /// How many reads may run at once.
 const READERS: usize = 4;
+/// One that nobody has needed for so long is closed, but for the last: each costs memory here and a process of the server.
+const IDLE_MAX: Duration = Duration::from_secs(30);
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// A pool of connections, each opened when it is first needed.
 #[derive(Clone)]
 pub(super) struct ServerReaders {
-    idle: Arc<Mutex<Vec<PgConnection>>>,
+    /// The one that was used last stands last, each with the time of that by the boot clock.
+    idle: Arc<Mutex<Vec<(PgConnection, Duration)>>>,
     turns: Arc<Semaphore>,
     url: PostgresUrl,
     lock_within: Duration,
@@ -24,7 +28,12 @@ pub(super) struct ServerReaders {
 
 impl ServerReaders {
     pub(super) fn new(url: PostgresUrl, lock_within: Duration, first: PgConnection) -> Self {
-        Self { idle: Arc::new(Mutex::new(vec![first])), turns: Arc::new(Semaphore::new(READERS)), url, lock_within }
+        Self {
+            idle: Arc::new(Mutex::new(vec![(first, SystemClock.boot())])),
+            turns: Arc::new(Semaphore::new(READERS)),
+            url,
+            lock_within,
+        }
     }
 
     /// Runs `read` in one read transaction on a thread that may block. Cancel-safe.
@@ -57,7 +66,7 @@ impl ServerReaders {
             let conn = this.take()?;
             let done = work(&conn);
             if !conn.is_over() {
-                this.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+                this.give_back(conn);
             }
             done
         });
@@ -65,12 +74,22 @@ impl ServerReaders {
             .unwrap_or_else(|_| Err(StoreError::Refused { what: "a read panicked or the runtime stopped".into() }))
     }
 
+    fn give_back(&self, conn: PgConnection) {
+        let now = SystemClock.boot();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = idle.iter().take_while(|(_, used)| now.saturating_sub(*used) > IDLE_MAX).count();
+        let closed: Vec<_> = idle.drain(..old).collect();
+        idle.push((conn, now));
+        drop(idle);
+        drop(closed);
+    }
+
     /// One that answers: the server may have ended those that were idle.
     fn take(&self) -> Result<PgConnection, StoreError> {
         loop {
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             match idle {
-                Some(conn) if conn.batch("").is_ok() => return Ok(conn),
+                Some((conn, _)) if conn.batch("").is_ok() => return Ok(conn),
                 Some(_) => {}
                 None => return PgConnection::again(&self.url, self.lock_within),
             }

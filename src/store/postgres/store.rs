@@ -32,6 +32,11 @@ pub(super) struct Hints {
 }
 
 impl Hints {
+    /// Which lock is the store's: hints are of that.
+    pub(super) fn key(&self) -> i64 {
+        self.key
+    }
+
     /// Returns with the next one.
     pub(super) async fn next(&self, url: &PostgresUrl) {
         let bell = self.bell.get_or_init(|| {

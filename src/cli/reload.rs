@@ -18,6 +18,7 @@ use crate::domain::settings::{NewSettings, SettingsRow};
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
 use crate::engine::in_force::Decides;
+use crate::engine::rest::REST_MAX;
 use crate::engine::supervisor::Supervisor;
 use crate::engine::wake::WakeSignal;
 use crate::engine::{Scope, duties, outbox, start};
@@ -44,6 +45,8 @@ pub(super) struct Reload {
     /// Settings in force that this process cannot carry out are tried again then, by the boot clock. Nobody waits for that: whoever
     /// becomes the engine needs what is here.
     pub(super) not_before: Option<Duration>,
+    /// When all that is in force was known here, and of which version of the store.
+    pub(super) followed: Option<(Duration, u64)>,
     /// The engine of the term that it is in, and where it tells of its store.
     pub(super) this_process: ThisProcess,
     pub(super) state: Arc<HttpState>,
@@ -228,15 +231,23 @@ impl Reload {
             return;
         }
         self.not_before = None;
+        // While nobody commits, what is in force is what it was.
+        let (boot, version) = (core.clock.boot(), core.version.known(core.clock.boot()));
+        let is_known = self.followed.is_some_and(|(at, since)| {
+            boot.saturating_sub(at) < REST_MAX && core.version.stands_still(Some(since), boot)
+        });
+        if is_known {
+            return;
+        }
         let known = self.app.settings.as_ref().map(|s| s.number);
         match core.store.basis().await {
             Ok(basis) if basis.settings != known => {}
             Ok(basis) => {
                 // Contacts and exceptions that another process has read or changed: who stands by shows them too.
-                if basis != core.in_force().basis
-                    && let Err(e) = core.refresh().await
-                {
-                    warn!(error = %e, "what is in force cannot be read anew");
+                let refreshed = if basis == core.in_force().basis { Ok(()) } else { core.refresh().await };
+                match refreshed {
+                    Ok(()) => self.followed = version.map(|version| (boot, version)),
+                    Err(e) => warn!(error = %e, "what is in force cannot be read anew"),
                 }
                 return;
             }

@@ -106,6 +106,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
         app,
         core: core.clone(),
         not_before: None,
+        followed: None,
         replica: replica.clone(),
         own,
         this_process: this_process.clone(),

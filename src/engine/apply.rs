@@ -35,6 +35,7 @@ use crate::store::{Committed, Lease, Store, StoreError, SyncedContacts};
 
 use super::in_force::{self, InForce, Interpreter};
 use super::links::Links;
+use super::rest::StoreVersion;
 use super::safeguards;
 use super::wake::{Wake, WakeSignal};
 
@@ -71,6 +72,8 @@ pub struct Core {
     links: Arc<RwLock<Option<Arc<Links>>>>,
     provider_clock: Arc<Mutex<ProviderClock>>,
     refused: Arc<AtomicU64>,
+    /// Whether anybody commits.
+    pub version: Arc<StoreVersion>,
     /// When an engine of the store was last known to see the clock's steps.
     pub clocks_seen: Arc<ClocksSeen>,
 }
@@ -118,6 +121,7 @@ impl Core {
             provider_clock: Arc::default(),
             links: Arc::default(),
             refused: Arc::default(),
+            version: Arc::default(),
             clocks_seen: Arc::default(),
         }
     }

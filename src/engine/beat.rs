@@ -12,6 +12,8 @@ use super::duty::{ESSENTIAL_MAX, Passed};
 
 /// How often: with the pauses of the essential duties it is at most 5 s old while the engine works.
 pub const EVERY: Duration = Duration::from_secs(2);
+/// The same on a server, where a renewed lease is a sign of life too.
+pub const EVERY_ON_A_SERVER: Duration = Duration::from_secs(3);
 /// A sign of life that is older is none.
 pub const OLD: Duration = Duration::from_secs(5);
 
@@ -27,7 +29,7 @@ pub async fn pass(engine: &Engine) -> Passed {
         let beat = EngineBeat { boot: fresh.boot.saturating_sub(ago), at: fresh.at.minus(ago), ..fresh };
         core.store.engine_heartbeat(&engine.id, &beat).await?;
     }
-    Ok(Some(core.clock.now().plus(EVERY)))
+    Ok(Some(core.clock.now().plus(if engine.is_in_a_term() { EVERY_ON_A_SERVER } else { EVERY })))
 }
 
 /// A sign of life of this moment: a start is one.

@@ -54,9 +54,10 @@ impl Checkpoints {
     /// [`StoreError`](crate::store::StoreError).
     pub async fn pass(&self) -> Passed {
         let core = &self.engine.core;
+        let Some(upkeep) = core.store.upkeep() else { return Ok(None) };
         let (now, version, boot) = (core.clock.now(), core.store.version().await?, core.clock.boot());
         let due = self.last.lock().unwrap_or_else(PoisonError::into_inner).is_due(version, boot);
-        if due && let Some(upkeep) = core.store.upkeep() {
+        if due {
             upkeep.checkpoint().await?;
         }
         Ok(Some(now.plus(EVERY)))

@@ -315,7 +315,9 @@ impl Dispatcher {
     /// # Errors
     /// [`StoreError`].
     pub async fn sweep(&self) -> Result<Option<Timestamp>, StoreError> {
-        for id in self.own_claims().await? {
+        let claims = self.own_claims().await?;
+        let is_at_work = !claims.is_empty();
+        for id in claims {
             // From here on no task begins with it; what one was at before that is in the store.
             let Some(_work) = InHand::on(id, &self.busy) else { continue };
             if self.own_claims().await?.contains(&id) {
@@ -326,7 +328,7 @@ impl Dispatcher {
                 others_go_on(self.engine.core.apply(event, Actor::engine()).await.map(drop))?;
             }
         }
-        Ok(Some(self.engine.core.clock.now().plus(SWEPT_EVERY)))
+        Ok(is_at_work.then(|| self.engine.core.clock.now().plus(SWEPT_EVERY)))
     }
 
     async fn own_claims(&self) -> Result<Vec<AttemptId>, StoreError> {

@@ -11,7 +11,7 @@ use super::backups::{self, Backups};
 use super::checkpoints::{self, Checkpoints};
 use super::clocks::{self, ClockWatch};
 use super::dispatcher::{Dispatcher, SWEPT_EVERY};
-use super::duty::{Duty, DutyLimits, DutyWork};
+use super::duty::{Duty, DutyLimits, DutyWork, IDLE_MAX};
 use super::event_webhooks::{self, EventTarget};
 use super::heartbeat::HeartbeatDuty;
 use super::listener::{self, Listener};
@@ -61,20 +61,20 @@ pub const CALL_LISTS: &str = "call-lists";
 
 /// Every duty, in the order in which health shows them.
 pub const TABLE: &[DutyRow] = &[
-    always("scheduler", essential(WakeSignal::Due), |of| {
+    always("scheduler", essential(WakeSignal::Due).rests(), |of| {
         DutyWork::of(&Arc::new(Scheduler::new(of.engine.clone())), |s| Box::pin(async move { s.pass().await }))
     }),
-    always("dispatcher", essential(WakeSignal::Send), |of| {
+    always("dispatcher", essential(WakeSignal::Send).rests(), |of| {
         DutyWork::of(&of.dispatcher, |d| Box::pin(async move { d.pass().await }))
             .drained_by(&of.dispatcher, |d| Box::pin(async move { d.drained().await }))
     }),
-    always("claims", every(SWEPT_EVERY), |of| {
+    always("claims", every(SWEPT_EVERY).rests(), |of| {
         DutyWork::of(&of.dispatcher, |d| Box::pin(async move { d.sweep().await }))
     }),
-    always("poller", DutyLimits::usual().on(WakeSignal::Poll).only_asks(), |of| {
+    always("poller", DutyLimits::usual().on(WakeSignal::Poll).only_asks().rests(), |of| {
         DutyWork::of(&of.poller, |p| Box::pin(async move { p.pass().await }))
     }),
-    always("reconciler", DutyLimits::usual().only_asks(), |of| {
+    always("reconciler", DutyLimits::usual().only_asks().rests(), |of| {
         DutyWork::of(&Arc::new((Reconciler::new(of.engine.clone()), of.clocks.clone())), |of| {
             Box::pin(async move {
                 // A step that nobody has seen yet would make a send look older than it is.
@@ -83,13 +83,13 @@ pub const TABLE: &[DutyRow] = &[
             })
         })
     }),
-    always("ringing", every(ringing::EVERY).on(WakeSignal::Ringing).only_asks(), |of| {
+    always("ringing", every(ringing::EVERY).on(WakeSignal::Ringing).only_asks().rests(), |of| {
         DutyWork::of(&Arc::new(Ringing::new(of.engine.clone())), |r| Box::pin(async move { r.pass().await }))
     }),
-    always("waiting-replies", every(waiting::EVERY).on(WakeSignal::Reply).only_asks(), |of| {
+    always("waiting-replies", every(waiting::EVERY).on(WakeSignal::Reply).only_asks().rests(), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { waiting::pass(&e).await }))
     }),
-    of_the_whole_store("phone-calls", every(fallback::EVERY), |of| {
+    of_the_whole_store("phone-calls", every(fallback::EVERY).rests(), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { fallback::pass(&e.core).await }))
     }),
     always("listener", every(listener::EVERY_WITH_WEBHOOK).on(WakeSignal::Listen).only_asks(), |of| {
@@ -102,7 +102,7 @@ pub const TABLE: &[DutyRow] = &[
     always("provider-clock", every(provider_clock::EVERY), |of| {
         DutyWork::of(&Arc::new(ProviderClockWatch::new(of.engine.clone())), |c| Box::pin(async move { c.pass().await }))
     }),
-    always("requests", every(requests::EVERY).on(WakeSignal::Others).only_asks(), |of| {
+    always("requests", every(requests::EVERY_ON_A_SERVER).on(WakeSignal::Others).only_asks(), |of| {
         DutyWork::of(&Arc::new(Requests::new(of.engine.clone(), of.poller.clone())), |r| {
             Box::pin(async move { r.pass().await })
         })
@@ -110,24 +110,24 @@ pub const TABLE: &[DutyRow] = &[
     always("checkpoints", every(checkpoints::EVERY), |of| {
         DutyWork::of(&Arc::new(Checkpoints::new(of.engine.clone())), |c| Box::pin(async move { c.pass().await }))
     }),
-    always("beat", every(beat::EVERY), |of| {
+    always("beat", every(beat::EVERY_ON_A_SERVER), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { beat::pass(&e).await }))
     }),
-    of_the_whole_store("silence", every(silence::EVERY).still_after(silence::STILL_MAX), |of| {
+    of_the_whole_store("silence", every(silence::EVERY).still_after(silence::STILL_MAX).rests(), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { silence::pass(&e).await }))
     }),
-    of_the_whole_store("on-call", every(oncall::watch::EVERY).on(WakeSignal::OnCall), |of| {
+    of_the_whole_store("on-call", every(oncall::watch::EVERY).on(WakeSignal::OnCall).rests(), |of| {
         DutyWork::of(&Arc::new(OnCallWatch::new(of.engine.clone())), |w| Box::pin(async move { w.pass().await }))
     }),
-    of_the_whole_store("roll-calls", every(oncall::roll_calls::EVERY).on(WakeSignal::RollCall), |of| {
+    of_the_whole_store("roll-calls", every(oncall::roll_calls::EVERY).on(WakeSignal::RollCall).rests(), |of| {
         DutyWork::of(&Arc::new(RollCallDuty::new(of.engine.clone(), of.dispatcher.clone())), |r| {
             Box::pin(async move { r.pass().await })
         })
     }),
-    of_the_whole_store("morning", every(morning::EVERY), |of| {
+    of_the_whole_store("morning", every(morning::EVERY).rests(), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { morning::pass(&e).await }))
     }),
-    of_the_whole_store("followthrough", every(followthrough::EVERY), |of| {
+    of_the_whole_store("followthrough", every(followthrough::EVERY).rests(), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { followthrough::pass(&e).await }))
     }),
     // Where a term may end, its process watches the store in all its terms and between them.
@@ -138,21 +138,21 @@ pub const TABLE: &[DutyRow] = &[
     of_the_whole_store("store-file", every(store_file::EVERY), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { store_file::pass(&e).await.map(|()| None) }))
     }),
-    of_the_whole_store("watch", every(watch::EVERY), |of| {
+    of_the_whole_store("watch", every(watch::EVERY).rests(), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { watch::pass(&e).await }))
     }),
     of_the_whole_store("backups", every(backups::EVERY).still_after(backups::STILL_MAX).only_asks(), |of| {
         DutyWork::of(&Arc::new(Backups::new(of.engine.clone())), |b| Box::pin(async move { b.pass().await }))
     }),
-    of_the_whole_store("integrity", every(integrity::EVERY), |of| {
+    of_the_whole_store("integrity", every(integrity::EVERY).rests(), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { integrity::pass(&e).await }))
     }),
-    by_settings(ALERTS, DutyLimits::usual().on(WakeSignal::Alerts).only_delivers()),
-    by_settings(MIRROR, DutyLimits::usual().on(WakeSignal::Mirror).only_asks()),
+    by_settings(ALERTS, DutyLimits::usual().on(WakeSignal::Alerts).only_delivers().rests()),
+    by_settings(MIRROR, DutyLimits::usual().on(WakeSignal::Mirror).only_asks().rests()),
     by_settings(CONTACTS, DutyLimits::usual().on(WakeSignal::ContactSync).only_asks()),
     by_settings(OVERRIDES, DutyLimits::usual().on(WakeSignal::ContactSync)),
     by_settings(CALENDARS, DutyLimits::usual().on(WakeSignal::ContactSync).only_asks()),
-    by_settings(EVENTS, DutyLimits::usual().on(WakeSignal::Events).only_delivers()),
+    by_settings(EVENTS, DutyLimits::usual().on(WakeSignal::Events).only_delivers().rests()),
     by_settings(HEARTBEAT, DutyLimits::usual().only_asks()),
     by_settings(REPORTS, DutyLimits::usual().only_delivers()),
     by_settings(ADOPT, DutyLimits::usual().only_asks()),
@@ -289,7 +289,8 @@ pub fn mirror(engine: &Arc<Engine>, mirror: Mirror) -> Vec<Duty> {
             let (engine, mirror) = &*of;
             let next = mirror.pass().await;
             engine.set_mirror(mirror.mirror_health());
-            next
+            let soon = mirror.waits().then(|| engine.core.clock.now().plus(IDLE_MAX));
+            next.map(|next| next.into_iter().chain(soon).min())
         })
     });
     vec![Duty::new(MIRROR, limits(MIRROR), work)]

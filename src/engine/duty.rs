@@ -53,6 +53,7 @@ pub struct DutyLimits {
     at_stop: AtStop,
     rank: Rank,
     still_max: Option<Duration>,
+    rests: bool,
 }
 
 impl DutyLimits {
@@ -64,6 +65,7 @@ impl DutyLimits {
             at_stop: AtStop::Finished,
             rank: Rank::Other,
             still_max: None,
+            rests: false,
         }
     }
 
@@ -89,6 +91,13 @@ impl DutyLimits {
     #[must_use]
     pub const fn only_delivers(self) -> Self {
         Self { at_stop: AtStop::DroppedAtTheEnd, ..self }
+    }
+
+    /// What it does follows from the store and from the time that its passes answer: while nobody commits, none comes before that
+    /// time but one every [`super::rest::REST_MAX`].
+    #[must_use]
+    pub const fn rests(self) -> Self {
+        Self { rests: true, ..self }
     }
 
     /// Without it the promise is broken.
@@ -160,6 +169,11 @@ impl Duty {
     /// What a stop does to a pass under way.
     pub fn at_stop(&self) -> AtStop {
         self.limits.at_stop
+    }
+
+    /// Whether it rests while nobody commits.
+    pub fn rests(&self) -> bool {
+        self.limits.rests
     }
 
     /// What it means when it stands still.

@@ -8,6 +8,7 @@ use crate::domain::event::Event;
 use crate::domain::types::Actor;
 
 use super::duty::Passed;
+use super::rest::EVER;
 use super::{Engine, others_go_on};
 
 /// How late an alarm may be; nobody is asleep over it.
@@ -25,5 +26,7 @@ pub async fn pass(engine: &Engine) -> Passed {
     for call in core.store.not_seen(now, BATCH).await? {
         others_go_on(core.apply(Event::Wake { call }, Actor::engine()).await.map(drop))?;
     }
-    Ok(Some(now.plus(EVERY)))
+    // Of what is looked at later the store says nothing but that there is some.
+    let is_some_left = !core.store.not_seen(EVER, 1).await?.is_empty();
+    Ok(is_some_left.then(|| now.plus(EVERY)))
 }

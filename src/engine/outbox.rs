@@ -22,6 +22,7 @@ use crate::gateways::{AlertMessage, AlertNotice, SinkError, Taken};
 use crate::store::{AlertTask, Delivered, NotDelivered, SinkState, StoreError};
 
 use super::apply::Core;
+use super::duty::IDLE_MAX;
 use super::sink::Sink;
 use super::wake::WakeSignal;
 use super::{Engine, Scope};
@@ -96,7 +97,9 @@ pub async fn pass(engine: &Engine, sink: &Sink) -> Result<Option<Timestamp>, Sto
         Next::Idle if wanted.later => Ok(Some(now.plus(FALLBACK_LOOKS))),
         Next::Idle => {
             let next = core.store.next_alert(&sink.name, now).await?;
-            Ok(next.into_iter().chain(again).min())
+            // What it was told and the store could not record is recorded soon.
+            let unrecorded = sink.has_unrecorded().then(|| now.plus(IDLE_MAX));
+            Ok(next.into_iter().chain(again).chain(unrecorded).min())
         }
     }
 }

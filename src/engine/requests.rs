@@ -16,6 +16,8 @@ use super::{Engine, Scope, fault_injection};
 
 /// Another process's commit is seen within this, with room to spare for the promised 250 ms.
 pub const EVERY: Duration = Duration::from_millis(150);
+/// The same where commits come with a hint of their own: for those that are lost.
+pub const EVERY_ON_A_SERVER: Duration = Duration::from_millis(240);
 /// A process that asked for the lock longer ago than this waits no more.
 const ASKER_GONE: Duration = Duration::from_secs(120);
 
@@ -23,14 +25,15 @@ const ASKER_GONE: Duration = Duration::from_secs(120);
 pub struct Requests {
     engine: Arc<Engine>,
     poller: Arc<Poller>,
-    /// The version of the store that was looked at last.
+    /// The version of the store that was looked at last: with our own commits, and without them.
     seen: AtomicU64,
+    seen_of_others: AtomicU64,
 }
 
 impl Requests {
     /// Over this engine; questions to the provider are this poller's.
     pub fn new(engine: Arc<Engine>, poller: Arc<Poller>) -> Self {
-        Self { engine, poller, seen: AtomicU64::new(0) }
+        Self { engine, poller, seen: AtomicU64::new(0), seen_of_others: AtomicU64::new(0) }
     }
 
     /// Where another process committed since the last pass, every loop is woken and what is asked is done. Our own commits wake
@@ -41,14 +44,19 @@ impl Requests {
     pub async fn pass(&self) -> Passed {
         let core = &self.engine.core;
         let now = core.clock.now();
-        let version = core.store.version_of_others().await?;
+        let (boot, version) = (core.clock.boot(), core.store.version().await?);
+        core.version.saw(version, boot);
         if self.seen.load(Ordering::Relaxed) != version {
-            core.wake.all();
-            self.answer_all().await?;
+            let of_others = core.store.version_of_others().await?;
+            if self.seen_of_others.load(Ordering::Relaxed) != of_others {
+                core.wake.all();
+                self.answer_all().await?;
+                self.seen_of_others.store(of_others, Ordering::Relaxed);
+            }
             // What could not be answered is looked for again.
             self.seen.store(version, Ordering::Relaxed);
         }
-        Ok(Some(now.plus(EVERY)))
+        Ok(Some(now.plus(if self.engine.is_in_a_term() { EVERY_ON_A_SERVER } else { EVERY })))
     }
 
     async fn answer_all(&self) -> Result<(), StoreError> {

@@ -11,6 +11,7 @@ use crate::store::{AlertLine, StoreError};
 
 use super::apply::Core;
 use super::duty::Passed;
+use super::rest::is_dispatching;
 use super::{Engine, others_go_on};
 
 /// A call of which nobody has been told for this long alerts.
@@ -29,7 +30,13 @@ pub async fn pass(engine: &Engine) -> Passed {
     let now = core.clock.now();
     let unanswered = unanswered(core, now).await;
     unnotified(core, now).await.and(unanswered).and(unnotified_still(core, now).await)?;
-    Ok(Some(now.plus(EVERY)))
+    Ok(may_be_due(core).await?.then(|| now.plus(EVERY)))
+}
+
+/// Whether time alone may make something due: a call that is DISPATCHING, or an alarm of one.
+async fn may_be_due(core: &Core) -> Result<bool, StoreError> {
+    let repeats = |a: &AlertLine| a.key.kind().repeat_every().is_some();
+    Ok(is_dispatching(core).await? || core.store.alerts().await?.iter().any(repeats))
 }
 
 async fn unnotified(core: &Core, now: Timestamp) -> Result<(), StoreError> {

@@ -48,6 +48,11 @@ impl Sink {
         }
     }
 
+    /// Whether it was told something that the store has not recorded yet.
+    pub(super) fn has_unrecorded(&self) -> bool {
+        !self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     pub(super) fn was_delivered(&self, task: &AlertTask) -> bool {
         let all = self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().flat_map(|d| &d.0).any(|t| t.line.key == task.line.key && t.version == task.version)

@@ -31,6 +31,8 @@ use super::wake::WakeSignal;
 const TRIED_EVERY: Duration = Duration::from_secs(30);
 /// How often to look whether somebody complains.
 pub const EVERY: Duration = Duration::from_secs(1);
+/// How often a standby looks whether there is an engine.
+const ENGINE_EVERY: Duration = Duration::from_secs(2);
 /// One that took none a moment ago is tried again after this.
 const AGAIN: Duration = Duration::from_secs(1);
 /// The answers of sinks are waited for so long, and go on after it.
@@ -165,7 +167,7 @@ impl Alarm {
 ///
 /// `replica`: what it is called among them.
 pub async fn watch_shared(core: Arc<Core>, place: Arc<dyn AlarmPlace>, replica: String, stop: CancellationToken) {
-    let mut clock_apart = None;
+    let (mut clock_apart, mut engine_at) = (None, Duration::ZERO);
     let store = Alarm::of_a_replica(core.clone(), place.clone(), replica.clone());
     let engine = Alarm::of_the_engine(core.clone(), place);
     loop {
@@ -174,7 +176,11 @@ pub async fn watch_shared(core: Arc<Core>, place: Arc<dyn AlarmPlace>, replica: 
             warn!(error = %e, "the store is not watched any more");
             return;
         }
-        engine_pass(&engine).await;
+        let boot = core.clock.boot();
+        if boot >= engine_at {
+            engine_at = boot + ENGINE_EVERY;
+            engine_pass(&engine).await;
+        }
         if let Err(e) = clocks::beside_server(&core, &replica, &mut clock_apart).await {
             debug!(error = %e, "that the clocks are apart cannot be recorded yet");
         }

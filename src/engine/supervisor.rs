@@ -22,6 +22,7 @@ use super::Engine;
 use super::duties;
 use super::duty::{AtStop, Duty};
 use super::heartbeats::Beat;
+use super::rest::REST_MAX;
 
 const ERROR_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// A duty that ended badly is started again after this, and after twice as long each further time, until a pass ends well.
@@ -268,6 +269,7 @@ async fn drive(
         let signal = engine.core.wake.notified(duty.signal());
         tokio::pin!(signal);
         signal.as_mut().enable();
+        let (began, version) = (clock.boot(), engine.core.version.known(clock.boot()));
         let result = tokio::select! {
             result = duty.pass() => result,
             // Nothing waits for a question under way: it is asked again. What may send is never cut.
@@ -277,9 +279,26 @@ async fn drive(
             Ok(next) => {
                 errors = 0;
                 beat.passed(clock.boot());
+                let rests = |boot: Duration| {
+                    duty.rests()
+                        && boot.saturating_sub(began) < REST_MAX
+                        && next.is_none_or(|at| at > clock.now())
+                        && engine.core.version.stands_still(version, boot)
+                };
                 // By the clock as it is now: a pass may have taken its time before the clock was set back.
-                let cap = clock.now().plus(duty.pause_max());
-                next.map_or(cap, |n| n.min(cap))
+                let look = || {
+                    let cap = clock.now().plus(duty.pause_max());
+                    next.map_or(cap, |n| n.min(cap))
+                };
+                loop {
+                    let woken = wait(&**clock, stop, signal.as_mut(), look()).await;
+                    if woken != WokenBy::Time || !rests(clock.boot()) {
+                        break;
+                    }
+                    // The loop lives, and a look at the store would find what the last one found.
+                    beat.passed(clock.boot());
+                }
+                continue;
             }
             Err(
                 e
@@ -298,10 +317,23 @@ async fn drive(
     Ok(())
 }
 
-async fn wait(clock: &dyn Clock, stop: &CancellationToken, signal: impl Future<Output = ()>, next: Timestamp) {
+/// What ended a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WokenBy {
+    Stop,
+    Signal,
+    Time,
+}
+
+async fn wait(
+    clock: &dyn Clock,
+    stop: &CancellationToken,
+    signal: impl Future<Output = ()>,
+    next: Timestamp,
+) -> WokenBy {
     tokio::select! {
-        () = stop.cancelled() => {}
-        () = signal => {}
-        () = clock.sleep_until(next) => {}
+        () = stop.cancelled() => WokenBy::Stop,
+        () = signal => WokenBy::Signal,
+        () = clock.sleep_until(next) => WokenBy::Time,
     }
 }

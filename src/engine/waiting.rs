@@ -42,6 +42,7 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError>
     let core = &engine.core;
     let now = core.clock.boot();
     let mut waiting = core.store.waiting_replies(BATCH + engine.undecided.count()).await?;
+    let is_some_left = !waiting.is_empty();
     waiting.retain(|text| !engine.undecided.rests(&text.sid, now));
     waiting.truncate(BATCH);
     let is_full = waiting.len() >= BATCH;
@@ -61,7 +62,8 @@ pub async fn pass(engine: &Arc<Engine>) -> Result<Option<Timestamp>, StoreError>
         }
         failpoint::hit("reply-time.committed");
     }
-    Ok(is_full.then(|| core.clock.now()))
+    let next = is_some_left.then(|| core.clock.now().plus(EVERY));
+    Ok(if is_full { Some(core.clock.now()) } else { next })
 }
 
 /// It may have paged under an engine that is gone.

@@ -14,6 +14,7 @@ use crate::store::{AlertLine, KnownAs, StoreError};
 use super::Engine;
 use super::apply::Core;
 use super::duty::Passed;
+use super::rest::is_dispatching;
 
 /// A DISPATCHING call without a sign of life for this long is stranded.
 const STRANDED: Duration = Duration::from_secs(300);
@@ -38,7 +39,8 @@ pub async fn pass(engine: &Engine) -> Passed {
     done = done.and(failures_in_a_row(engine, &alerts, now).await);
     done = done.and(unused_breakers(core).await);
     done.and(what_is_over(core, &alerts, now).await)?;
-    Ok(Some(now.plus(EVERY)))
+    let is_some_left = !alerts.is_empty() || is_dispatching(core).await?;
+    Ok(is_some_left.then(|| now.plus(EVERY)))
 }
 
 async fn stranded(core: &Core, alerts: &[AlertLine], now: Timestamp) -> Result<(), StoreError> {

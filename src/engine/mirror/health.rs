@@ -35,6 +35,7 @@ impl Mirror {
         let trouble = {
             let mut state = self.state();
             state.looked_at = Some(now);
+            state.waits = figures.oldest_waiting.or(figures.oldest_unverified).is_some() || figures.parked > 0;
             let trouble = MirrorTable::ALL.into_iter().find_map(|t| state.of(t).trouble.clone());
             let trouble = trouble.or_else(|| lacks.map(|l| format!("the base does not have {l}")));
             state.seen = MirrorHealth {

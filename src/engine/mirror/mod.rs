@@ -134,6 +134,11 @@ impl Mirror {
         Ok(next.into_iter().chain(held).filter(|at| *at > now).min())
     }
 
+    /// Whether rows waited for the base when they were counted last: batches open, and rows that wait alert, by time alone.
+    pub fn waits(&self) -> bool {
+        self.state().waits
+    }
+
     /// Until when nothing is asked of the base at all.
     fn rests_until(&self) -> Option<Timestamp> {
         let now = self.now();

@@ -84,6 +84,8 @@ pub(super) struct MirrorState {
     pub(super) holders: BTreeMap<CallId, Option<AttemptId>>,
     pub(super) batch_is_open: bool,
     pub(super) looked_at: Option<Timestamp>,
+    /// Whether rows waited for the base when figures were counted last.
+    pub(super) waits: bool,
     pub(super) seen: MirrorHealth,
 }
 

@@ -91,15 +91,17 @@ impl RollCallDuty {
                 }
             }
         }
-        let mut next = now.plus(EVERY);
+        // Without roll calls there is nothing that time alone makes due.
+        let is_idle = known.is_empty() && core.rules().oncall.roll_call.is_none();
+        let mut next = (!is_idle).then(|| now.plus(EVERY));
         for roll_call in core.store.roll_calls(now).await? {
             let wanted = self.go_on(&roll_call).await?;
-            next = wanted.next.map_or(next, |wanted| next.min(wanted));
+            next = next.into_iter().chain(wanted.next).min();
             if wanted.has_asked {
                 return Ok(Some(core.clock.now()));
             }
         }
-        Ok(Some(next))
+        Ok(next)
     }
 
     async fn make(&self, new: NewRollCall, now: Timestamp) -> Result<(), StoreError> {

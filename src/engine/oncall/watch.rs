@@ -101,7 +101,7 @@ impl OnCallWatch {
         }
         self.look_ahead(core, before.filter(|_| is_new), &directory, now).await?;
         self.seen().directory = Some(directory);
-        Ok(Some(next.map_or(now.plus(EVERY), |next| next.min(now.plus(EVERY)))))
+        Ok(Some(next.map_or(now.plus(GAPS_EVERY), |next| next.min(now.plus(GAPS_EVERY)))))
     }
 
     /// Keeps what has changed since the last look; when something changes next.

@@ -37,7 +37,7 @@ pub async fn pass(core: &Core) -> Result<Option<Timestamp>, StoreError> {
         decide(core, waiting).await?;
     }
     let next = core.store.next_phone_call().await?;
-    Ok(Some(if is_full { now } else { next.unwrap_or(now.plus(EVERY)).min(now.plus(EVERY)) }))
+    Ok(if is_full { Some(now) } else { next })
 }
 
 async fn decide(core: &Core, waiting: WaitingPhoneCall) -> Result<(), StoreError> {

@@ -228,3 +228,43 @@ async fn dead_loops_give_no_sign_of_life_in_the_store() {
     crate::engine::beat::pass(&w.process.engine).await.expect("looked");
     assert_eq!(boot().await, last, "the essential duties have not passed");
 }
+
+#[tokio::test]
+async fn a_duty_of_the_store_rests_while_nobody_commits_and_is_seen_to_live() {
+    let w = World::new().await;
+    let counts: [Arc<AtomicU32>; 2] = Default::default();
+    let of = |n: usize, limits: DutyLimits| {
+        let work = DutyWork::of(&counts[n], |passes| {
+            Box::pin(async move {
+                passes.fetch_add(1, Ordering::SeqCst);
+                Ok(None)
+            })
+        });
+        Duty::new(["looks", "rests"][n], limits, work)
+    };
+    let (usual, resting) = (DutyLimits::usual(), DutyLimits::usual().rests().still_after(secs(5)));
+    w.process.supervisor.assign("test", vec![of(0, usual), of(1, resting)]);
+    let (stop, running) = run(&w);
+    let passes = |n: usize| counts[n].load(Ordering::SeqCst);
+    let poll = async || {
+        let version = w.process.store.version().await.expect("a version");
+        w.process.core.version.saw(version, w.clock.boot());
+    };
+    until(&w, "one looks every second", async || {
+        poll().await;
+        passes(0) > 60
+    })
+    .await;
+    // The engine's own sign of life is a commit every two seconds.
+    assert!(passes(1) < passes(0) * 3 / 4, "{} of {}", passes(1), passes(0));
+    assert!(!line(&w, "rests").is_still, "its loop lives");
+    let before = passes(1);
+    until(&w, "it looks again after commits", async || {
+        w.process.store.probe(w.clock.now()).await.expect("a commit");
+        poll().await;
+        passes(1) > before + 5
+    })
+    .await;
+    stop.cancel();
+    running.await.expect("no panic").expect("a clean stop");
+}

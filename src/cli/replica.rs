@@ -168,7 +168,7 @@ impl Terms {
     async fn one_after_the_other(&mut self, asked: CancellationToken) -> Result<(), CliError> {
         loop {
             let Some(term) = self.term.take() else {
-                let Some(lease) = self.next_lease(&asked).await else { return Ok(()) };
+                let Some(lease) = self.next_lease(&asked).await? else { return Ok(()) };
                 if let Err(e) = self.begin(lease).await {
                     error!(error = %e.what, causes = ?e.causes, "the work of the engine cannot be taken over here");
                     self.pause(AGAIN_AFTER).await;
@@ -246,8 +246,11 @@ impl Terms {
         clock.sleep_until(clock.now().plus(d)).await;
     }
 
-    /// The lease, once it is free or its holder has given no sign of life for too long; `None`: this process ends.
-    async fn next_lease(&self, asked: &CancellationToken) -> Option<Arc<dyn Lease>> {
+    /// The lease, once it is free or its holder has given no sign of life for too long; `None`: this process is asked to end.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`]: it must end, as a newer version has changed the store.
+    async fn next_lease(&self, asked: &CancellationToken) -> Result<Option<Arc<dyn Lease>>, CliError> {
         let store = &*self.core.store;
         let (mut is_away, mut asked_of, mut seen) = (false, None, None);
         let (mut is_hinted, mut looked) = (true, Duration::ZERO);
@@ -258,10 +261,11 @@ impl Terms {
             hint.as_mut().enable();
             let taken = tokio::select! {
                 taken = store.take_lease("serve") => taken,
-                () = asked.cancelled() => return None,
+                () = asked.cancelled() => return Ok(None),
             };
             match taken {
-                Ok(lease) => return Some(lease),
+                Ok(lease) => return Ok(Some(lease)),
+                Err(LeaseError::Store(e @ StoreError::Newer { .. })) => return Err(e.into()),
                 Err(LeaseError::Held(held)) => {
                     is_away = false;
                     if held.as_ref().is_some_and(Holder::is_seen) {
@@ -295,7 +299,7 @@ impl Terms {
             is_hinted = tokio::select! {
                 () = self.pause(LOOK_EVERY) => false,
                 () = hint => true,
-                () = asked.cancelled() => return None,
+                () = asked.cancelled() => return Ok(None),
             }
         }
     }

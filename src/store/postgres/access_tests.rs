@@ -250,11 +250,11 @@ async fn a_store_of_a_newer_program_and_a_role_without_rights_leave_everything_a
     opened(PostgresUrl::new(&database)).await.expect("made");
     let got = opened(guest).await;
     assert!(matches!(&got, Err(StoreError::Full { what }) if what.contains("permission denied")), "{got:?}");
-    server.psql(&database, "UPDATE meta SET value = '99' WHERE key = 'schema'");
+    server.psql(&database, "UPDATE meta SET value = '99' WHERE key IN ('schema', 'oldest_schema')");
     let got = opened(PostgresUrl::new(&database)).await;
     assert!(matches!(&got, Err(StoreError::Newer { found: 99, .. })), "{got:?}");
     server.psql(&database, "UPDATE meta SET value = 'live' WHERE key = 'mode'");
-    server.psql(&database, "UPDATE meta SET value = '1' WHERE key = 'schema'");
+    server.psql(&database, "UPDATE meta SET value = '1' WHERE key IN ('schema', 'oldest_schema')");
     let got = opened(PostgresUrl::new(&database)).await;
     assert!(matches!(&got, Err(StoreError::OtherMode { found, .. }) if found == StoreMode::Live.as_str()), "{got:?}");
     server.psql(&database, "DROP TABLE meta CASCADE; CREATE TABLE meta (id int)");

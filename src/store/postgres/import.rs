@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::connection::PgConnection;
-use super::open::{HAS_META, LOCKS, META, MIGRATION, PUT_META, make_schema};
+use super::open::{HAS_META, LOCKS, MIGRATION, make_schema};
 use super::pooler::refuse_shared_sessions;
 use super::transaction::BEGIN;
+use super::versions::{META, PUT_META};
 use crate::store::migrate::{Chunk, Sum};
 use crate::store::sql::{Connection, params};
 use crate::store::{PostgresUrl, StoreError, StoreSettings};

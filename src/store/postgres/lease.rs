@@ -19,6 +19,7 @@ use tracing::{debug, error, info, warn};
 use super::connection::PgConnection;
 use super::hints;
 use super::history;
+use super::versions;
 use crate::clock::{self, Clock as _, Permit, SystemClock};
 use crate::domain::Timestamp;
 use crate::failpoint;
@@ -57,8 +58,17 @@ const RENEW: &str = "UPDATE engine SET beat = beat + 1,
 const RELEASE: &str = "UPDATE engine SET holder = NULL WHERE slot = 1 AND holder = ?1";
 
 const TIME: &str = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)";
-/// How often the server is asked what time it is there.
+/// How often the server is asked what time it is there, and whether a newer program has changed the store.
 const TIME_EVERY: Duration = Duration::from_secs(10);
+
+/// Whether this program may still work on the store: a newer one may have changed it meanwhile.
+///
+/// # Errors
+/// [`StoreError::Newer`]: it may not, from now on.
+fn is_not_outdated(conn: &PgConnection, url: &PostgresUrl) -> Result<(), StoreError> {
+    let version = versions::of(conn)?;
+    version.map_or(Ok(()), |version| version.is_known_to(versions::known_schema(), url))
+}
 
 /// Reads the server's clock, which is that of every process of this store from then on.
 pub(super) fn read_time(conn: &PgConnection) -> Result<(), StoreError> {
@@ -128,6 +138,7 @@ impl Observer {
         let asked = SystemClock.boot();
         let row = row(&conn)?;
         if asked >= self.time_at {
+            is_not_outdated(&conn, url)?;
             read_time(&conn)?;
             self.time_at = asked + TIME_EVERY;
         }
@@ -221,6 +232,7 @@ impl ServerLease {
             lost: lost.clone(),
             works: works.clone(),
             time_at: Duration::ZERO,
+            is_outdated: false,
             is_elsewhere: false,
         };
         let thread = std::thread::Builder::new().name("lease".into());
@@ -303,6 +315,8 @@ struct Renewal {
     works: SharedWorks,
     /// When the server's clock is read again, by the boot clock.
     time_at: Duration,
+    /// A newer version has changed the store so that this one cannot work on.
+    is_outdated: bool,
     /// Another server goes on with the store: what this term was begun by may be lost there.
     is_elsewhere: bool,
 }
@@ -350,6 +364,9 @@ impl Renewal {
                 Ok(_) => {
                     self.permit.extend(sent + PERMIT);
                     self.follow_time(sent);
+                    if self.is_outdated {
+                        return self.end(ordered, None);
+                    }
                 }
                 Err(e) => {
                     warn!(term = self.term, error = %e, "the lease could not be renewed; it is tried again while it lasts");
@@ -363,8 +380,12 @@ impl Renewal {
     /// Where it does not answer now, the next renewal says so.
     fn follow_time(&mut self, now: Duration) {
         let Some(conn) = self.conn.as_ref().filter(|_| now >= self.time_at) else { return };
-        match read_time(conn) {
+        match is_not_outdated(conn, &self.url).and_then(|()| read_time(conn)) {
             Ok(()) => self.time_at = now + TIME_EVERY,
+            Err(e @ StoreError::Newer { .. }) => {
+                warn!(term = self.term, error = %e, "a newer version has changed the store: this program's term is over");
+                self.is_outdated = true;
+            }
             Err(e) => {
                 debug!(error = %e, "the server's clock could not be read");
                 self.conn = None;

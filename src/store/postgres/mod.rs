@@ -40,6 +40,9 @@ mod tests;
 mod tls;
 mod transaction;
 mod values;
+mod versions;
+#[cfg(test)]
+mod versions_tests;
 
 pub(super) use self::connection::{PgConnection, PgStatement};
 pub(super) use self::import::ServerImport;

@@ -11,25 +11,17 @@ use super::lease::read_time;
 use super::pooler::refuse_shared_sessions;
 use super::readers::BEGIN as READ;
 use super::transaction::BEGIN;
+use super::versions::{self, META, MIGRATIONS, PUT_META, known_schema};
 use crate::failpoint;
 use crate::store::sql::{Connection, params};
 use crate::store::{Holder, Peeked, PostgresUrl, StoreError, StoreMode, StoreSettings, tables};
 
-/// Numbered, forward only, never edited after a release.
-const MIGRATIONS: &[&str] = &[
-    include_str!("migrations/0001_initial.sql"),
-    include_str!("migrations/0002_alert_receipts.sql"),
-    include_str!("migrations/0003_board.sql"),
-];
 /// Names our locks among those that other programs take in the same database: "disp".
 pub(super) const LOCKS: i64 = 0x6469_7370;
 /// Which of them a migration takes; the store's own have the number of one of its tables.
 pub(super) const MIGRATION: i64 = 0;
 
 pub(super) const HAS_META: &str = "SELECT to_regclass('meta') IS NOT NULL";
-pub(super) const META: &str = "SELECT value FROM meta WHERE key = ?1";
-pub(super) const PUT_META: &str =
-    "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 /// Where the store is, or would be.
 const SCHEMA: &str = "SELECT COALESCE((SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.oid = to_regclass('meta')), current_schema())";
@@ -39,10 +31,6 @@ const ELSEWHERE: &str = "SELECT n.nspname FROM pg_namespace n WHERE (SELECT coun
     WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND c.relname IN ('meta', 'commits', 'engine', 'calls')) = 4 LIMIT 1";
 /// Within the range of the lock's second key: an oid may be larger.
 const LOCK_KEY: &str = "SELECT CAST(CAST(CAST(to_regclass('meta') AS oid) AS bigint) % 2147483648 AS bigint)";
-
-pub(super) fn known_schema() -> i64 {
-    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
-}
 
 /// Connects, and makes the schema what this program knows. Blocks.
 ///
@@ -111,21 +99,18 @@ fn recognise(conn: &PgConnection, options: &StoreSettings, url: &PostgresUrl) ->
         sql.prepare_cached(META)?.query_maybe([key], |r| r.get(0))
     };
     let strange = || not_ours("its table `meta` is not of a store of dispatchctl");
-    let schema = word("schema").map_err(|e| match e {
+    let version = versions::of(conn).map_err(|e| match e {
         StoreError::Refused { .. } | StoreError::Open { .. } => strange(),
         other => other,
     });
-    let (schema, mode) = (schema?, word("mode")?);
-    let found: i64 = schema.and_then(|s| s.parse().ok()).ok_or_else(strange)?;
+    let (version, mode) = (version?.ok_or_else(strange)?, word("mode")?);
     let stamp = mode.ok_or_else(strange)?;
-    if found > known_schema() {
-        return Err(StoreError::Newer { path: url.to_string().into(), found, known: known_schema() });
-    }
+    version.is_known_to(known_schema(), url)?;
     if stamp != options.mode.as_str() {
         let wanted = options.mode.as_str().to_owned();
         return Err(StoreError::OtherMode { path: url.to_string().into(), found: stamp, wanted });
     }
-    Ok(found)
+    Ok(version.found)
 }
 
 fn migrate(conn: &PgConnection, options: &StoreSettings, url: &PostgresUrl) -> Result<(), StoreError> {
@@ -136,12 +121,11 @@ fn migrate(conn: &PgConnection, options: &StoreSettings, url: &PostgresUrl) -> R
         let Some(step) = usize::try_from(version).ok().and_then(|v| MIGRATIONS.get(v)) else {
             return conn.batch("ROLLBACK");
         };
-        conn.batch(step)?;
-        let sql = Connection::Postgres(conn);
-        let mut put = sql.prepare_cached(PUT_META)?;
-        put.execute(params!["schema", (version + 1).to_string()])?;
+        versions::may_make(conn, step, version, url)?;
+        conn.batch(step.sql)?;
+        versions::note(conn, version + 1)?;
         if version == 0 {
-            put.execute(params!["mode", options.mode.as_str()])?;
+            Connection::Postgres(conn).prepare_cached(PUT_META)?.execute(params!["mode", options.mode.as_str()])?;
         }
         conn.commit("COMMIT")?;
     }
@@ -149,10 +133,9 @@ fn migrate(conn: &PgConnection, options: &StoreSettings, url: &PostgresUrl) -> R
 
 /// Makes the whole schema, with its stamp, in the transaction that is open.
 pub(super) fn make_schema(conn: &PgConnection, mode: StoreMode) -> Result<(), StoreError> {
-    MIGRATIONS.iter().try_for_each(|step| conn.batch(step))?;
-    let mut put = Connection::Postgres(conn).prepare_cached(PUT_META)?;
-    put.execute(params!["schema", known_schema().to_string()])?;
-    put.execute(params!["mode", mode.as_str()])?;
+    MIGRATIONS.iter().try_for_each(|step| conn.batch(step.sql))?;
+    versions::note(conn, known_schema())?;
+    Connection::Postgres(conn).prepare_cached(PUT_META)?.execute(params!["mode", mode.as_str()])?;
     Ok(())
 }
 
@@ -164,7 +147,7 @@ pub(super) fn make_schema(conn: &PgConnection, mode: StoreMode) -> Result<(), St
 pub(in crate::store) fn peek(options: &StoreSettings, url: &PostgresUrl) -> Result<Peeked, StoreError> {
     let options = StoreSettings { create: false, ..options.clone() };
     look(url, options.busy_timeout, |conn| match recognise(conn, &options, url) {
-        Ok(version) if version == known_schema() => tables::peeked(Connection::Postgres(conn)),
+        Ok(version) if version >= known_schema() => tables::peeked(Connection::Postgres(conn)),
         Err(e @ (StoreError::Unreachable { .. } | StoreError::Busy)) => Err(e),
         _ => Ok(Peeked::default()),
     })

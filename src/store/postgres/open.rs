@@ -16,10 +16,11 @@ use crate::store::sql::{Connection, params};
 use crate::store::{Holder, Peeked, PostgresUrl, StoreError, StoreMode, StoreSettings, tables};
 
 /// Numbered, forward only, never edited after a release.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_alert_receipts.sql"),
     include_str!("migrations/0003_board.sql"),
+    include_str!("migrations/0004_prune.sql"),
 ];
 /// Names our locks among those that other programs take in the same database: "disp".
 pub(super) const LOCKS: i64 = 0x6469_7370;

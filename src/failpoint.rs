@@ -74,6 +74,13 @@ pub const POINTS: &[(&str, &str)] = &[
     ("history.before-found", "a text is in the provider's list, what it tells of a lost story is not stored"),
     ("history.before-whole", "what the store lost is found out, that nothing more is in doubt is not stored"),
     ("recovery.between-claims", "one claim of an engine that is gone is settled"),
+    ("backup.copied", "a copy of the store is written to where a person named it, and not verified"),
+    ("backup.verified", "a copy of the store is whole and on the disk, and has not its name"),
+    ("restore.copied", "a copy is made ready beside a store's place, which is as it was"),
+    ("restore.kept", "the store that a copy replaces has its second name, and is in its place still"),
+    ("restore.placed", "a copy has taken a store's place"),
+    ("prune.before-commit", "calls have lost what they said of people, that is not stored"),
+    ("prune.committed", "that calls have lost what they said of people is stored"),
     ("migration.before-stamp", "the schema is made, the store is not stamped and not committed"),
     ("migration.committed", "the schema is committed"),
 ];

@@ -19,7 +19,7 @@ use crate::engine::synced_contacts::merge::merge;
 use crate::engine::{Bounds, Engine, Scope};
 use crate::gateways::airtable::{AirtableClient, AirtableSettings};
 use crate::gateways::smtp::SmtpRelay;
-use crate::gateways::twilio::client::{Auth, TwilioClient, TwilioSettings};
+use crate::gateways::twilio::client::{Auth, Credentials, TwilioClient, TwilioSettings};
 use crate::gateways::{MailGateway, MirrorGateway, NoTexts, SmsGateway, VoiceGateway};
 use crate::ids::Ids;
 use crate::store::{
@@ -27,6 +27,7 @@ use crate::store::{
 };
 use crate::telemetry;
 
+use super::credentials::auth_of;
 use super::exit::ExitStatus;
 use super::global::{ConfigNeed, Global, LogFormat};
 use super::location::location_of;
@@ -58,6 +59,8 @@ pub(crate) struct App {
     /// Why this process's own configuration cannot be used, where the settings in force stand in for it.
     pub(crate) broken: Option<ConfigErrors>,
     base: OnceLock<Arc<dyn MirrorGateway>>,
+    /// What all clients of the provider authenticate with, over every reload.
+    credentials: Arc<OnceLock<Credentials>>,
     /// The lease by which this process is the engine, while whoever has taken it keeps it.
     lease: Option<Weak<dyn Lease>>,
     /// Until when it may begin a send by it.
@@ -153,6 +156,7 @@ impl App {
             calendars_changed: basis.calendars,
             broken,
             base: OnceLock::new(),
+            credentials: Arc::default(),
             lease: None,
             permit: Permit::endless(),
         };
@@ -257,16 +261,22 @@ impl App {
         if let Some(made) = self.base.get() {
             return Ok(Some(made.clone()));
         }
-        let Some(a) = self.config.airtable_required()? else { return Ok(None) };
+        let Some(client) = self.mirror_of(&self.config)? else { return Ok(None) };
+        Ok(Some(self.base.get_or_init(|| client).clone()))
+    }
+
+    /// A client of its own for the base of this configuration.
+    pub(super) fn mirror_of(&self, config: &Config) -> Result<Option<Arc<dyn MirrorGateway>>, CliError> {
+        let Some(a) = config.airtable_required()? else { return Ok(None) };
         let mut settings =
             AirtableSettings::new(a.token.clone(), a.base_id.clone(), a.base_url.clone(), a.requests_per_second);
-        if self.config.mode == Mode::Test && a.requests_per_second > AIRTABLE_RATE_MAX {
+        if config.mode == Mode::Test && a.requests_per_second > AIRTABLE_RATE_MAX {
             // The sandbox was told to allow it: a drill with thousands of rows.
             settings.limit = TEST_LIMIT;
         }
         let client = AirtableClient::new(settings, self.clock.clone(), self.ids.clone())
             .map_err(|e| CliError::new(ExitStatus::Usage, "the client for Airtable cannot be made").cause(e))?;
-        Ok(Some(self.base.get_or_init(|| Arc::new(client)).clone()))
+        Ok(Some(Arc::new(client)))
     }
 
     /// This process's own settings were put in force.
@@ -372,20 +382,27 @@ impl App {
     /// The provider's client, for questions about the account itself.
     pub(crate) fn twilio(&self) -> Result<TwilioClient, CliError> {
         let t = self.config.twilio_required()?;
-        let auth = match &t.api_key {
-            Some((sid, secret)) => Auth::ApiKey { sid: sid.clone(), secret: secret.clone() },
-            None => Auth::Token(t.auth_token.clone()),
-        };
-        self.twilio_as(t, auth)
+        let credentials = self.credentials.get_or_init(|| auth_of(t).into()).clone();
+        self.twilio_as(t, credentials)
     }
 
     /// The same, authenticated by the account's auth token also where requests use an API key.
     pub(crate) fn twilio_by_token(&self) -> Result<TwilioClient, CliError> {
         let t = self.config.twilio_required()?;
-        self.twilio_as(t, Auth::Token(t.auth_token.clone()))
+        self.twilio_as(t, Auth::Token(t.auth_token.clone()).into())
     }
 
-    fn twilio_as(&self, t: &Twilio, auth: Auth) -> Result<TwilioClient, CliError> {
+    /// A client of its own that authenticates as this configuration says, to try whether it may.
+    pub(super) fn twilio_tried(&self, t: &Twilio, auth: Auth) -> Result<TwilioClient, CliError> {
+        self.twilio_as(t, auth.into())
+    }
+
+    /// Every client of this process authenticates so from now on.
+    pub(super) fn put_credentials(&self, t: &Twilio) {
+        self.credentials.get_or_init(|| auth_of(t).into()).put(auth_of(t));
+    }
+
+    fn twilio_as(&self, t: &Twilio, auth: Credentials) -> Result<TwilioClient, CliError> {
         let settings = TwilioSettings {
             account_sid: t.account_sid.clone(),
             auth,
@@ -458,6 +475,7 @@ impl App {
             calendars_changed: self.calendars_changed,
             broken: None,
             base: OnceLock::new(),
+            credentials: Arc::clone(&self.credentials),
             lease: self.lease.clone(),
             permit: self.permit.clone(),
         }
@@ -549,6 +567,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         test_mode: config.mode == Mode::Test,
         oncall: config.oncall.clone(),
         followthrough: config.followthrough.clone(),
+        retention: config.retention,
         morning: config.morning,
         lexicon: config.replies.clone(),
         off: crate::domain::safeguards::SafeguardsOff::default(),

@@ -8,7 +8,7 @@ use crate::telemetry::Usual;
 use super::drills;
 use super::global::{ConfigNeed, Global, SettingsOf};
 use super::{
-    alerts, board, breaker, completions, config, contacts, decide, doctor, follow_up, init, log, night, oncall,
+    alerts, board, breaker, completions, config, contacts, decide, doctor, follow_up, init, log, manual, night, oncall,
     recover, send, serve, settle, status, store, verify_events,
 };
 
@@ -79,6 +79,10 @@ pub(crate) enum Command {
     Config(config::Args),
     /// Print a shell's completion file
     Completions(completions::Args),
+    /// Explain a topic (exit-codes, configuration, symptoms, upgrade...) or a command
+    Help(manual::HelpArgs),
+    /// Write the manual's pages
+    Man(manual::ManArgs),
 }
 
 impl Command {
@@ -131,7 +135,7 @@ impl Command {
 
 /// The whole tree, for completion files and tests.
 pub fn command() -> clap::Command {
-    Cli::command()
+    super::examples::with_examples(Cli::command())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod card;
 mod completions;
 mod config;
 mod contacts;
+mod credentials;
 mod decide;
 mod doctor;
 #[cfg(feature = "drills")]
@@ -22,6 +23,7 @@ mod drills;
 mod drills;
 mod durations;
 mod engine;
+mod examples;
 mod exit;
 mod fault_injection;
 mod follow_up;
@@ -29,6 +31,7 @@ mod global;
 mod init;
 mod location;
 mod log;
+mod manual;
 mod night;
 mod oncall;
 mod open_calls;
@@ -42,6 +45,7 @@ mod refresh;
 mod reload;
 mod replica;
 mod report;
+mod rotation;
 mod send;
 mod send_dry_run;
 mod send_outcome;
@@ -60,7 +64,7 @@ mod watch;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 
 use crate::domain::event::Decision;
 
@@ -73,7 +77,8 @@ use report::CliError;
 /// Runs the program with these arguments; its exit code is one of those of the README.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    let cli = match Cli::try_parse_from(&args) {
+    let read = args::command().try_get_matches_from(&args).and_then(|read| Cli::from_arg_matches(&read));
+    let cli = match read {
         Ok(cli) => cli,
         Err(e) => {
             #[cfg(not(feature = "drills"))]
@@ -137,6 +142,8 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
     // These need no configuration at all.
     match &cli.command {
         Command::Completions(args) => return completions::run(args, out),
+        Command::Help(asked) => return manual::help(asked, args::command(), out),
+        Command::Man(asked) => return manual::man(asked, args::command(), out),
         #[cfg(feature = "drills")]
         Command::Drills(command) => return drills::run(command, &cli.global, out).await,
         _ => {}
@@ -178,7 +185,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
         Command::Init(args) => Box::pin(init::run(args, app, out)).await,
         Command::Config(args) => config::run(&args, &app, out).await,
         // Run above.
-        Command::Completions(_) => Ok(ExitStatus::Done),
+        Command::Completions(_) | Command::Help(_) | Command::Man(_) => Ok(ExitStatus::Done),
         #[cfg(feature = "drills")]
         Command::Drills(_) => Ok(ExitStatus::Done),
     }

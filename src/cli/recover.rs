@@ -168,6 +168,7 @@ struct Left {
     open: usize,
     asking: usize,
     delivering: bool,
+    in_doubt: bool,
 }
 
 impl Left {
@@ -183,11 +184,12 @@ impl Left {
             open: store.open_outcomes(1).await?.len(),
             asking: store.searchable(now, 1).await?.len() + store.pollable(now, 1).await?.len(),
             delivering,
+            in_doubt: store.history_doubt().await?.is_some(),
         })
     }
 
     fn is_nothing(&self) -> bool {
-        self.waiting == 0 && self.open == 0 && self.asking == 0 && !self.delivering
+        self.waiting == 0 && self.open == 0 && self.asking == 0 && !self.delivering && !self.in_doubt
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::config::{self, Config, ConfigErrors, Part};
+use crate::config::{self, Config, ConfigErrors, ConfigProblem, Part};
 use crate::domain::alert::{AlertChange, AlertKind, SinkTarget};
 use crate::domain::event::Event;
 use crate::domain::settings::{NewSettings, SettingsRow};
@@ -30,12 +30,16 @@ use super::assign;
 use super::brought;
 use super::replica::{Term, ThisProcess};
 use super::report::CliError;
+use super::rotation::{self, Tried};
 
 /// How often to look whether another process put settings in force.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Settings in force that this process cannot carry out are tried again after this.
 const TRIED_AGAIN: Duration = Duration::from_secs(5);
+
+/// So are new secrets that nobody answered for.
+const SECRETS_AGAIN: Duration = Duration::from_secs(30);
 
 /// What a reload reaches.
 pub(super) struct Reload {
@@ -47,6 +51,8 @@ pub(super) struct Reload {
     pub(super) not_before: Option<Duration>,
     /// When all that is in force was known here, and of which version of the store.
     pub(super) followed: Option<(Duration, u64)>,
+    /// New secrets that could not be tried are tried again then, by the boot clock.
+    pub(super) secrets_again: Option<Duration>,
     /// The engine of the term that it is in, and where it tells of its store.
     pub(super) this_process: ThisProcess,
     pub(super) state: Arc<HttpState>,
@@ -111,7 +117,11 @@ impl Reload {
                 },
                 () = core.clock.sleep_until(core.clock.now().plus(LOOK_EVERY)) => {
                     let mut this = shared.lock().await;
-                    Box::pin(this.follow()).await;
+                    if this.secrets_again.is_some_and(|at| core.clock.boot() >= at) {
+                        Box::pin(this.own()).await;
+                    } else {
+                        Box::pin(this.follow()).await;
+                    }
                 }
             }
         }
@@ -149,6 +159,12 @@ impl Reload {
                 return;
             }
         };
+        self.secrets_again = None;
+        if let Some(problem) = self.untaken(&new).await {
+            error!("{problem}");
+            self.said(Some(&ConfigErrors(vec![problem]))).await;
+            return;
+        }
         let core = &self.core;
         let settings = NewSettings {
             document: new.documents.decides.clone(),
@@ -180,6 +196,27 @@ impl Reload {
         self.core.wake.notify(WakeSignal::ContactSync);
         self.said(None).await;
         info!("settings and tokens were read again");
+    }
+
+    /// Why a new secret is not taken over, and with it nothing of the new configuration.
+    async fn untaken(&mut self, new: &Config) -> Option<ConfigProblem> {
+        let (key, what) = match rotation::tried(&self.app, new).await {
+            Tried::Taken => return None,
+            Tried::Refused(what) => {
+                ("secrets", format!("{what}; the old ones go on, and so do the settings of before"))
+            }
+            Tried::Unanswered(what) => {
+                self.secrets_again = Some(self.core.clock.boot() + SECRETS_AGAIN);
+                (
+                    "secrets",
+                    format!(
+                        "{what}; nobody can say whether it is right: the old ones go on, it is tried again every 30 s"
+                    ),
+                )
+            }
+        };
+        let form = "secrets that their other side takes".to_owned();
+        Some(ConfigProblem { at: None, key: key.to_owned(), what, form, meant: None })
     }
 
     /// A sink that the settings name and this process has no place for hears nothing: that is an alarm of its own.
@@ -258,7 +295,18 @@ impl Reload {
                 match config::load_under(&self.app.sources, &row)
                     .and_then(|new| with_fault_injection(&self.app.sources, new))
                 {
-                    Ok(new) => self.take_over(row, new).await,
+                    Ok(new) => match self.untaken(&new).await {
+                        None => self.take_over(row, new).await,
+                        Some(problem) => {
+                            error!(
+                                settings = row.number.0,
+                                "the settings in force cannot be carried out here: {problem}"
+                            );
+                            self.said(Some(&ConfigErrors(vec![problem]))).await;
+                            self.secrets_again = None;
+                            self.not_before = Some(core.clock.boot() + SECRETS_AGAIN);
+                        }
+                    },
                     Err(e) => {
                         // Decisions are made under them all the same; what this process brings is looked at again.
                         error!(settings = row.number.0, "the settings in force cannot be carried out here: {e}");
@@ -287,10 +335,14 @@ impl Reload {
         }
         info!(settings = row.number.0, actor = row.actor.0, role = row.role, "these settings are in force");
         let before = self.app.settings.as_ref().and_then(|s| s.document.get("airtable").cloned());
-        let same_base = before.as_ref() == row.document.get("airtable");
+        let same_base =
+            before.as_ref() == row.document.get("airtable") && !rotation::has_other_base_token(&self.app.config, &new);
         let named = config::sinks_of(&row.document);
         let same_sinks = self.app.config.alerts.sinks == new.alerts.sinks;
         let same_events = self.app.config.events == new.events;
+        if let Some(t) = &new.twilio {
+            self.app.put_credentials(t);
+        }
         self.app = self.app.with(new, row);
         if !same_sinks {
             match self.app.sinks() {
@@ -356,7 +408,7 @@ fn reloaded(sources: &config::Sources, is_exposed: bool) -> Result<config::Confi
     let new = config::load(sources)?;
     new.check(&[Part::Server])?;
     if is_exposed && new.server.tokens.is_empty() {
-        return Err(config::ConfigErrors(vec![config::ConfigProblem {
+        return Err(config::ConfigErrors(vec![ConfigProblem {
             at: None,
             key: "server.tokens".into(),
             what: "none is configured, and the running listener or its public_url is not on this machine".into(),

@@ -113,6 +113,9 @@ impl From<StoreError> for CliError {
             ),
             // What to do is part of what it says.
             StoreError::WrongFile { .. } => (ExitStatus::Store, None),
+            StoreError::Exists { .. } => {
+                (ExitStatus::Usage, Some("choose another place, or say that it may go with --force"))
+            }
             StoreError::Newer { .. } => (ExitStatus::Store, Some("use the newer dispatchctl that made it")),
             StoreError::Open { source, .. } if is_denied(source.as_ref()) => (
                 ExitStatus::Store,

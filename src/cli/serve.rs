@@ -107,6 +107,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
         core: core.clone(),
         not_before: None,
         followed: None,
+        secrets_again: None,
         replica: replica.clone(),
         own,
         this_process: this_process.clone(),

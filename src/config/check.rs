@@ -38,7 +38,7 @@ pub(super) fn config(
     let mut root = Section::root(table);
     let on = r.boolean(&mut root, "test_mode").is_some_and(|f| f.value);
     let mut test = TestMode { on, replaced: Vec::new() };
-    let (store, backups) = store(&mut r, &mut root, &mut test, sources);
+    let (store, backups, retention) = store(&mut r, &mut root, &mut test, sources);
     let server = server(&mut r, &mut root, &mut test);
     let sandbox_listen = sandbox(&mut r, &mut root, &mut test);
     let provider = twilio(&mut r, &mut root, &mut test, sandbox_listen);
@@ -94,6 +94,7 @@ pub(super) fn config(
         mode: if test.on { Mode::Test } else { Mode::Live },
         store,
         backups,
+        retention,
         server,
         twilio: provider.twilio,
         smtp: smtp.url,
@@ -137,7 +138,7 @@ pub(super) fn store_and_mode(
     let mut root = Section::root(table);
     let on = r.boolean(&mut root, "test_mode").is_some_and(|f| f.value);
     let mut test = TestMode { on, replaced: Vec::new() };
-    let (store, _) = store(&mut r, &mut root, &mut test, sources);
+    let (store, ..) = store(&mut r, &mut root, &mut test, sources);
     r.problems.retain(|p| is_of_place(&p.key) || p.key == "test_mode");
     match store {
         Some(store) if r.problems.is_empty() => Ok((store, if on { Mode::Test } else { Mode::Live })),

@@ -73,12 +73,13 @@ pub use intake_types::{
     CallListPlace, CallListSource, CustomSource, FieldPaths, Intake, ListCondition, ListRule, ListTest, RetellSource,
     VapiSource,
 };
-pub use load::{completed, load, load_document, load_under, load_under_without_file, place};
+pub use load::{DEFAULTS, completed, load, load_document, load_under, load_under_without_file, place};
 pub use origin::{ConfigErrors, ConfigProblem};
 pub use people::{EmptyRole, empty_roles, no_last_resort, unstaffed_roles};
 pub use presets::names as preset_names;
 pub use report_types::MailedReports;
 pub use secret_url::SecretUrl;
 pub use sink_types::{Sink, SinkFormat, SinkPlace, SinkSecret};
+pub use store::retention_of;
 pub use store_types::{StoreLocation, StoreServer};
 pub use types::*;

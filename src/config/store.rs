@@ -1,6 +1,7 @@
 //! `[store]`: where the store is, and how many copies of it are kept.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::env::Sources;
 use super::origin::{Layer, Origin, resolve};
@@ -11,6 +12,9 @@ use super::test_mode::TestMode;
 
 /// A copy a day for a year.
 const BACKUPS_MAX: u32 = 366;
+const DAY: Duration = Duration::from_secs(86_400);
+const RETENTION_MAX: Duration = Duration::from_secs(36_500 * 86_400);
+const RETENTION_FORM: &str = "a time of a day or more like \"365d\", or \"\" to keep everything";
 const FORM: &str = "sqlite:PATH, a path, or postgres://user@host/database";
 
 /// What `store.url` says.
@@ -24,17 +28,45 @@ pub(super) fn store(
     root: &mut Section,
     test: &mut TestMode,
     sources: &Sources,
-) -> (Option<StoreLocation>, usize) {
+) -> (Option<StoreLocation>, usize, Option<Duration>) {
     let mut s = r.section(root, "store");
     let location = location(r, &mut s, test, sources);
     let backups = r.integer(&mut s, "backups", 0..=BACKUPS_MAX).map_or(0, |f| f.value);
+    let retention = retention(r, &mut s);
     r.finish(s);
-    (location, usize::try_from(backups).unwrap_or_default())
+    (location, usize::try_from(backups).unwrap_or_default(), retention)
 }
 
 /// Whether a key of this name says where the store is, and not how it is kept.
 pub(super) fn is_of_place(key: &str) -> bool {
-    key.starts_with("store.") && key != "store.backups"
+    key.starts_with("store.") && !matches!(key, "store.backups" | "store.retention")
+}
+
+/// How long calls that are over keep their names; `None`: for ever.
+fn retention(r: &mut Reader, s: &mut Section) -> Option<Duration> {
+    let found =
+        r.parsed(s, "retention", RETENTION_FORM, retention_of, |d| format!("{}d", d.as_secs() / DAY.as_secs()))?;
+    Some(found.value)
+}
+
+/// Reads how long a call that is over keeps what it says of people, for flags too: whole days, and more than a year of them if need be.
+///
+/// # Errors
+/// Nothing, less than a day, or what is no time.
+pub fn retention_of(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let days =
+        text.strip_suffix('d').and_then(|n| n.parse::<u64>().ok()).map(|n| DAY.checked_mul(u32::try_from(n).ok()?));
+    let time = match days {
+        Some(time) => {
+            time.filter(|t| *t <= RETENTION_MAX).ok_or_else(|| "is longer than a hundred years".to_owned())?
+        }
+        None => super::forms::parse_duration(text)?,
+    };
+    if time < DAY {
+        return Err("is under a day: a receipt or a reply that comes late would find nothing".into());
+    }
+    Ok(time)
 }
 
 fn location(r: &mut Reader, s: &mut Section, test: &mut TestMode, sources: &Sources) -> Option<StoreLocation> {
@@ -116,4 +148,19 @@ fn parse_store(s: &str) -> Result<Place, String> {
         return Err("is lost with the process: a store must be a file".into());
     }
     Ok(Place::File(PathBuf::from(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retention_is_whole_days_or_a_time_of_a_day_or_more() {
+        for (text, days) in [("1d", 1), (" 365d", 365), ("1095d", 1_095), ("24h", 1), ("36500d", 36_500)] {
+            assert_eq!(retention_of(text).map(|t| t.as_secs() / DAY.as_secs()), Ok(days), "{text}");
+        }
+        for bad in ["0s", "0d", "23h", "-1d", "", "soon", "36501d", "99999999999999999999d", "1w"] {
+            assert!(retention_of(bad).is_err(), "{bad}");
+        }
+    }
 }

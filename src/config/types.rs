@@ -189,6 +189,8 @@ pub struct Config {
     pub store: StoreLocation,
     /// How many copies of the whole store are kept beside it; 0: none are made.
     pub backups: usize,
+    /// How long calls that are over keep what they say of people; `None`: for ever.
+    pub retention: Option<std::time::Duration>,
     /// The listeners.
     pub server: Server,
     /// `None` where credentials are missing; ask [`Config::twilio_required`]. Always present in test mode.

@@ -122,6 +122,8 @@ words! {
         RollCall = "oncall.roll_call",
         /// They answered.
         RollCallAnswered = "oncall.roll_call_answered",
+        /// What calls that are over said of people is gone.
+        StorePruned = "store.pruned",
         /// Settings were put in force.
         SettingsInForce = "settings.in_force",
         /// An engine started, stopped, recovered.

@@ -25,6 +25,7 @@ use super::poller::Poller;
 use super::provider_clock::{self, ProviderClockWatch};
 use super::reconciler::Reconciler;
 use super::requests::{self, Requests};
+use super::retention::{self, Retention};
 use super::ringing::{self, Ringing};
 use super::scheduler::Scheduler;
 use super::sink::Sink;
@@ -143,6 +144,9 @@ pub const TABLE: &[DutyRow] = &[
     }),
     of_the_whole_store("backups", every(backups::EVERY).still_after(backups::STILL_MAX).only_asks(), |of| {
         DutyWork::of(&Arc::new(Backups::new(of.engine.clone())), |b| Box::pin(async move { b.pass().await }))
+    }),
+    of_the_whole_store("retention", every(retention::EVERY).still_after(backups::STILL_MAX), |of| {
+        DutyWork::of(&Arc::new(Retention::new(of.engine.clone())), |r| Box::pin(async move { r.pass().await }))
     }),
     of_the_whole_store("integrity", every(integrity::EVERY).rests(), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { integrity::pass(&e).await }))

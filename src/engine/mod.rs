@@ -50,6 +50,7 @@ pub(crate) mod recovery;
 pub(crate) mod reports;
 pub(crate) mod requests;
 pub(crate) mod rest;
+pub(crate) mod retention;
 pub(crate) mod ringing;
 mod safeguards;
 pub(crate) mod scheduler;

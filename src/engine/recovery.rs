@@ -11,7 +11,7 @@ use crate::domain::call::{Call, CallState, CallStatus};
 use crate::domain::event::{Event, Source, StatusUpdate};
 use crate::domain::missed_steps;
 use crate::domain::types::{Actor, CallId};
-use crate::store::{OutboxLine, StoreError, Unreadable};
+use crate::store::{HistoryDoubt, OutboxLine, StoreError, Unreadable};
 
 use super::apply::Core;
 use super::others_go_on;
@@ -28,6 +28,8 @@ const STUCK: Duration = Duration::from_secs(60);
 /// What recovery looks at.
 #[derive(Debug, Default)]
 pub struct StoreSnapshot {
+    /// Why the story may lack what was written last.
+    pub doubt: Option<HistoryDoubt>,
     /// DISPATCHING calls whose time is past, and calls with an attempt whose outcome is open or whose message is to be asked
     /// about, each once.
     pub calls: Vec<CallState>,
@@ -79,6 +81,7 @@ impl StoreSnapshot {
             calls.extend(others_go_on(store.call(&id).await)?);
         }
         Ok(Self {
+            doubt: store.history_doubt().await?,
             calls,
             stranded: store.stranded(now.minus(QUIET), CALLS_MAX).await?,
             unreadable: store.unreadable(UNREADABLE_MAX).await?,
@@ -108,6 +111,8 @@ pub async fn settle_store(core: &Core, snapshot: &StoreSnapshot, actor: &Actor) 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecoveryAction {
+    /// What was written last may be lost.
+    HistoryInDoubt,
     /// Its first notice was never made.
     NeverNotified,
     /// Follow-ups came due and did not fire.
@@ -136,6 +141,7 @@ impl RecoveryAction {
     /// In a few words.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::HistoryInDoubt => "history in doubt",
             Self::NeverNotified => "never told",
             Self::Overdue => "overdue follow-up",
             Self::EndOverdue => "end of the ladder",
@@ -173,6 +179,13 @@ pub struct RecoveryRow {
 /// The plan, worst first as far as a caller would notice: who was never told, what is overdue, what is not known.
 pub fn plan(snapshot: &StoreSnapshot, now: Timestamp) -> Vec<RecoveryRow> {
     let mut rows: Vec<RecoveryRow> = Vec::new();
+    rows.extend(snapshot.doubt.iter().map(|doubt| RecoveryRow {
+        call: None,
+        finding: RecoveryAction::HistoryInDoubt,
+        since: Some(doubt.newest),
+        missed: 0,
+        action: format!("the provider's list is read before anything from before is sent: {}", doubt.why),
+    }));
     for state in &snapshot.calls {
         rows.extend(of_ladder(state, now));
         rows.extend(state.attempts.iter().filter_map(|a| of_attempt(&state.call, a, snapshot, now)));

@@ -31,6 +31,7 @@ mod tests;
 mod voice;
 mod webhooks;
 
+pub use metrics::names::METRICS;
 pub use server::{BindError, bind, serve};
 pub use state::{BoardSettings, HttpDeps, HttpSettings, HttpState, Surface, keep_refusal_alerts};
 pub use webhooks::{PROBE, probe_proof};

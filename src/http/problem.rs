@@ -108,6 +108,7 @@ impl Problem {
             | StoreError::Newer { .. }
             | StoreError::OtherMode { .. }
             | StoreError::WrongFile { .. }
+            | StoreError::Exists { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Refused { .. } => return Self::internal(error),
         };

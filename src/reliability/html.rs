@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 
 use super::check::Tally;
 use super::documents::{list, text};
-use super::outcome::Outcome;
+use super::outcome::{Measures, Outcome};
 use super::plots;
 use super::report::{IN_AIRTABLE, Report, escaped};
+use crate::domain::codes::{info, name_of};
+use crate::domain::types::ErrorCode;
 
 const STYLE: &str = include_str!("page.css");
 const PAGE: &str = include_str!("page.html");
@@ -62,12 +64,41 @@ fn shown(report: &Report) -> Value {
         "baseline": report.baseline.as_ref().map(baseline),
         "heads": Tally::default().columns().map(|(head, _)| head),
         "faults": report.faults().iter().map(|(fault, tally)| json!({
-            "fault": fault, "broken": tally.is_broken(), "counts": tally.columns().map(|(_, n)| n),
+            "fault": in_words(fault), "quiet": is_quiet(fault), "broken": tally.is_broken(), "counts": tally.columns().map(|(_, n)| n),
         })).collect::<Vec<_>>(),
         "kills": kills(report),
-        "plots": plots::all(&report.measures()),
+        "plots": plots_of(report),
         "scenarios": report.outcomes.iter().map(|o| scenario(report, o)).collect::<Vec<_>>(),
     })
+}
+
+/// Whether nothing went wrong in it but what its story is about.
+fn is_quiet(fault: &str) -> bool {
+    fault == "none"
+}
+
+/// How long things took where nothing went wrong, and apart from that in the drills.
+fn plots_of(report: &Report) -> Vec<Value> {
+    let group = |title: &str, quiet: bool| {
+        let of = report.outcomes.iter().filter(|o| is_quiet(&o.fault) == quiet);
+        let of: Vec<(&str, &Measures)> = of.map(|o| (o.name.as_str(), &o.measures)).collect();
+        (!of.is_empty()).then(|| json!({ "title": title, "plots": plots::all(&of) }))
+    };
+    [group("Where nothing went wrong", true), group("In the drills", false)].into_iter().flatten().collect()
+}
+
+/// A fault as it is called, with what its codes mean.
+fn in_words(fault: &str) -> String {
+    if is_quiet(fault) {
+        return "nothing went wrong".to_owned();
+    }
+    let word = |word: &str| {
+        let digits = word.trim_matches(|c: char| !c.is_ascii_digit());
+        let code = (digits.len() == 5).then(|| digits.parse().ok()).flatten().map(ErrorCode);
+        let name = code.filter(|c| info(*c).is_some()).map(name_of);
+        name.map_or_else(|| word.to_owned(), |name| word.replace(digits, &format!("{digits} ({name})")))
+    };
+    fault.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn seconds(ms: i64) -> String {
@@ -151,7 +182,7 @@ fn scenario(report: &Report, o: &Outcome) -> Value {
     }
     lines.extend(wrong.into_iter().map(|wrong| line("bad", format!("broken: {wrong}"))));
     json!({
-        "mark": mark, "class": class, "verdict": o.verdict(), "name": o.name, "title": o.title, "fault": o.fault,
+        "mark": mark, "class": class, "verdict": o.verdict(), "name": o.name, "title": o.title, "fault": in_words(&o.fault),
         "seconds": seconds(o.took_ms), "calls": o.judged.calls, "attempts": o.judged.attempts, "texts": o.judged.texts,
         "time": o.time, "again": report.again(o), "lines": lines,
     })
@@ -163,7 +194,7 @@ mod tests {
 
     use super::super::check::Judgement;
     use super::super::mirror::compare::Rows;
-    use super::super::outcome::{Check, Measures};
+    use super::super::outcome::Check;
     use super::*;
     use crate::domain::Timestamp;
 
@@ -200,6 +231,27 @@ mod tests {
             notes: vec!["a \"note\"".into()],
             baseline: None,
         }
+    }
+
+    #[test]
+    fn an_owner_reads_the_verdict_and_the_plots_first_and_codes_in_words() {
+        let mut report = report(true);
+        let mut quiet = report.outcomes[0].clone();
+        (quiet.name, quiet.fault) = ("all-quiet".into(), "none".into());
+        quiet.measures = Measures { accepted: vec![7, 9], ..Measures::default() };
+        quiet.faults = BTreeMap::from([("none".to_owned(), Tally { ok: 1, ..Tally::default() })]);
+        report.outcomes[0].faults = BTreeMap::from([("30003 after accepting".to_owned(), Tally::default())]);
+        report.outcomes.push(quiet);
+        let page = page(&report).expect("a page");
+        let at = |word: &str| page.find(word).unwrap_or_else(|| panic!("{word} is missing"));
+        assert!(at("All promises held") < at("Where nothing went wrong"));
+        assert!(at("Where nothing went wrong") < at("In the drills") && at("In the drills") < at("<table>"));
+        assert!(
+            page.contains("at most 9 ms, in all-quiet") && page.contains("ms, in a-b"),
+            "each worst one is somebody's"
+        );
+        assert!(page.contains(&format!("30003 ({})", name_of(ErrorCode(30003)))), "{page}");
+        assert!(at("nothing went wrong</th>") < at("30003 ("), "the quiet case stands first");
     }
 
     #[test]

@@ -102,6 +102,11 @@ pub fn all() -> Result<Vec<Scenario>, ScenarioErrors> {
     if problems.is_empty() { Ok(scenarios) } else { Err(ScenarioErrors(problems)) }
 }
 
+/// The name of each scenario that is compiled in, and what it shows.
+pub fn titles() -> Vec<(String, String)> {
+    all().unwrap_or_default().into_iter().map(|s| (s.name, s.title)).collect()
+}
+
 fn stem(file: &str) -> &str {
     Path::new(file).file_stem().and_then(|s| s.to_str()).unwrap_or(file)
 }

@@ -14,19 +14,30 @@ const EDGE: f64 = 8.0;
 /// The most dots of a plot: more would lie upon one another.
 pub(super) const DOTS_MAX: usize = 400;
 
-/// One for each kind of figure.
-pub(super) fn all(m: &Measures) -> Vec<Value> {
-    let always = [
-        ("Send to accepted", &m.accepted),
-        ("Send to delivered", &m.delivered),
-        ("Follow-up lateness", &m.late),
-        ("Recovery: start to first answer", &m.recovery),
-    ];
-    let lag = (!m.list_lag.is_empty()).then_some(("Lag of the provider's list", &m.list_lag));
-    always.into_iter().chain(lag).map(|(title, figures)| plot(title, figures)).collect()
+/// Figures of one kind.
+type Kind = fn(&Measures) -> &Vec<i64>;
+const ALWAYS: [(&str, Kind); 4] = [
+    ("Send to accepted", |m| &m.accepted),
+    ("Send to delivered", |m| &m.delivered),
+    ("Follow-up lateness", |m| &m.late),
+    ("Recovery: start to first answer", |m| &m.recovery),
+];
+const LAG: (&str, Kind) = ("Lag of the provider's list", |m| &m.list_lag);
+
+/// One for each kind of figure; each names the scenario of its worst one.
+pub(super) fn all(of: &[(&str, &Measures)]) -> Vec<Value> {
+    let has_lag = of.iter().any(|(_, m)| !m.list_lag.is_empty());
+    let kinds = ALWAYS.into_iter().chain(has_lag.then_some(LAG));
+    kinds
+        .map(|(title, kind)| {
+            let figures: Vec<i64> = of.iter().flat_map(|(_, m)| kind(m)).copied().collect();
+            let worst = of.iter().filter_map(|(name, m)| Some((*kind(m).iter().max()?, *name))).max();
+            plot(title, &figures, worst.map(|(_, name)| name).unwrap_or_default())
+        })
+        .collect()
 }
 
-fn plot(title: &str, figures: &[i64]) -> Value {
+fn plot(title: &str, figures: &[i64], worst: &str) -> Value {
     let (Some(p50), Some(p95), Some(max)) =
         (percentile(figures, 50), percentile(figures, 95), percentile(figures, 100))
     else {
@@ -53,7 +64,7 @@ fn plot(title: &str, figures: &[i64]) -> Value {
     let dots = sorted.iter().enumerate().filter(|(i, _)| i % step == 0 || i + 1 == count);
     let words = [(0.0, "fastest", "start"), (0.5, "median", "middle"), (1.0, "slowest", "end")];
     json!({
-        "title": title, "figures": count, "p50": p50, "p95": p95, "max": max,
+        "title": title, "figures": count, "p50": p50, "p95": p95, "max": max, "worst": worst,
         "width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - EDGE,
         "grid": powers.take(11).map(line).collect::<Vec<_>>(),
         "dots": dots.map(|(i, ms)| json!([rounded(LEFT + w * share(i)), rounded(y(*ms))])).collect::<Vec<_>>(),

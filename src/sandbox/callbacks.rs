@@ -134,7 +134,7 @@ pub(super) async fn post_signed(
     delivered: Option<oneshot::Sender<()>>,
 ) -> Posted {
     let mut delivered = delivered;
-    let signature = sign(&shared.auth_token, target.signed_url(), form);
+    let signature = sign(&shared.secrets().auth_token, target.signed_url(), form);
     let token = shared.ids.uuid(shared.clock.now()).to_string();
     let started = shared.clock.boot();
     let mut pause = Duration::from_millis(250);

@@ -189,6 +189,11 @@ struct Settings {
     airtable_per_second: Option<usize>,
     /// Airtable: how long an offset can be used.
     airtable_offset_ms: Option<u64>,
+    /// Another secret from now on: the one of before is refused at once.
+    auth_token: Option<String>,
+    /// The same, of the API key.
+    api_secret: Option<String>,
+    airtable_token: Option<String>,
 }
 
 /// Tells an explicit null (no webhook any more) from an absent field.
@@ -201,6 +206,17 @@ fn settings(shared: &Shared, request: &Request) -> ControlAnswer {
     if let Some(url) = settings.inbound_url {
         shared.set_inbound_url(url).map_err(|e| (400, e))?;
     }
+    shared.rotate(|secrets| {
+        if let Some(token) = settings.auth_token {
+            secrets.auth_token = token;
+        }
+        if let (Some(secret), Some(key)) = (settings.api_secret, &mut secrets.api_key) {
+            key.1 = secret;
+        }
+        if let Some(token) = settings.airtable_token {
+            secrets.airtable_token = token;
+        }
+    });
     let mut state = shared.state();
     if let Some(ms) = settings.pace_ms {
         state.pace = Duration::from_millis(ms);
@@ -281,7 +297,7 @@ fn forge(shared: &Arc<Shared>, request: &Request) -> ControlAnswer {
     }
     let form: Vec<(String, String)> = forge.form.into_iter().collect();
     let signature = if forge.sign {
-        Some(callbacks::sign(&shared.auth_token, target.signed_url(), &form))
+        Some(callbacks::sign(&shared.secrets().auth_token, target.signed_url(), &form))
     } else {
         forge.signature.filter(|s| s.bytes().all(|b| b.is_ascii_graphic()))
     };

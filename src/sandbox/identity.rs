@@ -51,9 +51,9 @@ pub(super) fn proofs(shared: &Shared, query: &str) -> Result<Proofs, String> {
         return Err(format!("nonce: {} to {} hex digits", NONCE.start(), NONCE.end()));
     }
     Ok(Proofs {
-        account: proof("account", nonce, &shared.account_sid, &shared.auth_token),
-        api_key: shared.api_key.as_ref().map(|(key, secret)| proof("api-key", nonce, key, secret)),
-        airtable: proof("airtable", nonce, "", &shared.airtable_token),
+        account: proof("account", nonce, &shared.account_sid, &shared.secrets().auth_token),
+        api_key: shared.secrets().api_key.as_ref().map(|(key, secret)| proof("api-key", nonce, key, secret)),
+        airtable: proof("airtable", nonce, "", &shared.secrets().airtable_token),
     })
 }
 

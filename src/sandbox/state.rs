@@ -89,12 +89,18 @@ pub(super) struct SandboxState {
     pub(super) relay: Relay,
 }
 
-/// The sandbox behind its server.
-pub(super) struct Shared {
-    pub(super) account_sid: String,
+/// What is asked of whoever calls, and signed with.
+#[derive(Clone)]
+pub(super) struct Secrets {
     pub(super) auth_token: String,
     pub(super) api_key: Option<(String, String)>,
     pub(super) airtable_token: String,
+}
+
+/// The sandbox behind its server.
+pub(super) struct Shared {
+    pub(super) account_sid: String,
+    secrets: Mutex<Secrets>,
     pub(super) airtable_base: String,
     pub(super) airtable_judge: Option<String>,
     /// Whether a peer in front can corrupt the bytes.
@@ -113,6 +119,16 @@ impl Shared {
     pub(super) fn theirs(&self) -> Timestamp {
         let apart_ms = self.state().apart_ms;
         Timestamp::from_millis(self.clock.now().as_millis().saturating_add(apart_ms))
+    }
+
+    /// As they are now.
+    pub(super) fn secrets(&self) -> Secrets {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on; those of before are refused at once.
+    pub(super) fn rotate(&self, change: impl FnOnce(&mut Secrets)) {
+        change(&mut self.secrets.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Checks the configuration and reloads the ledger.
@@ -156,9 +172,11 @@ impl Shared {
         state.reload(lines);
         Ok(Self {
             account_sid: config.account_sid,
-            auth_token: config.auth_token,
-            api_key: config.api_key,
-            airtable_token: config.airtable_token,
+            secrets: Mutex::new(Secrets {
+                auth_token: config.auth_token,
+                api_key: config.api_key,
+                airtable_token: config.airtable_token,
+            }),
             airtable_base: config.airtable_base,
             airtable_judge: config.airtable_judge,
             has_front: config.tcp_faults,

@@ -141,9 +141,10 @@ fn authorize(shared: &Shared, request: &Request) -> Result<(), TwilioRefusal> {
         .and_then(|v| v.strip_prefix("Basic "))
         .and_then(|v| base64::engine::general_purpose::STANDARD.decode(v.trim()).ok())
         .and_then(|v| String::from_utf8(v).ok());
+    let secrets = shared.secrets();
     let known = given.as_deref().and_then(|g| g.split_once(':')).is_some_and(|(user, password)| {
-        (user == shared.account_sid && password == shared.auth_token)
-            || shared.api_key.as_ref().is_some_and(|(key, secret)| user == key && password == secret)
+        (user == shared.account_sid && password == secrets.auth_token)
+            || secrets.api_key.as_ref().is_some_and(|(key, secret)| user == key && password == secret)
     });
     if known { Ok(()) } else { Err(TwilioRefusal::new(401, 20003, "Authenticate")) }
 }

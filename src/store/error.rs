@@ -39,6 +39,9 @@ pub enum StoreError {
         /// Why, and what to do.
         what: String,
     },
+    /// A file is where another was to be written, and nobody has said that it may go.
+    #[error("there is a file at {path} already")]
+    Exists { path: PathBuf },
     /// Its content is not what we wrote.
     #[error("the store holds something that cannot be: {what}")]
     Corrupt {

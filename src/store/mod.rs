@@ -13,6 +13,7 @@
 //! | [`Calendars`] | calendars that say who is on call, and feeds of who is |
 //! | [`Boards`] | the office's page: what it shows in one read, and who may sign in to it |
 //! | [`RollCalls`] | who was asked whether they are on call |
+//! | [`Prune`] | what goes after a time |
 //! | [`Upkeep`] | the file, where the store is one |
 
 mod alert_receipts;
@@ -34,6 +35,7 @@ mod overrides;
 mod peeked;
 mod place;
 mod postgres;
+mod prune;
 mod queues;
 mod reports;
 mod roll_calls;
@@ -70,13 +72,14 @@ pub use mirror::{
 };
 #[cfg(test)]
 pub(crate) use open::open_between;
-pub use open::{check, exists, holder, open, peek, room};
+pub use open::{check, exists, holder, open, peek, restore, room};
 pub use outbox::{Outbox, OutboxLine};
 pub use overrides::{DutyChange, KeptHolder, Overrides};
 pub use peeked::Peeked;
 pub use place::{Location, PostgresUrl, StoreMode, StoreSettings};
 #[cfg(feature = "drills")]
 pub use postgres::drill_schema::{DrillSchema, ServerSocket};
+pub use prune::{Prune, PruneSlice, Pruned, SliceSize, ToPrune};
 pub use queues::{Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable, WaitingPhoneCall};
 pub use reports::{ReportMail, ReportState, Reports};
 pub use roll_calls::RollCalls;
@@ -85,17 +88,17 @@ pub use server::ServerState;
 pub(crate) use sqlite::corrupt;
 #[cfg(test)]
 pub(crate) use sqlite::{bulk, page_damage};
-pub use upkeep::{Backup, Place, Room, Upkeep};
+pub use upkeep::{Backup, Counted, Overwrite, Place, Restored, Room, Upkeep};
 pub use views::{
-    AlertLine, Backlog, CallFilter, CallLine, CountedCall, CountedEntry, DueLine, FailureLine, Figures, KnownAs,
-    LogFilter, OptOutLine, Unreadable, Views,
+    AlertLine, Backlog, CallFilter, CallLine, CheckedPart, CountedCall, CountedEntry, DueLine, FailureLine, Figures,
+    KnownAs, LogFilter, OptOutLine, Unreadable, Views,
 };
 
 /// Durable state behind everything: what a backend gives. All methods are safe to cancel: a write that was handed over is done or
 /// not done as a whole.
 #[async_trait]
 pub trait Store:
-    Ledger + Queues + Views + Outbox + Control + Reports + Overrides + Calendars + RollCalls + Boards
+    Ledger + Queues + Views + Outbox + Control + Reports + Overrides + Calendars + RollCalls + Boards + Prune
 {
     /// The upkeep of a store that is a file of this machine; `None`: somebody else keeps it.
     fn upkeep(&self) -> Option<&dyn Upkeep>;

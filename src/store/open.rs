@@ -1,5 +1,6 @@
 //! From where a store is to the store: nobody else names a backend.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error::StoreError;
@@ -9,8 +10,8 @@ use super::peeked::Peeked;
 use super::place::{Location, StoreSettings};
 use super::postgres::{self, PostgresStore};
 use super::sqlite::{self, SqliteStore};
-use super::upkeep::Room;
-use super::{Holder, Store};
+use super::upkeep::{Overwrite, Restored, Room};
+use super::{Holder, LeaseError, Store};
 
 /// Opens a store, or makes it; blocks for as long as a migration takes. Needs a tokio runtime around it.
 ///
@@ -87,6 +88,22 @@ pub async fn holder(location: Location) -> Option<Holder> {
         Location::Postgres(url) => Ok(postgres::holder(url).filter(Holder::is_seen)),
     });
     seen.await.ok().flatten()
+}
+
+/// Puts a copy in the place of a store: of the same mode, whole, with a doubt about what was written after it, so that the engine asks
+/// the provider before it sends. What was there is kept beside it. No engine may work on the store meanwhile.
+///
+/// # Errors
+/// [`LeaseError`]: somebody does. [`StoreError::Exists`]: a store is there, and `over` keeps it. [`StoreError::Refused`]: the store is
+/// in a database. Those of [`open`] about the copy. After each what was there is as it was.
+pub async fn restore(settings: StoreSettings, from: PathBuf, over: Overwrite) -> Result<Restored, LeaseError> {
+    let done = tokio::task::spawn_blocking(move || match &settings.location {
+        Location::File(_) => sqlite::restore(&settings, &from, over),
+        Location::Postgres(_) => {
+            Err(StoreError::Refused { what: "a server's store is restored by the server's own tools".into() }.into())
+        }
+    });
+    done.await.unwrap_or_else(|_| Err(StoreError::Refused { what: "restoring the store panicked".into() }.into()))
 }
 
 /// How much room a store has and takes; `None`: somebody else keeps it.

@@ -1,7 +1,7 @@
 //! The upkeep of a store that is a file of this machine.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
@@ -48,6 +48,36 @@ pub struct Backup {
     pub made_at: Timestamp,
 }
 
+/// Whether a file that is there already may be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overwrite {
+    Refuse,
+    Replace,
+}
+
+/// A copy of the whole store that a person asked for: opened, counted and compared with the store before it had its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// Bytes of its file.
+    pub size: u64,
+    pub schema: i64,
+    /// Every table and how many rows it has.
+    pub rows: Vec<(String, u64)>,
+    pub calls: u64,
+    /// Those that are neither RESOLVED nor CANCELLED.
+    pub open: u64,
+    /// When its newest entry was written; `None`: the log is empty.
+    pub newest: Option<Timestamp>,
+}
+
+/// A store that a copy was put in the place of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    pub counted: Counted,
+    /// Where what was there before is kept.
+    pub kept: Option<PathBuf>,
+}
+
 /// Owns the store's file and its copies beside it, and none of what is in them. A store that somebody else keeps has none of this:
 /// nobody asks a server for a checkpoint, or where its file is.
 ///
@@ -73,10 +103,24 @@ pub trait Upkeep: Send + Sync {
     /// [`StoreError::Full`]: there is no room for it; [`StoreError::Corrupt`]: what would be copied is damaged. The copies from
     /// before are as they were.
     async fn back_up(&self, now: Timestamp) -> Result<Backup, StoreError>;
+    /// Makes a copy of the whole store at `file`, as private and as well verified. Commits go on beside it. Whoever stops waiting ends
+    /// it. The file has its name only once it is whole and on the disk; what it replaces is there until then.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`]; [`StoreError::WrongFile`]: the name is the store's own, or that of a store in use; those of
+    /// [`Upkeep::back_up`]. Whatever was at `file` before is as it was.
+    async fn copy_to(&self, file: &Path, over: Overwrite) -> Result<Counted, StoreError>;
     /// How many copies are kept; 0: none are made.
     fn backups_kept(&self) -> usize;
     /// Every whole copy, newest first.
     fn backups(&self) -> Vec<Backup>;
+    /// Moves the write-ahead log into the main file and empties it: what was changed is nowhere in it any more. `false`: somebody
+    /// reads or writes; to be asked again.
+    async fn empty_log(&self) -> Result<bool, StoreError>;
+    /// Writes the whole store anew, so that no part of the file holds what was taken out of it before; whoever writes meanwhile waits.
+    async fn compact(&self) -> Result<(), StoreError>;
+    /// Other files beside the store that hold what it held: its daily copies and what was kept of it for other reasons.
+    fn other_copies(&self) -> Vec<PathBuf>;
     /// Moves the write-ahead log into the main file where nobody is disturbed by it.
     async fn checkpoint(&self) -> Result<(), StoreError>;
 }

@@ -208,6 +208,17 @@ pub struct Unreadable {
     pub repaired: bool,
 }
 
+/// What a look through the whole store found of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedPart {
+    /// `file`, `schema`, `calls`, `rules`, `orphans`.
+    pub part: &'static str,
+    pub looked_at: u64,
+    /// What was counted by that.
+    pub unit: &'static str,
+    pub wrong: Vec<Unreadable>,
+}
+
 /// Owns nothing and changes nothing: each method reads one moment of the store. Commands, the HTTP listener and the watching loops
 /// call it. After a crash the answers are those of the last commit. Asked twice, it answers twice.
 ///
@@ -252,6 +263,8 @@ pub trait Views: Send + Sync {
     fn skipped_rows(&self) -> Vec<Unreadable>;
     /// Looks through the whole store for what cannot be read, cannot be, or belongs to nothing: slow, for people.
     async fn unreadable(&self, limit: usize) -> Result<Vec<Unreadable>, StoreError>;
+    /// The same look, of every call and not of open ones alone, and of the schema too; part by part, up to `limit` rows of each.
+    async fn checked(&self, limit: usize) -> Result<Vec<CheckedPart>, StoreError>;
     /// Looks through the whole store where that was not done for `every` (a minute after it was opened for the first time);
     /// indexes that do not fit their table are rebuilt, what it finds joins
     /// [`Views::skipped_rows`]. Nobody who writes or reads waits for it. Says whether it looked now and found nothing wrong.

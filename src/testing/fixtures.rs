@@ -100,6 +100,7 @@ pub(crate) fn directory_with(policy: Policy) -> Directory {
 /// The default bounds.
 pub(crate) fn rules() -> Rules {
     Rules {
+        retention: None,
         poll_after: secs(30),
         status_timeout: mins(5),
         validity: mins(10),

@@ -18,13 +18,13 @@ const ACCOUNT: &str = "AC5a4db0c5a4db0c5a4db0c5a4db0c0000";
 const BASE: &str = "appSandbox0000000";
 
 /// A shop whose `serve` is live: it has the secrets, and no other shell has.
-struct Shop {
-    stage: Stage,
-    at: std::net::SocketAddr,
+pub(crate) struct Shop {
+    pub(crate) stage: Stage,
+    pub(crate) at: std::net::SocketAddr,
 }
 
 impl Shop {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let at = std::net::SocketAddr::from(([127, 0, 0, 1], free_port()));
         let shop = Self { stage: Stage::new("[airtable]\nbase_id = \"appSandbox0000000\"\n"), at };
         shop.write("live/config.toml", &shop.config(""));
@@ -38,13 +38,13 @@ impl Shop {
         shop
     }
 
-    fn write(&self, name: &str, content: &str) {
+    pub(crate) fn write(&self, name: &str, content: &str) {
         let path = self.stage.shop.path(name);
         std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
         std::fs::write(path, content).expect("written");
     }
 
-    fn config(&self, more: &str) -> String {
+    pub(crate) fn config(&self, more: &str) -> String {
         let (sandbox, at) = (self.stage.sandbox_at(), self.at);
         let people = dispatchctl::testkit::PEOPLE.replace(
             "[twilio]\n",
@@ -61,7 +61,7 @@ impl Shop {
     }
 
     /// A command in this directory, with nothing of the machine's environment and no secrets.
-    fn command(&self, dir: &str, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, dir: &str, args: &[&str]) -> Command {
         let dir = self.stage.shop.path(dir);
         std::fs::create_dir_all(&dir).expect("made");
         let mut command = Command::new(env!("CARGO_BIN_EXE_dispatchctl"));
@@ -70,7 +70,7 @@ impl Shop {
         command
     }
 
-    fn serve(&self) -> Process {
+    pub(crate) fn serve(&self) -> Process {
         let mut command = self.command("live", &["--config", "config.toml", "-o", "json", "serve"]);
         let process = Process::start(&mut command, &self.stage.shop.path(""), &self.stage.next_name());
         until("the listener", || http::json(self.at, "GET", "/livez", None).ok().filter(|a| a.status == 200));
@@ -78,24 +78,24 @@ impl Shop {
     }
 
     /// Runs it to its end: its exit code, stdout and stderr.
-    fn run(&self, dir: &str, args: &[&str]) -> (i32, String, String) {
+    pub(crate) fn run(&self, dir: &str, args: &[&str]) -> (i32, String, String) {
         let out = self.command(dir, args).output().expect("it runs");
         let text = |b: Vec<u8>| String::from_utf8(b).expect("UTF-8");
         (out.status.code().unwrap_or(-1), text(out.stdout), text(out.stderr))
     }
 
-    fn dispatch(&self, call: &str, level: &str) {
+    pub(crate) fn dispatch(&self, call: &str, level: &str) {
         let answer = http::json(self.at, "POST", "/api/dispatch/manual", Some(&stage::emergency(call, level)));
         let answer = answer.expect("an answer");
         assert!(matches!(answer.status, 201 | 202), "{answer:?}");
     }
 
-    fn call(&self, call: &str) -> Value {
+    pub(crate) fn call(&self, call: &str) -> Value {
         http::json(self.at, "GET", &format!("/api/calls/{call}"), None).expect("an answer").json()
     }
 
     /// The call's status in Airtable, past every part of ours.
-    fn status_in_airtable(&self, call: &str) -> Option<String> {
+    pub(crate) fn status_in_airtable(&self, call: &str) -> Option<String> {
         let all = self.stage.control("GET", "airtable", &Value::Null);
         let rows = all["rows"]["Calls"].as_array().cloned().unwrap_or_default();
         let row = rows.into_iter().find(|r| r["fields"]["Call ID"] == call)?;

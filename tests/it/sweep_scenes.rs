@@ -1,5 +1,6 @@
 //! What leads the engine to each kill point, and what must be so once it has started again.
 
+mod copies;
 mod histories;
 mod judge;
 mod roll_calls;
@@ -86,6 +87,11 @@ pub(crate) enum Scene {
     RollCall,
     /// A store that was restored from a copy.
     History,
+    /// A copy that a person asks for.
+    Backup,
+    Restore,
+    /// Calls that were over long ago lose what they say of people.
+    Prune,
     /// A scenario of its own plays it, with phones that ring: `phone-kill-` and the point.
     PhoneCall,
 }
@@ -109,6 +115,9 @@ impl Scene {
             Some("recovery") => Self::Recovery,
             Some("migration") => Self::Migration,
             Some("history") => Self::History,
+            Some("backup") => Self::Backup,
+            Some("restore") => Self::Restore,
+            Some("prune") => Self::Prune,
             Some("override" | "withdrawal") => Self::Override,
             Some("calendar") => Self::Calendar,
             Some(name) if name.starts_with("roll-call") => Self::RollCall,
@@ -130,6 +139,9 @@ impl Scene {
             | Self::Override
             | Self::Calendar
             | Self::RollCall
+            | Self::Backup
+            | Self::Restore
+            | Self::Prune
             | Self::WaitingReply => &[Kind::First],
             Self::Lock | Self::History => &[Kind::Reminder],
             Self::PhoneCall => &[],
@@ -240,6 +252,9 @@ impl Play {
             Scene::CallList => self.lists(),
             Scene::RollCall => self.roll_calls(),
             Scene::History => self.histories(),
+            Scene::Backup => self.backups(),
+            Scene::Restore => self.restores(),
+            Scene::Prune => self.prunes(),
             _ => {
                 if scene == Scene::Poll {
                     self.stage.fault(&json!([{ "kind": "withhold_callbacks" }]));

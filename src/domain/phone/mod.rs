@@ -16,7 +16,15 @@ pub use super::masking::masked;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PhoneNumber(String);
 
+/// In the place of a number that is not kept any more: shaped like one, of no country, so that nobody is ever texted at it.
+pub const PRUNED: &str = "+999";
+
 impl PhoneNumber {
+    /// Whether the number is not kept any more.
+    pub fn is_pruned(&self) -> bool {
+        self.0 == PRUNED
+    }
+
     /// From our own store: only its shape is checked. A newer table of countries must not make an old call unreadable.
     ///
     /// # Errors
@@ -105,6 +113,12 @@ impl<'de> Deserialize<'de> for PhoneNumber {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_for_a_pruned_number_is_read_back_and_never_texted() {
+        assert!(PhoneNumber::from_stored(PRUNED).is_ok_and(|p| p.is_pruned()));
+        assert!(PRUNED.parse::<PhoneNumber>().is_err());
+    }
 
     #[test]
     fn only_whole_valid_e164_is_a_phone_number() {

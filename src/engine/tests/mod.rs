@@ -45,6 +45,7 @@ mod replies_whose;
 mod report_week;
 mod reports;
 mod resends;
+mod retention;
 mod roll_calls;
 mod send_queues;
 mod sending;

@@ -34,7 +34,7 @@ fn vapi(server: &MockServer) -> VapiCalls {
 fn twilio(server: &MockServer) -> TwilioCalls {
     let client = TwilioClient::new(TwilioSettings {
         account_sid: ACCOUNT.to_owned(),
-        auth: Auth::Token("0123456789abcdef0123456789abcdef".into()),
+        auth: Auth::Token("0123456789abcdef0123456789abcdef".into()).into(),
         base_url: url(server),
         connect_timeout: Duration::from_secs(5),
         request_timeout: Duration::from_secs(20),

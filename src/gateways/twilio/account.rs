@@ -136,7 +136,7 @@ mod tests {
         Mock::given(method("GET")).and(path(at)).respond_with(answer).mount(&server).await;
         let client = TwilioClient::new(TwilioSettings {
             account_sid: ACCOUNT.to_owned(),
-            auth: Auth::Token("0123456789abcdef0123456789abcdef".into()),
+            auth: Auth::Token("0123456789abcdef0123456789abcdef".into()).into(),
             base_url: server.uri().parse().expect("a URL"),
             connect_timeout: std::time::Duration::from_secs(5),
             request_timeout: std::time::Duration::from_secs(20),

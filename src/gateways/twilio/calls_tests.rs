@@ -13,7 +13,7 @@ const ID: &str = "att_00000000000000000000000000000007";
 fn client(base: &str, public_url: Option<&str>) -> TwilioClient {
     TwilioClient::new(TwilioSettings {
         account_sid: ACCOUNT.to_owned(),
-        auth: Auth::Token("0123456789abcdef0123456789abcdef".into()),
+        auth: Auth::Token("0123456789abcdef0123456789abcdef".into()).into(),
         base_url: base.parse().expect("a URL"),
         connect_timeout: Duration::from_secs(5),
         request_timeout: Duration::from_secs(20),

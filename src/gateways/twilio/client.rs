@@ -6,7 +6,7 @@
 //! repeat a message behind the engine's back. It keeps no state: after a crash the engine's stored intent is what counts.
 //! Called by the holder of the engine lock alone.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -53,13 +53,35 @@ pub enum Auth {
     },
 }
 
+/// How the clients of one process authenticate now: a secret that is rotated counts for all of them at once, and no request under way
+/// is disturbed.
+#[derive(Debug, Clone)]
+pub struct Credentials(Arc<RwLock<Auth>>);
+
+impl Credentials {
+    /// From now on.
+    pub fn put(&self, auth: Auth) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = auth;
+    }
+
+    fn now(&self) -> Auth {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl From<Auth> for Credentials {
+    fn from(auth: Auth) -> Self {
+        Self(Arc::new(RwLock::new(auth)))
+    }
+}
+
 /// What a client needs to know; checked by config.
 #[derive(Debug, Clone)]
 pub struct TwilioSettings {
     /// `AC…`; in every URL, also with an API key.
     pub account_sid: String,
     /// How requests are authenticated.
-    pub auth: Auth,
+    pub auth: Credentials,
     /// `https://api.twilio.com`, or a sandbox's address. A path in it is kept.
     pub base_url: Url,
     /// For DNS, TCP and TLS together. Taken as at most `request_timeout`.
@@ -242,7 +264,7 @@ impl TwilioClient {
     }
 
     fn with_auth(&self, request: RequestBuilder) -> RequestBuilder {
-        match &self.settings.auth {
+        match self.settings.auth.now() {
             Auth::Token(token) => request.basic_auth(&self.settings.account_sid, Some(token.expose_secret())),
             Auth::ApiKey { sid, secret } => request.basic_auth(sid, Some(secret.expose_secret())),
         }

@@ -20,7 +20,7 @@ fn fixture(name: &str) -> Vec<u8> {
 fn settings(base: &str) -> TwilioSettings {
     TwilioSettings {
         account_sid: ACCOUNT.to_owned(),
-        auth: Auth::Token(TOKEN.into()),
+        auth: Auth::Token(TOKEN.into()).into(),
         base_url: base.parse().expect("a URL"),
         connect_timeout: Duration::from_secs(5),
         request_timeout: Duration::from_secs(20),
@@ -150,8 +150,9 @@ async fn a_create_says_what_it_must_and_nothing_else() {
             Auth::Token(_) => format!("{ACCOUNT}:{TOKEN}"),
             Auth::ApiKey { sid, .. } => format!("{sid}:secret"),
         };
-        let client = TwilioClient::new(TwilioSettings { auth, ..settings(&format!("{}/proxy/", server.uri())) })
-            .expect("a client");
+        let client =
+            TwilioClient::new(TwilioSettings { auth: auth.into(), ..settings(&format!("{}/proxy/", server.uri())) })
+                .expect("a client");
         client.submit(&message).await.expect(label);
         let requests = server.received_requests().await.expect("recorded");
         let [request] = requests.as_slice() else { panic!("{label}: {} requests", requests.len()) };

@@ -2,6 +2,7 @@
 //! names a person, a phone, a call or a text. On the full listener alone, by whoever may read everything.
 
 pub(super) mod counters;
+pub(super) mod names;
 mod text;
 
 use std::sync::Arc;

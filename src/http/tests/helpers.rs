@@ -88,6 +88,7 @@ pub(super) fn shop_with(plan: Plan) -> Shop {
     let busy_timeout = plan.busy_timeout.unwrap_or(usual.busy_timeout);
     let store = store::open(StoreSettings { busy_timeout, ..usual }).expect("a store");
     let rules = Rules {
+        retention: None,
         poll_after: Duration::from_secs(30),
         status_timeout: Duration::from_secs(300),
         validity: Duration::from_secs(600),

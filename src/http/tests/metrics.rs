@@ -68,6 +68,14 @@ async fn what_happens_moves_its_figures_and_names_nobody() {
     let before = shop.get("/metrics").await;
     assert_eq!(before.status, StatusCode::OK, "{}", before.text);
     assert_format(&before.text);
+    let served: Vec<&str> = before.text.lines().filter_map(|l| l.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let mut listed: Vec<&str> = crate::http::METRICS.iter().map(|(name, _)| *name).collect();
+    for name in &served {
+        assert!(listed.contains(name), "the manual does not name {name}");
+    }
+    // What is of the engine is served where there is one.
+    listed.retain(|name| !served.contains(name) && !name.contains("_last_pass_") && !name.contains("duty_restarts"));
+    assert_eq!(listed, ["dispatchctl_webhooks_refused_total"; 0], "and nothing that is not served");
     let was = samples(&before.text);
     let scheduled = "dispatchctl_attempts_total{kind=\"notice\",state=\"scheduled\"}";
     let open = "dispatchctl_calls_open{state=\"DISPATCHING\"}";

@@ -114,7 +114,7 @@ fn decide(shared: &Shared, state: &mut SandboxState, call: &Call, request: &Requ
 }
 
 fn may_ask(shared: &Shared, call: &Call, request: &Request, keeps_pace: bool) -> Result<(), AirtableRefusal> {
-    if bearer(request) != Some(shared.airtable_token.as_str()) {
+    if bearer(request) != Some(shared.secrets().airtable_token.as_str()) {
         return Err(AirtableRefusal::new(401, "AUTHENTICATION_REQUIRED", "Authentication required"));
     }
     if !keeps_pace {

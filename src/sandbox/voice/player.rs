@@ -263,7 +263,7 @@ impl Player {
         let Some(call) = self.call() else { return };
         let Some(target) = self.last_action.as_deref().and_then(|u| Target::parse(u).ok()) else { return };
         let form = super::flow::key_form(&self.shared, &call, Some(&key.digits), None);
-        let true_one = callbacks::sign(&self.shared.auth_token, target.signed_url(), &form);
+        let true_one = callbacks::sign(&self.shared.secrets().auth_token, target.signed_url(), &form);
         let token = self.shared.ids.uuid(self.shared.clock.now()).to_string();
         let signature = signature.unwrap_or(&true_one);
         let posted = post_once(&self.shared, &target, &form, Some(signature), &token, target.read_timeout).await;

@@ -4,12 +4,14 @@ pub(crate) mod alerts;
 pub(crate) mod board;
 pub(crate) mod calendars;
 pub(crate) mod cases;
+pub(crate) mod checks;
 pub(crate) mod clocks;
 pub(crate) mod fixtures;
 pub(crate) mod lists;
 pub(crate) mod mirror;
 pub(crate) mod overrides;
 pub(crate) mod phone_calls;
+pub(crate) mod prune;
 pub(crate) mod queues;
 pub(crate) mod replies;
 pub(crate) mod safeguards;
@@ -50,6 +52,11 @@ macro_rules! whole_contract {
             board::the_board_shows_the_worst_first_and_no_more_than_it_is_asked_for,
             board::the_key_of_sessions_stays_and_a_link_works_once,
             cases::opt_outs_are_kept_by_phone_and_sender,
+            prune::a_call_that_is_over_loses_what_it_says_of_people_and_stays_what_it_was,
+            prune::what_is_open_or_young_or_waits_for_another_system_is_not_pruned,
+            prune::a_call_of_very_many_entries_is_pruned_in_pieces,
+            prune::the_log_of_what_is_not_pruned_is_never_changed,
+            checks::a_store_that_is_well_is_found_well_whatever_its_calls_wait_for,
             lists::breakers_open_and_close_and_wake_what_they_deferred,
             clocks::a_step_of_the_clock_is_remembered_by_sends_whose_outcome_is_open,
             clocks::the_offset_of_the_providers_clock_is_kept_in_one_row,

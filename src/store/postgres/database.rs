@@ -6,11 +6,15 @@ use std::sync::{Arc, PoisonError};
 use super::connection::PgConnection;
 use super::history::COMMITS;
 use super::lease;
+use super::schema_names;
 use super::store::PostgresStore;
 use crate::failpoint::Safeguard;
 use crate::store::sql::Connection;
 use crate::store::tables::{CommonState, Database};
 use crate::store::{Holder, Lease, LeaseError, Store, StoreError, Unreadable, rows, writer};
+
+const TABLES: &str = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = current_schema() AND c.relkind = 'r'";
 
 impl Database for PostgresStore {
     fn shared(&self) -> &CommonState {
@@ -108,6 +112,15 @@ impl Database for PostgresStore {
     /// The server looks after its files.
     fn damaged_places(_: Connection<'_>, _: usize) -> Result<Vec<Unreadable>, StoreError> {
         Ok(Vec::new())
+    }
+
+    fn checked_file(conn: Connection<'_>, _: usize) -> Result<(u64, &'static str, Vec<Unreadable>), StoreError> {
+        let tables: i64 = conn.prepare_cached(TABLES)?.query_row([], |r| r.get(0))?;
+        Ok((u64::try_from(tables).unwrap_or_default(), "tables, whose files the server looks after", Vec::new()))
+    }
+
+    fn schema_differences(conn: Connection<'_>, limit: usize) -> Result<(u64, Vec<Unreadable>), StoreError> {
+        schema_names::missing(conn, limit)
     }
 
     async fn repair(&self, found: Vec<Unreadable>) -> Result<bool, StoreError> {

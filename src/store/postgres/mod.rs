@@ -32,6 +32,7 @@ mod open;
 mod outage_tests;
 mod pooler;
 mod readers;
+mod schema_names;
 mod sqlstate;
 mod state;
 mod store;

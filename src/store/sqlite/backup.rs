@@ -12,10 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rusqlite::Connection;
 use rusqlite::backup::{Backup as Pages, StepResult};
-use rusqlite::{Connection, OpenFlags};
 
-use super::file::{beside, free_beside, private_file, sync_directory, uri};
+use super::counted::open_alone;
+use super::file::{beside, free_beside, private_file, sync_directory};
 use super::rows_copy;
 use crate::domain::Timestamp;
 use crate::store::{Backup, StoreError};
@@ -32,7 +33,7 @@ const DOUBT: &str = "INSERT INTO meta (key, value)
     SELECT 'history_doubt', CAST(COALESCE((SELECT at FROM log ORDER BY seq DESC LIMIT 1), 0) AS text) || ' ' || ?1
     WHERE true ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE meta.value = ''";
 /// What stays free for the store itself.
-const SPARE: u64 = 20 << 20;
+pub(super) const SPARE: u64 = 20 << 20;
 
 /// Writes, verifies and names a copy of what `conn` shows in its transaction, then removes the oldest beyond `keep`. Where only
 /// indexes are damaged, the copy has new ones. Blocks, also in pauses; ends early where `stopped` says so.
@@ -50,7 +51,7 @@ pub(super) fn write(
     let copy = beside(store, &name.suffix());
     let part = beside(&copy, PART);
     remove_parts(store).map_err(|e| not_written(&part, &e))?;
-    room_for(size_of(conn)?, free_beside(store).1.map_err(|e| not_written(&part, &e))?)?;
+    room_for(size_of(conn)?, SPARE, free_beside(store).1.map_err(|e| not_written(&part, &e))?)?;
     let filled = match filled(&part, || copy_pages(conn, &part, stopped)) {
         // Its tables may be well, and they are all that counts.
         Err(StoreError::Corrupt { .. }) => filled(&part, || rows_copy::fill(store, &part, rows_copy::CopyFrom::InUse)),
@@ -96,9 +97,9 @@ fn name_it(part: &Path, copy: &Path) -> io::Result<()> {
     sync_directory(copy)
 }
 
-/// Nothing is begun where it would take the room that the store itself needs.
-pub(super) fn room_for(size: u64, free: u64) -> Result<(), StoreError> {
-    let needed = size.saturating_add(SPARE);
+/// Nothing is begun where it would take the room that is to stay free.
+pub(super) fn room_for(size: u64, spare: u64, free: u64) -> Result<(), StoreError> {
+    let needed = size.saturating_add(spare);
     if free >= needed {
         return Ok(());
     }
@@ -106,7 +107,7 @@ pub(super) fn room_for(size: u64, free: u64) -> Result<(), StoreError> {
     Err(StoreError::Full { what })
 }
 
-fn copy_pages(conn: &Connection, part: &Path, stopped: &AtomicBool) -> Result<(), StoreError> {
+pub(super) fn copy_pages(conn: &Connection, part: &Path, stopped: &AtomicBool) -> Result<(), StoreError> {
     let mut target = Connection::open(part)?;
     {
         let pages = Pages::new(conn, &mut target)?;
@@ -121,10 +122,19 @@ fn copy_pages(conn: &Connection, part: &Path, stopped: &AtomicBool) -> Result<()
 }
 
 /// Reads the copy from end to end, and touches nothing beside it.
-fn verify(copy: &Path) -> Result<(), StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(format!("{}?immutable=1", uri(copy)?), flags)?;
-    let said: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
+pub(super) fn verify(copy: &Path) -> Result<(), StoreError> {
+    says_ok(copy, "PRAGMA quick_check(1)")
+}
+
+/// The same, indexes against tables. A row that broke a rule of the schema before does so still.
+pub(super) fn verify_whole(copy: &Path) -> Result<(), StoreError> {
+    says_ok(copy, "PRAGMA integrity_check(1)")
+}
+
+fn says_ok(copy: &Path, check: &str) -> Result<(), StoreError> {
+    let conn = open_alone(copy)?;
+    conn.pragma_update(None, "ignore_check_constraints", true)?;
+    let said: String = conn.query_row(check, [], |r| r.get(0))?;
     if said == "ok" {
         return Ok(());
     }
@@ -207,6 +217,14 @@ fn remove_parts(store: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Removes a file, or finds it gone.
+pub(super) fn remove_if_there(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
 }
 
 /// Ends a copy that nobody waits for any more.

@@ -149,9 +149,9 @@ fn a_disk_without_room_is_said_and_nothing_is_written() {
     let conn = Connection::open(&path).expect("opens");
     conn.execute_batch("CREATE TABLE t (a)").expect("made");
     let name = Name { at: at(0), before: None };
-    let said = room_for(size_of(&conn).expect("size"), SPARE + 4096).expect_err("no room").to_string();
+    let said = room_for(size_of(&conn).expect("size"), SPARE, SPARE + 4096).expect_err("no room").to_string();
     assert!(said.contains("a copy needs 20 MB of room, 20 MB are free"), "{said}");
-    room_for(8192, SPARE + 8192).expect("just enough");
+    room_for(8192, SPARE, SPARE + 8192).expect("just enough");
     // A directory that takes no file.
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o500)).expect("closed");
     let refused = write(&conn, &path, &name, 7, &AtomicBool::new(false));

@@ -92,7 +92,7 @@ async fn a_reply_among_very_many_open_calls_loads_only_fifty() {
              CREATE TEMP TABLE a AS SELECT * FROM attempts;
              INSERT INTO calls SELECT 'n' || i, reference, status, round, level, policy, steps_total, data, fingerprint, NULL,
                  overridden, created_by, accepted_at, next_step, wake_at, deferred_from, attempts, holder, outs, told_at, closed_at, muted,
-                 settings, held_until, ask_at, asked_at FROM c, n;
+                 settings, held_until, ask_at, asked_at, pruned_at FROM c, n;
              INSERT INTO notices SELECT 'n' || i, 1, 0, 'sam', 0 FROM n;
              INSERT INTO attempts (id, call_id, number, kind, channel, provider, round, step, contact, name, phone, sender,
                  state, priority, body, segments, created_at, not_before, sent_at, tries, callback, sid, result, polls,

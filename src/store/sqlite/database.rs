@@ -92,6 +92,16 @@ impl Database for SqliteStore {
         check::file(conn.sqlite()?, limit)
     }
 
+    fn checked_file(conn: Connection<'_>, limit: usize) -> Result<(u64, &'static str, Vec<Unreadable>), StoreError> {
+        let conn = conn.sqlite()?;
+        let pages: i64 = conn.pragma_query_value(None, "page_count", |r| r.get(0))?;
+        Ok((u64::try_from(pages).unwrap_or_default(), "pages", check::file(conn, limit)?))
+    }
+
+    fn schema_differences(conn: Connection<'_>, limit: usize) -> Result<(u64, Vec<Unreadable>), StoreError> {
+        check::schema(conn.sqlite()?, limit)
+    }
+
     async fn repair(&self, found: Vec<Unreadable>) -> Result<bool, StoreError> {
         let (misfits, other): (Vec<_>, Vec<_>) = found.into_iter().partition(|u| misfit(u).is_some());
         let whole = misfits.is_empty() && other.is_empty();

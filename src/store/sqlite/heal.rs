@@ -9,16 +9,17 @@
 //! of the old file, and the next start begins again.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use tracing::{info, warn};
 
-use super::file::{FileId, FileLock, beside, free_beside, is_there, private_file, sync_directory, uri};
+use super::file::{FileId, FileLock, beside, free_beside, is_there, private_file, sync_directory};
 use super::lease::FileLease;
 use super::open::{self, Use, connect};
 use super::repair::{self, REBUILT};
@@ -30,10 +31,14 @@ use crate::store::{StoreError, StoreSettings, Unreadable};
 
 /// What the copy has behind the store's name until it takes that name.
 const PART: &str = ".healed.part";
+/// What a copy that is to be restored has there.
+pub(super) const RESTORING: &str = ".restoring.part";
 /// What SQLite may leave beside it.
 const BESIDE_PART: [&str; 4] = ["", "-journal", "-wal", "-shm"];
 /// What the damaged file has behind the store's name; the time follows.
 const DAMAGED: &str = ".damaged-";
+/// What a store that was restored over has.
+const KEPT: [&str; 2] = [DAMAGED, ".replaced-"];
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// How far a copy has come.
@@ -161,7 +166,7 @@ fn copy_in_place(options: &StoreSettings, lease: &mut FileLease, after: After<'_
     let io = |e: io::Error| not_written(path, &e);
     // The engine's lock is on the file: the new one has it before anybody can see it.
     let lock = FileLock::take(&part).map_err(io)?.ok_or(StoreError::Busy)?;
-    let kept = keep(path).map_err(io)?;
+    let kept = keep(path, DAMAGED).map_err(io)?;
     after(HealStep::Kept)?;
     fs::rename(&part, path).map_err(io)?;
     lease.moves_to(lock);
@@ -179,7 +184,7 @@ fn not_written(file: &Path, e: &io::Error) -> StoreError {
 /// A connection that keeps everybody else away from the store; other programs get as long to close it as a writer is waited for.
 /// The store's log is moved into it and gone. Whoever waits to open the file finds afterwards that another one has its
 /// name.
-fn alone(options: &StoreSettings) -> Result<Connection, StoreError> {
+pub(super) fn alone(options: &StoreSettings) -> Result<Connection, StoreError> {
     let waited = Stopwatch::start();
     loop {
         let conn = connect(options, Use::Checkpoint)?;
@@ -208,14 +213,14 @@ fn keep_away(conn: &Connection) -> Result<(), StoreError> {
 fn make_copy(alone: &Connection, path: &Path, part: &Path) -> Result<(), StoreError> {
     let io = |e: io::Error| not_written(part, &e);
     remove_part(part).map_err(io)?;
-    backup::room_for(backup::size_of(alone)?, free_beside(path).1.map_err(io)?)?;
+    backup::room_for(backup::size_of(alone)?, backup::SPARE, free_beside(path).1.map_err(io)?)?;
     private_file(part).map_err(io)?;
     rows_copy::fill(path, part, rows_copy::CopyFrom::Alone)?;
     // No rollback journal is ever beside the store's name: whoever still waits for the old file would take it for that one's.
     let conn = Connection::open(part)?;
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     conn.close().map_err(|(_, e)| StoreError::from(e))?;
-    verify(part)?;
+    backup::verify_whole(part)?;
     open_to_the_same(part, &fs::metadata(path).map_err(io)?).map_err(io)?;
     File::open(part).and_then(|file| file.sync_all()).map_err(io)
 }
@@ -230,29 +235,17 @@ fn remove_part(part: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a copy is being made of this store: then it has no log, and is opened by whoever waits for the end of it.
+/// Whether a copy is being made of this store, or put in its place: then it has no log, and is opened by whoever waits for the end of it.
 pub(super) fn is_under_way(path: &Path) -> bool {
-    beside(path, PART).exists()
-}
-
-/// Reads the copy from end to end, indexes against tables. A row that broke a rule of the schema before does so still.
-fn verify(copy: &Path) -> Result<(), StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(format!("{}?immutable=1", uri(copy)?), flags)?;
-    conn.pragma_update(None, "ignore_check_constraints", true)?;
-    let said: String = conn.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0))?;
-    if said == "ok" {
-        return Ok(());
-    }
-    Err(StoreError::Corrupt { what: format!("a copy of the store is not whole: {said}"), call: None })
+    beside(path, PART).exists() || beside(path, RESTORING).exists()
 }
 
 /// Gives the store's file a second name, by which it stays. A name that is taken is left alone; one of this very file, which a
 /// crash has left, will do.
-fn keep(path: &Path) -> io::Result<PathBuf> {
+pub(super) fn keep(path: &Path, suffix: &str) -> io::Result<PathBuf> {
     let time = SystemClock::new().now().rfc3339().replace([':', '.', '-'], "");
     let names = std::iter::once(String::new()).chain((2..100).map(|n| format!("-{n}")));
-    let names = names.map(|n| beside(path, &format!("{DAMAGED}{time}{n}")));
+    let names = names.map(|n| beside(path, &format!("{suffix}{time}{n}")));
     if let Some(name) = second_names(path).into_iter().next() {
         sync_directory(path)?;
         return Ok(name);
@@ -276,12 +269,18 @@ pub(super) fn second_names(path: &Path) -> Vec<PathBuf> {
     left(path).into_iter().filter(|n| own.is_some() && FileId::at(n).ok().flatten() == own).collect()
 }
 
-/// Damaged files that are kept beside the store.
+/// Every file that is kept beside the store because another has taken its place.
+pub(super) fn kept_beside(path: &Path) -> Vec<PathBuf> {
+    left(path).into_iter().collect()
+}
+
+/// Files that are kept beside the store because another has taken their place.
 fn left(path: &Path) -> BTreeSet<PathBuf> {
     let dir = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let start = beside(path, DAMAGED).file_name().map(|n| n.as_encoded_bytes().to_vec()).unwrap_or_default();
+    let starts = KEPT.map(|k| beside(path, k).file_name().map(|n| n.as_encoded_bytes().to_vec()).unwrap_or_default());
     let names = fs::read_dir(dir).into_iter().flatten().filter_map(|e| Some(e.ok()?.file_name()));
-    names.filter(|n| n.as_encoded_bytes().starts_with(&start)).map(|n| dir.join(n)).collect()
+    let is = |n: &OsString| starts.iter().any(|start| n.as_encoded_bytes().starts_with(start));
+    names.filter(is).map(|n| dir.join(n)).collect()
 }
 
 #[cfg(test)]

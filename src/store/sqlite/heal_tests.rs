@@ -208,8 +208,8 @@ fn a_name_that_is_taken_is_never_overwritten() {
     for content in ["one", "two", "three"] {
         fs::write(dir.path().join("new"), content).expect("written");
         fs::rename(dir.path().join("new"), &path).expect("in place");
-        let name = keep(&path).expect("kept");
-        assert_eq!(keep(&path).expect("kept"), name, "the same file has one name");
+        let name = keep(&path, DAMAGED).expect("kept");
+        assert_eq!(keep(&path, DAMAGED).expect("kept"), name, "the same file has one name");
         assert_eq!(fs::read_to_string(&name).expect("read"), content);
         kept.insert(name);
     }

@@ -55,6 +55,25 @@ impl FileLease {
         Ok(Self { file, note: Mutex::new(note), path, role: role.to_owned() })
     }
 
+    /// The lock of a place where a store is to be put: also where there is none yet.
+    ///
+    /// # Errors
+    /// As [`FileLease::take`].
+    pub(super) fn take_place(store: &Path, role: &str) -> Result<Self, LeaseError> {
+        if FileId::at(store).map_err(|source| LeaseError::Io { path: store.to_owned(), source })?.is_some() {
+            return Self::take(store, role);
+        }
+        let path = lock_path(store);
+        let mut note = open_note(&path)?;
+        match note.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(LeaseError::Held(read_holder(&mut note))),
+            Err(TryLockError::Error(source)) => return Err(LeaseError::Io { path, source }),
+        }
+        write_holder(&mut note, role);
+        Ok(Self { file: None, note: Mutex::new(note), path, role: role.to_owned() })
+    }
+
     /// Another file is in the store's place, under the same lock: `file` is the one on it.
     pub(super) fn moves_to(&mut self, file: FileLock) {
         self.file = Some(file);

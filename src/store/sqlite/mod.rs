@@ -8,14 +8,18 @@ mod backup;
 #[cfg(test)]
 pub(crate) mod bulk;
 mod check;
+#[cfg(test)]
+mod check_tests;
 mod connections;
 pub(crate) mod corrupt;
 #[cfg(test)]
 mod cost_tests;
+mod counted;
 #[cfg(test)]
 mod damage_tests;
 mod database;
 mod errors;
+mod export;
 pub(super) mod file;
 mod handle;
 mod heal;
@@ -25,9 +29,12 @@ mod open;
 #[cfg(test)]
 pub(crate) mod page_damage;
 mod peek;
+#[cfg(test)]
+mod prune_tests;
 mod readers;
 mod repair;
 mod rescue;
+mod restore;
 mod rows_copy;
 #[cfg(test)]
 mod tests;
@@ -37,6 +44,7 @@ mod versions;
 
 pub(super) use self::handle::SqliteStore;
 pub(super) use self::moved::FrozenFile;
+pub(super) use self::restore::restore;
 
 use std::fs;
 use std::path::Path;

@@ -42,6 +42,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0019_alert_deliveries.sql"),
     include_str!("migrations/0020_alert_receipts.sql"),
     include_str!("migrations/0021_board.sql"),
+    include_str!("migrations/0022_prune.sql"),
 ];
 /// Marks our files among SQLite's (`PRAGMA application_id`): "disp".
 const APPLICATION_ID: i64 = 0x6469_7370;
@@ -149,6 +150,8 @@ pub(super) fn connect(options: &StoreSettings, what_for: Use) -> Result<Connecti
         // With NORMAL a commit waits for no disk, and a checkpoint still does: a power cut forgets the newest commits of this
         // connection at most, and breaks nothing (source: SQLite's page on WAL).
         conn.pragma_update(None, "synchronous", if what_for == Use::Beat { "NORMAL" } else { "FULL" })?;
+        // What is taken out of the file is overwritten in it: a name that was pruned is nowhere in it.
+        conn.pragma_update(None, "secure_delete", what_for == Use::Write)?;
         conn.pragma_update(None, "cache_size", -what_for.cache_kib())?;
         // Never inside a commit of this connection.
         conn.pragma_update(None, "wal_autocheckpoint", 0)?;
@@ -217,6 +220,14 @@ fn recognise(conn: &Connection, options: &StoreSettings, known: i64) -> Result<i
     }
 }
 
+/// The schema of a copy of a store of this mode, of this version or one before it.
+///
+/// # Errors
+/// Those of [`prepare`], of which none changes the file.
+pub(super) fn recognised(conn: &Connection, options: &StoreSettings) -> Result<i64, StoreError> {
+    recognise(conn, options, known_schema())
+}
+
 /// Whether this file is a store of this mode, of this version or one before it.
 pub(super) fn is_ours_of_any_schema(conn: &Connection, options: &StoreSettings) -> bool {
     recognise(conn, options, known_schema()).is_ok_and(|version| version > 0)
@@ -254,6 +265,13 @@ fn tune(conn: &Connection, path: &Path) -> Result<(), StoreError> {
         Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => Err(StoreError::Busy),
         Err(e) => Err(cannot_open(path, e)),
     }
+}
+
+/// An empty store in memory, as the migrations make it.
+pub(super) fn made_anew() -> Result<Connection, StoreError> {
+    let mut conn = Connection::open_in_memory()?;
+    migrate(&mut conn, StoreMode::Live, MIGRATIONS).map_err(|e| StoreError::Refused { what: e.to_string() })?;
+    Ok(conn)
 }
 
 fn migrate(conn: &mut Connection, mode: StoreMode, schema: &[&str]) -> Result<(), rusqlite_migration::Error> {

@@ -85,7 +85,8 @@ fn take_log_away(store: &Path, own: &[Option<FileId>; 2]) {
     }
 }
 
-fn private_dir(dir: &Path) -> io::Result<()> {
+/// A directory that only its owner may look into, with those above it that are missing.
+pub(super) fn private_dir(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -98,6 +99,15 @@ pub(super) fn newest(store: &Path) -> Option<PathBuf> {
     let start = format!("{}{RESCUED}", store.file_name()?.to_str()?);
     let names = fs::read_dir(dir).ok()?.filter_map(|e| e.ok()?.file_name().into_string().ok());
     names.filter(|n| n.starts_with(&start) && !n.ends_with(PART) && !n.ends_with(OVER)).max().map(|n| dir.join(n))
+}
+
+/// Every copy of a loss, whatever became of it.
+pub(super) fn all(store: &Path) -> Vec<PathBuf> {
+    let dir = store.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Some(name) = store.file_name().and_then(|n| n.to_str()) else { return Vec::new() };
+    let start = format!("{name}{RESCUED}");
+    let names = fs::read_dir(dir).into_iter().flatten().filter_map(|e| e.ok()?.file_name().into_string().ok());
+    names.filter(|n| n.starts_with(&start)).map(|n| dir.join(n)).collect()
 }
 
 /// The file is in its place again: the copies of its loss are kept under names by which no start takes them.

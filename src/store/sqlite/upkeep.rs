@@ -1,7 +1,7 @@
 //! The upkeep of the file: see [`Upkeep`].
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -9,9 +9,9 @@ use async_trait::async_trait;
 
 use super::handle::SqliteStore;
 use super::open::{self, Use};
-use super::{backup, file, rescue};
+use super::{backup, export, file, heal, rescue};
 use crate::domain::Timestamp;
-use crate::store::{Backup, Place, StoreError, Upkeep};
+use crate::store::{Backup, Counted, Overwrite, Place, StoreError, Upkeep};
 
 /// From this size on a checkpoint also empties the write-ahead log, for which writers wait a moment.
 const WAL_LARGE: u64 = 64 * 1024 * 1024;
@@ -57,12 +57,57 @@ impl Upkeep for SqliteStore {
         Ok(Backup { path, made_at: now })
     }
 
+    async fn copy_to(&self, file: &Path, over: Overwrite) -> Result<Counted, StoreError> {
+        self.common.gate.before_read().await;
+        let stopped = Arc::new(AtomicBool::new(false));
+        let _stop = backup::StopOnDrop(Arc::clone(&stopped));
+        let (options, file) = (self.options.clone(), file.to_owned());
+        let copied = tokio::task::spawn_blocking(move || {
+            let conn = open::connect(&options, Use::Read)?;
+            let snapshot = conn.unchecked_transaction()?;
+            export::write(&snapshot, options.path(), &file, over, &stopped)
+        });
+        copied.await.unwrap_or(Err(StoreError::Closed))
+    }
+
     fn backups_kept(&self) -> usize {
         self.options.backups
     }
 
     fn backups(&self) -> Vec<Backup> {
         backup::all(self.options.path())
+    }
+
+    async fn empty_log(&self) -> Result<bool, StoreError> {
+        self.checkpoint().await?;
+        Self::on(&self.checkpointer, |conn| {
+            let emptied = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get::<_, i64>(0));
+            match emptied.map_err(StoreError::from) {
+                Ok(in_the_way) => Ok(in_the_way == 0),
+                Err(StoreError::Busy) => Ok(false),
+                Err(e) => Err(e),
+            }
+        })
+        .await
+    }
+
+    async fn compact(&self) -> Result<(), StoreError> {
+        let options = self.options.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let conn = open::connect(&options, Use::Write)?;
+            let free = file::free_beside(options.path()).1.map_err(|e| StoreError::Full { what: e.to_string() })?;
+            backup::room_for(backup::size_of(&conn)?.saturating_mul(2), backup::SPARE, free)?;
+            conn.execute_batch("VACUUM").map_err(StoreError::from)
+        });
+        done.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    fn other_copies(&self) -> Vec<PathBuf> {
+        let path = self.options.path();
+        let mut all: Vec<PathBuf> = backup::all(path).into_iter().map(|b| b.path).collect();
+        all.extend(heal::kept_beside(path));
+        all.extend(rescue::all(path));
+        all
     }
 
     async fn checkpoint(&self) -> Result<(), StoreError> {

@@ -97,6 +97,12 @@ pub(in crate::store) trait Database: Send + Sync + 'static {
     /// What the database itself says is damaged; slow.
     fn damaged_places(conn: Connection<'_>, limit: usize) -> Result<Vec<Unreadable>, StoreError>;
 
+    /// The same, with how much was looked at and of what.
+    fn checked_file(conn: Connection<'_>, limit: usize) -> Result<(u64, &'static str, Vec<Unreadable>), StoreError>;
+
+    /// How many objects the schema has, and which of them are not as this program makes them; nothing is changed.
+    fn schema_differences(conn: Connection<'_>, limit: usize) -> Result<(u64, Vec<Unreadable>), StoreError>;
+
     /// Remembers what a look through everything found, and mends what can be. Whether all is whole.
     fn repair(&self, found: Vec<Unreadable>) -> impl Future<Output = Result<bool, StoreError>> + Send;
 

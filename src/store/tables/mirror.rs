@@ -122,10 +122,11 @@ pub(in crate::store) const UNPROVEN_EVENTS: &str =
 pub(in crate::store) const UNPROVEN_CALLS: &str =
     "mirror INDEXED BY mirror_calls_unproven WHERE verify_at IS NOT NULL AND key >= 'b'";
 
-/// An attempt has a dispatch event from its intent on, or from its end where it never left.
+/// An attempt has a dispatch event from its intent on, or from its end where it never left; that of a call that is pruned is compared
+/// with nothing any more.
 macro_rules! has_event {
     () => {
-        "(sent_at IS NOT NULL OR finished_at IS NOT NULL) AND coalesce(sent_at, finished_at) >= ?1"
+        "(sent_at IS NOT NULL OR finished_at IS NOT NULL) AND coalesce(sent_at, finished_at) >= ?1 AND phone <> '+999'"
     };
 }
 const EVENTS_OF_CALL: &str = concat!("FROM attempts WHERE call_id = ?2 AND ", has_event!());

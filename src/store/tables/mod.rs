@@ -26,6 +26,7 @@ mod outbox;
 mod overrides;
 mod phone_calls;
 mod policies;
+mod prune;
 mod queues;
 mod reads;
 mod replies;

@@ -121,7 +121,7 @@ pub(in crate::store) fn save(
         save_breaker(conn, breaker, at)?;
     }
     if sinks.mirror {
-        for effect in &change.effects {
+        for effect in change.effects.iter().filter(|e| !is_pruned(&change, e)) {
             match effect {
                 Effect::MirrorAttempt(id) => to_outbox(conn, MIRROR, &format!("attempt:{id}"), at)?,
                 Effect::MirrorCall(id) => to_outbox(conn, MIRROR, &format!("call:{id}"), at)?,
@@ -129,6 +129,16 @@ pub(in crate::store) fn save(
         }
     }
     Ok(Saved { change, over })
+}
+
+/// Whether it would tell the shop's base of a call that is pruned: what stands there is the shop's own, and stays.
+fn is_pruned(change: &Change, effect: &Effect) -> bool {
+    let of = |state: &&CallState| match effect {
+        Effect::MirrorAttempt(id) => state.attempt(*id).is_some(),
+        Effect::MirrorCall(id) => state.call.id == *id,
+    };
+    let state = change.calls.iter().find(of);
+    state.is_some_and(|s| !s.call.status.is_open() && s.attempts.iter().any(|a| a.recipient.phone.is_pruned()))
 }
 
 /// When a change happened, by what it says itself; only one that says nothing takes the wall clock.

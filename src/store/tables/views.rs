@@ -13,8 +13,8 @@ use crate::domain::breaker::Breaker;
 use crate::domain::phone_call::PhoneCall;
 use crate::domain::types::CallId;
 use crate::store::{
-    AlertLine, CallFilter, CallLine, CountedEntry, DueLine, FailureLine, Figures, KnownAs, LogFilter, LogLine,
-    OptOutLine, StoreError, Unreadable, Views, rows,
+    AlertLine, CallFilter, CallLine, CheckedPart, CountedEntry, DueLine, FailureLine, Figures, KnownAs, LogFilter,
+    LogLine, OptOutLine, StoreError, Unreadable, Views, rows,
 };
 
 /// A look through everything does not stand in the way of a start.
@@ -104,6 +104,10 @@ impl<D: Database> Views for D {
 
     async fn unreadable(&self, limit: usize) -> Result<Vec<Unreadable>, StoreError> {
         self.read(move |conn| check::unreadable::<D>(conn, limit)).await
+    }
+
+    async fn checked(&self, limit: usize) -> Result<Vec<CheckedPart>, StoreError> {
+        self.read(move |conn| check::parts::<D>(conn, limit)).await
     }
 
     async fn integrity_scan(&self, every: Duration) -> Result<bool, StoreError> {

@@ -1,0 +1,33 @@
+//! Every family of `/metrics`, for the manual; a test holds it against what is served.
+
+/// Its name, and what it tells.
+pub const METRICS: &[(&str, &str)] = &[
+    ("dispatchctl_build_info", "Which program this is; always 1."),
+    ("process_start_time_seconds", "When this process began to serve."),
+    ("dispatchctl_scheduler_last_pass_timestamp_seconds", "When those who fire and send had last passed."),
+    ("dispatchctl_duty_last_pass_timestamp_seconds", "When each duty of the engine had last passed."),
+    ("dispatchctl_duty_restarts_total", "How often a duty died and was begun anew."),
+    ("dispatchctl_webhooks_refused_total", "Callbacks that were refused, of our own account and of others."),
+    ("dispatchctl_calls_open", "Calls that are neither RESOLVED nor CANCELLED, by state."),
+    ("dispatchctl_calls_without_next_step", "Calls that look for somebody and wait for nothing: always 0."),
+    ("dispatchctl_attempts_unknown", "Sends of which it is not known whether the provider accepted them."),
+    ("dispatchctl_attempts_awaiting_final_status", "Messages without a final status."),
+    ("dispatchctl_attempts_waiting", "Attempts that could be sent now."),
+    ("dispatchctl_attempts_failed_in_a_row", "Attempts that failed since the last one was accepted."),
+    ("dispatchctl_breakers_open", "Senders that are not used because they fail."),
+    ("dispatchctl_follow_up_oldest_due_timestamp_seconds", "When the oldest step that waits was due; 0: none waits."),
+    ("dispatchctl_outbox_pending", "What another system has still to be told."),
+    ("dispatchctl_outbox_oldest_timestamp_seconds", "Since when the oldest of it waits; 0: nothing waits."),
+    ("dispatchctl_alerts_firing", "Alerts that are in force, by kind."),
+    ("dispatchctl_alert_deliveries_total", "Messages to each sink of alerts since the store was made."),
+    ("dispatchctl_alert_sink_last_delivery_timestamp_seconds", "When each sink last took a message; 0: never."),
+    ("dispatchctl_alert_sink_failing_since_timestamp_seconds", "Since when a sink takes nothing; 0: it does not fail."),
+    ("dispatchctl_alert_sink_waiting", "Alerts that wait for each sink."),
+    ("dispatchctl_oncall_holders", "How many hold a role that a policy names now; 0: nobody would be told."),
+    ("dispatchctl_calls_accepted_total", "Calls that were accepted, by line and level."),
+    ("dispatchctl_attempts_total", "Attempts that came to a state, by kind."),
+    ("dispatchctl_attempt_failures_total", "Attempts that failed, by the provider's code and its class."),
+    ("dispatchctl_time_to_told_seconds", "From the acceptance of a call to its first accepted text."),
+    ("dispatchctl_time_to_taken_seconds", "From the acceptance of a call until somebody took it."),
+    ("dispatchctl_follow_up_lateness_seconds", "From the due time of a follow-up to its firing."),
+];

@@ -1,0 +1,177 @@
+//! What goes of a store after a time, and what stays.
+
+use serde_json::json;
+
+use super::cases::shown;
+use super::fixtures::*;
+use crate::domain::attempt::AttemptState;
+use crate::domain::call::{CallState, CallStatus};
+use crate::domain::change::{Change, Effect};
+use crate::domain::event::Load;
+use crate::domain::log::{LogEntry, LogKind};
+use crate::domain::types::Actor;
+use crate::store::{EventFilter, LogFilter, MirrorKey, PruneSlice, Pruned, Store, StoreError};
+
+/// A call that was over at this second, with one text that arrived and words in its log.
+pub(crate) fn over(name: &str, closed: i64) -> CallState {
+    let mut state = call(name, at(0));
+    state.call.status = CallStatus::Resolved;
+    state.call.wake_at = None;
+    state.call.closed_at = Some(at(closed));
+    state.call.data.caller_phone = Some("+19495550150".into());
+    state.call.data.caller_name = Some("Kim Doe".into());
+    state.call.data.address = Some("12 Oak St".into());
+    state.call.data.issue_summary = Some("Burst pipe".into());
+    state.call.data.emergency_level = Some("high".into());
+    state.call.data.twilio_to_number = Some("+18005550100".into());
+    put_in(
+        &mut state.attempts[0],
+        AttemptState::Delivered,
+        name.bytes().fold(7, |n, b| n * 31 % 100_000 + u32::from(b)),
+        at(1),
+    );
+    state
+}
+
+pub(crate) fn words(name: &str) -> LogEntry {
+    LogEntry {
+        kind: LogKind::ReplyReceived,
+        at: at(2),
+        call: Some(id(name)),
+        attempt: None,
+        actor: Actor("+1949•••0101".into()),
+        message: "Kim Doe of 12 Oak St wrote".into(),
+        data: json!({ "text": "Kim Doe says 1", "level": "high", "contact": "sam" }),
+    }
+}
+
+async fn all(store: &dyn Store, before: i64) -> Pruned {
+    let mut sum = Pruned::default();
+    for _ in 0..100 {
+        let slice: PruneSlice = store.prune_slice(at(before), at(before + 90_000), 2).await.expect("pruned");
+        sum = sum.and(slice.pruned);
+        if slice.is_done {
+            return sum;
+        }
+    }
+    panic!("it never ends: {sum:?}");
+}
+
+pub(crate) async fn a_call_that_is_over_loses_what_it_says_of_people_and_stays_what_it_was(store: &dyn Store) {
+    for name in ["a", "b", "c"] {
+        let mut state = over(name, 10);
+        state.call.idempotency_key = Some(format!("key-{name}"));
+        put(store, state).await.expect("put");
+        store.append_log(vec![words(name)]).await.expect("logged");
+    }
+    let nobodys = LogEntry { call: None, ..words("a") };
+    let shops = LogEntry {
+        kind: LogKind::Engine,
+        message: "engine started".into(),
+        data: serde_json::Value::Null,
+        ..nobodys.clone()
+    };
+    store.append_log(vec![nobodys, shops]).await.expect("logged");
+    assert_eq!(store.to_prune(at(11)).await.expect("counted").calls, 3);
+    let was = stored(store, "a").await;
+    let pruned = all(store, 11).await;
+    assert_eq!((pruned.calls, pruned.attempts, pruned.entries), (3, 3, 4), "{pruned:?}");
+    assert_eq!(store.to_prune(at(11)).await.expect("counted").calls, 0);
+    let is = stored(store, "a").await;
+    let (before, after) = (&was.attempts[0], &is.attempts[0]);
+    assert_eq!(
+        (after.id, after.number, after.state, &after.sid, after.sent_at, &after.recipient.contact),
+        (before.id, before.number, before.state, &before.sid, before.sent_at, &before.recipient.contact)
+    );
+    assert!(after.recipient.phone.is_pruned() && after.body.is_empty(), "{after:?}");
+    assert_eq!((is.call.reference, is.call.status, is.notices), (was.call.reference, was.call.status, was.notices));
+    let data = &is.call.data;
+    assert_eq!(
+        (data.emergency_level.as_deref(), data.twilio_to_number.as_deref()),
+        (Some("high"), Some("+18005550100"))
+    );
+    let of_people = [&data.caller_phone, &data.caller_name, &data.address, &data.issue_summary, &data.body];
+    assert!(of_people.iter().all(|d| d.is_none()) && data.extra.is_empty(), "{data:?}");
+    // Nothing is taken twice.
+    assert_eq!(store.call_by_key("key-a").await.expect("read"), Some(id("a")));
+    let sid = before.sid.clone().expect("a message");
+    assert_eq!(store.call_by_sid(&sid).await.expect("read"), Some(id("a")));
+    assert_eq!(is.call.fingerprint, was.call.fingerprint);
+    let log = store.log(&LogFilter { limit: 100, ..LogFilter::default() }).await.expect("read");
+    assert_eq!(log.iter().filter(|l| l.entry.kind == LogKind::ReplyReceived).count(), 4, "its skeleton stays");
+    for line in &log {
+        assert!(!line.entry.message.contains("Kim") && !line.entry.data.to_string().contains("Kim"), "{line:?}");
+    }
+    assert!(log.iter().any(|l| l.entry.message == "engine started"), "the shop's own words stay");
+    let kept = log.iter().find(|l| l.entry.call == Some(id("a"))).expect("an entry");
+    assert_eq!(kept.entry.data, json!({ "level": "high", "contact": "sam" }));
+    // The mirror has what it had: nothing is compared, and nothing is written there.
+    assert!(store.mirror_events(&EventFilter { limit: 10, ..EventFilter::default() }).await.expect("read").is_empty());
+    let attempt = after.id;
+    let late = move |loaded: &crate::domain::event::Loaded| {
+        let mut state = loaded.calls[0].clone();
+        state.attempts[0].polls += 1;
+        Ok(Change { calls: vec![state], effects: vec![Effect::MirrorAttempt(attempt)], ..Change::default() })
+    };
+    store.transact(Load::Call(id("a")), Vec::new(), std::sync::Arc::new(late)).await.expect("a late receipt");
+    let due = store.mirror_events_due(at(1_000_000), 10).await.expect("read");
+    assert!(!due.iter().any(|t| t.task.key == MirrorKey::Attempt(attempt)), "{due:?}");
+    assert_eq!(store.unreadable(10).await.expect("looked"), []);
+    assert_eq!(all(store, 11).await, Pruned::default(), "once");
+}
+
+pub(crate) async fn what_is_open_or_young_or_waits_for_another_system_is_not_pruned(store: &dyn Store) {
+    put(store, call("open", at(0))).await.expect("put");
+    let mut exhausted = over("exhausted", 5);
+    exhausted.call.status = CallStatus::Exhausted;
+    put(store, exhausted).await.expect("put");
+    put(store, over("young", 100)).await.expect("put");
+    let waits = over("waits", 5);
+    put(store, waits.clone()).await.expect("put");
+    let attempt = waits.attempts[0].id;
+    let tell = move |loaded: &crate::domain::event::Loaded| {
+        let state = loaded.calls[0].clone();
+        Ok(Change { calls: vec![state], effects: vec![Effect::MirrorAttempt(attempt)], ..Change::default() })
+    };
+    store.transact(Load::Call(id("waits")), Vec::new(), std::sync::Arc::new(tell)).await.expect("told");
+    let found = store.to_prune(at(50)).await.expect("counted");
+    assert_eq!((found.calls, found.waiting, found.open), (0, 1, 2), "{found:?}");
+    assert_eq!(all(store, 50).await.calls, 0);
+    for name in ["open", "exhausted", "young", "waits"] {
+        let state = stored(store, name).await;
+        assert!(!state.attempts.iter().any(|a| a.recipient.phone.is_pruned()), "{name}");
+    }
+    assert_eq!(shown(store, Load::Call(id("young"))).await.calls[0].call.data.caller_name.as_deref(), Some("Kim Doe"));
+}
+
+pub(crate) async fn a_call_of_very_many_entries_is_pruned_in_pieces(store: &dyn Store) {
+    put(store, over("long", 5)).await.expect("put");
+    store.append_log(vec![words("long"); 1_000]).await.expect("logged");
+    let first = store.prune_slice(at(50), at(90_050), 5).await.expect("pruned");
+    assert_eq!((first.pruned.calls, first.pruned.entries), (1, 400), "no slice takes long");
+    all(store, 50).await;
+    let log = store.log(&LogFilter { limit: 2_000, ..LogFilter::default() }).await.expect("read");
+    assert_eq!(log.iter().filter(|l| l.entry.message.contains("Kim")).count(), 0);
+}
+
+pub(crate) async fn the_log_of_what_is_not_pruned_is_never_changed(store: &dyn Store) {
+    put(store, over("old", 5)).await.expect("put");
+    put(store, over("young", 100)).await.expect("put");
+    let late = LogEntry { call: None, at: at(60), ..words("old") };
+    store.append_log(vec![words("old"), words("young"), late]).await.expect("logged");
+    all(store, 50).await;
+    let log = store.log(&LogFilter { limit: 100, ..LogFilter::default() }).await.expect("read");
+    let said = |name: Option<&str>| {
+        let of = |l: &&crate::store::LogLine| {
+            l.entry.call.as_ref().map(|c| c.as_str()) == name && l.entry.kind == LogKind::ReplyReceived
+        };
+        log.iter().filter(of).map(|l| l.entry.message.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(said(Some("old")), [""]);
+    assert_eq!(said(Some("young")), ["Kim Doe of 12 Oak St wrote"]);
+    assert_eq!(said(None), ["Kim Doe of 12 Oak St wrote"], "younger than what is pruned");
+    // An open call is never marked as pruned.
+    put(store, call("open", at(0))).await.expect("put");
+    let wrong: Result<(), StoreError> = store.append_log(Vec::new()).await;
+    assert!(wrong.is_ok());
+}

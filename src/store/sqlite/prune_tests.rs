@@ -1,0 +1,200 @@
+//! What was pruned is nowhere in the store's files; the schema lets nothing else be changed; and no commit waits for it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::clock::Stopwatch;
+use crate::store::contract::fixtures::{at, call, put};
+use crate::store::contract::prune::{over, words};
+use crate::store::sqlite::file::beside;
+use crate::store::sqlite::{SqliteStore, bulk};
+use crate::store::{
+    Ledger as _, Prune as _, Pruned, SliceSize, Store as _, StoreMode, StoreSettings, Upkeep as _, Views as _,
+};
+
+fn open(path: &Path) -> SqliteStore {
+    let settings = StoreSettings { create: true, ..StoreSettings::of(path, StoreMode::Test) };
+    SqliteStore::open(settings).expect("open")
+}
+
+/// The files of the store that hold these words.
+fn holding(path: &Path, words: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for end in ["", "-wal", "-shm", "-journal"] {
+        let bytes = std::fs::read(beside(path, end)).unwrap_or_default();
+        for word in words {
+            let at = bytes.windows(word.len()).filter(|w| *w == word.as_bytes()).count();
+            if at > 0 {
+                found.push(format!("{word:?} is {at} times in {end:?}"));
+            }
+        }
+    }
+    found
+}
+
+async fn prune(store: &SqliteStore, before: i64) -> Pruned {
+    let (mut sum, mut size) = (Pruned::default(), SliceSize::new());
+    loop {
+        let watch = Stopwatch::start();
+        let slice = store.prune_slice(at(before), at(before + 90_000), size.calls()).await.expect("pruned");
+        size = size.after(watch.passed());
+        sum = sum.and(slice.pruned);
+        if slice.is_done {
+            return sum;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grep_of_the_stores_files_finds_nobody_who_was_pruned() {
+    let dir = tempfile::tempdir().expect("dir");
+    let path = dir.path().join("s.db");
+    let store = open(&path);
+    // Long words have pages of their own, which are given back.
+    let long = "Kim Doe says that the pipe in the cellar of 12 Oak St has burst. ".repeat(120);
+    for n in 0..60 {
+        let mut state = over(&format!("{}{n}", char::from(b'a' + n % 26)), 10);
+        state.call.data.issue_summary = Some(long.clone());
+        state.attempts[0].sid = Some(format!("SM{n:032x}").parse().expect("a SID"));
+        state.attempts[0].body = format!("{n} 12 Oak St, Kim Doe, +19495550150");
+        let name = state.call.id.to_string();
+        put(&store, state).await.expect("put");
+        store.append_log(vec![words(&name)]).await.expect("logged");
+    }
+    put(&store, call("open", at(0))).await.expect("put");
+    let people = ["Kim Doe", "12 Oak St", "+19495550150", "in the cellar"];
+    store.checkpoint().await.expect("moved");
+    assert!(!holding(&path, &people).is_empty(), "they are there before");
+    assert_eq!(prune(&store, 11).await.calls, 60);
+    assert!(store.empty_log().await.expect("emptied"));
+    assert_eq!(holding(&path, &people), Vec::<String>::new());
+    assert_eq!(store.unreadable(10).await.expect("looked"), []);
+    store.close().await.expect("closed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_older_version_left_in_free_parts_of_the_file_goes_when_it_is_written_anew() {
+    let dir = tempfile::tempdir().expect("dir");
+    let path = dir.path().join("s.db");
+    let store = open(&path);
+    put(&store, over("a", 10)).await.expect("put");
+    // A table that was filled and emptied by a connection that overwrites nothing.
+    let careless = Connection::open(&path).expect("opens");
+    careless
+        .execute_batch(
+            "PRAGMA secure_delete = OFF;
+             INSERT INTO alert_messages (sink, at, kind, alerts) SELECT 'Kim Doe', 0, printf('%.*c', 900, 'x'), 1 FROM
+                 (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT i FROM n);
+             DELETE FROM alert_messages",
+        )
+        .expect("filled and emptied");
+    drop(careless);
+    prune(&store, 11).await;
+    assert!(store.empty_log().await.expect("emptied"));
+    assert!(!holding(&path, &["Kim Doe"]).is_empty(), "it is there still");
+    store.compact().await.expect("written anew");
+    assert!(store.empty_log().await.expect("emptied"));
+    assert_eq!(holding(&path, &["Kim Doe"]), Vec::<String>::new());
+    assert_eq!(store.unreadable(10).await.expect("looked"), []);
+}
+
+#[tokio::test]
+async fn the_schema_lets_words_go_of_what_is_pruned_alone() {
+    let dir = tempfile::tempdir().expect("dir");
+    let path = dir.path().join("s.db");
+    let store = open(&path);
+    for (name, closed) in [("old", 5), ("young", 100)] {
+        put(&store, over(name, closed)).await.expect("put");
+        store.append_log(vec![words(name)]).await.expect("logged");
+    }
+    put(&store, call("open", at(0))).await.expect("put");
+    prune(&store, 50).await;
+    let conn = Connection::open(&path).expect("opens");
+    for (sql, rule) in [
+        ("UPDATE log SET message = ''  WHERE call_id = 'young'", "log_is_never_changed"),
+        ("UPDATE log SET message = 'x' WHERE call_id = 'old'", "log_is_never_changed"),
+        ("UPDATE log SET at = 1 WHERE call_id = 'old'", "log_is_never_changed"),
+        ("UPDATE log SET actor = 'x' WHERE call_id = 'old'", "log_is_never_changed"),
+        ("UPDATE log SET call_id = NULL WHERE call_id = 'old'", "log_is_never_changed"),
+        ("DELETE FROM log", "log_is_never_deleted"),
+        ("DELETE FROM notices", "notice_is_never_deleted"),
+        ("DELETE FROM calls", "call_is_never_deleted"),
+        ("UPDATE calls SET pruned_at = 1 WHERE id = 'open'", "call_is_pruned_only_once_it_is_over"),
+    ] {
+        let refused = conn.execute(sql, []).expect_err(sql).to_string();
+        assert!(refused.contains(rule), "{sql}: {refused}");
+    }
+    conn.execute("UPDATE log SET message = '' WHERE call_id = 'old'", []).expect("it has lost its words");
+}
+
+/// 2,000 calls here; `DISPATCHCTL_PRUNE_CALLS=100000` measures what an old store takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_go_on_beside_it() {
+    let many: u32 = std::env::var("DISPATCHCTL_PRUNE_CALLS").ok().and_then(|n| n.parse().ok()).unwrap_or(2_000);
+    let dir = tempfile::tempdir().expect("dir");
+    let path = dir.path().join("s.db");
+    let store = Arc::new(open(&path));
+    put(&*store, over("x", 10)).await.expect("put");
+    store.append_log(vec![words("x"); 8]).await.expect("logged");
+    bulk::of(&path, "x", many);
+    Connection::open(&path)
+        .expect("opens")
+        .execute_batch(&format!(
+            "INSERT INTO log (kind, at, call_id, attempt_id, actor, message, data)
+                SELECT l.kind, l.at, c.id, l.attempt_id, l.actor, l.message, l.data FROM calls c, log l
+                WHERE c.id <> 'x' AND l.call_id = 'x'"
+        ))
+        .expect("logged");
+    let done = Arc::new(AtomicBool::new(false));
+    let (beside, stop) = (Arc::clone(&store), Arc::clone(&done));
+    let commits = tokio::spawn(async move {
+        let mut waits = Vec::new();
+        while !stop.load(Ordering::Acquire) {
+            let watch = Stopwatch::start();
+            beside.append_log(vec![words("x")]).await.expect("committed");
+            waits.push(watch.passed());
+        }
+        waits.sort();
+        waits
+    });
+    let (mut sum, mut size, mut longest) = (Pruned::default(), SliceSize::new(), Duration::ZERO);
+    let (whole, mut slices) = (Stopwatch::start(), 0_u32);
+    loop {
+        let watch = Stopwatch::start();
+        let slice = store.prune_slice(at(11), at(90_011), size.calls()).await.expect("pruned");
+        let took = watch.passed();
+        (size, longest, slices) = (size.after(took), longest.max(took), slices + 1);
+        sum = sum.and(slice.pruned);
+        if slice.is_done {
+            break;
+        }
+    }
+    done.store(true, Ordering::Release);
+    let waits = commits.await.expect("no panic");
+    let of = |part: usize| waits[(waits.len() - 1) * part / 1000];
+    crate::store::sqlite::prune_tests::report(&format!(
+        "{} calls in {slices} slices and {} s, the longest slice {} ms; {} commits beside it: p50 {} ms, p99 {} ms, p99.9 {} ms, max {} ms",
+        sum.calls,
+        whole.passed().as_secs(),
+        longest.as_millis(),
+        waits.len(),
+        of(500).as_millis(),
+        of(990).as_millis(),
+        of(999).as_millis(),
+        of(1000).as_millis()
+    ));
+    assert_eq!(sum.calls, u64::from(many) + 1);
+    assert!(
+        of(990) < Duration::from_millis(200),
+        "a machine that is busy takes its time, and no commit waits for all of it"
+    );
+}
+
+#[expect(clippy::print_stderr, reason = "figures for whoever asks the test for them")]
+fn report(text: &str) {
+    eprintln!("{text}");
+}

@@ -57,6 +57,7 @@ mod send_queues;
 pub(crate) mod silence;
 pub(crate) mod sink;
 pub(crate) mod start;
+pub(crate) mod still;
 pub(crate) mod store_alarm;
 pub(crate) mod store_file;
 mod submit;
@@ -83,7 +84,7 @@ use crate::store::StoreError;
 use apply::Core;
 use doubt::{History, Holds};
 use file_watch::FileWatch;
-use heartbeats::Heartbeats;
+use heartbeats::{HeartbeatRecord, Heartbeats};
 use mirror::MirrorHealth;
 use sink::Sink;
 use undecided::Undecided;
@@ -152,6 +153,8 @@ pub struct Engine {
     undecided: Undecided,
     /// What the duties report of themselves.
     pub heartbeats: Heartbeats,
+    /// What the dead-man's switch took.
+    pub heartbeat: HeartbeatRecord,
     /// Whether the store's file is in its place.
     pub file_watch: FileWatch,
     mirror: Mutex<MirrorHealth>,
@@ -187,6 +190,7 @@ impl Engine {
             history: History::default(),
             undecided: Undecided::default(),
             heartbeats: Heartbeats::default(),
+            heartbeat: HeartbeatRecord::default(),
             file_watch: FileWatch::default(),
             mirror: Mutex::default(),
             mail: RwLock::default(),

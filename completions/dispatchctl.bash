@@ -169,6 +169,9 @@ _dispatchctl() {
             dispatchctl__subcmd__oncall,withdraw)
                 cmd="dispatchctl__subcmd__oncall__subcmd__withdraw"
                 ;;
+            dispatchctl__subcmd__sandbox,reply)
+                cmd="dispatchctl__subcmd__sandbox__subcmd__reply"
+                ;;
             dispatchctl__subcmd__store,check)
                 cmd="dispatchctl__subcmd__store__subcmd__check"
                 ;;
@@ -1104,7 +1107,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__doctor)
-            opts="-o -q -v -h -V --fix --alerts --write-probe --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            opts="-o -q -v -h -V --fix --alerts --write-probe --strict --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2224,7 +2227,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__sandbox)
-            opts="-o -q -v -h -V --listen --ledger --pace-ms --inbound-url --airtable-pause-ms --airtable-base --tcp-faults --seed --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            opts="-o -q -v -h -V --listen --ledger --pace-ms --inbound-url --airtable-pause-ms --airtable-base --tcp-faults --seed --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version reply"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2255,6 +2258,56 @@ _dispatchctl() {
                     return 0
                     ;;
                 --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json csv html" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json csv html" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dispatchctl__subcmd__sandbox__subcmd__reply)
+            opts="-o -q -v -h -V --to --at --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1046,6 +1046,7 @@ own\t'Those of this command\'s own file and environment'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l fix -d 'Create the tables and fields that Airtable\'s base lacks'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l alerts -d 'Send a real alert through each sink'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l write-probe -d 'Write a marked row to Airtable, read it back and delete it'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l strict -d 'Exit with 1 for a warning too: for a pipeline that is to let nothing pass'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -1072,33 +1073,55 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -l test-mo
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -s V -l version -d 'Print version'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l listen -d 'Where it listens; loopback only, port 0 takes a free one' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l ledger -d 'What it accepted, one JSON object a line; kept over restarts' -r -F
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l pace-ms -d 'Time between two statuses of a message' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l inbound-url -d 'Where technicians\' replies are posted, e.g. http://127.0.0.1:3000/webhooks/twilio/sms-inbound' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l airtable-pause-ms -d 'How long Airtable refuses everything after more than 5 requests in a second' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l airtable-base -d 'Which base Airtable shows: own (texts alone, as `doctor --fix` makes it), or one that shops have, P or X' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l seed -d 'Repeats chance' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l config -d 'Configuration file' -r -F
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -l listen -d 'Where it listens; loopback only, port 0 takes a free one' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -l ledger -d 'What it accepted, one JSON object a line; kept over restarts' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -l pace-ms -d 'Time between two statuses of a message' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -l inbound-url -d 'Where technicians\' replies are posted, e.g. http://127.0.0.1:3000/webhooks/twilio/sms-inbound' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -l airtable-pause-ms -d 'How long Airtable refuses everything after more than 5 requests in a second' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -l airtable-base -d 'Which base Airtable shows: own (texts alone, as `doctor --fix` makes it), or one that shops have, P or X' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -l seed -d 'Repeats chance' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
 csv\t'Comma-separated, one header line'
 html\t'One page, of a report alone'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
 own\t'Those of this command\'s own file and environment'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l tcp-faults -d 'Put a TCP peer in front, for faults of the wire: cut, trickle, reset, half_open, garbage, wrong_length'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -s q -l quiet -d 'Print results only'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -s v -l verbose -d 'More words in the log (-vv: even more)'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -l utc -d 'Show times in UTC'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -l tcp-faults -d 'Put a TCP peer in front, for faults of the wire: cut, trickle, reset, half_open, garbage, wrong_length'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and not __fish_seen_subcommand_from reply" -f -a "reply" -d 'Let a technician of the running sandbox answer, and show what they are told'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and __fish_seen_subcommand_from reply" -l to -d 'The number of ours that they write to [default: the one that texted them last]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and __fish_seen_subcommand_from reply" -l at -d 'Where the sandbox listens [default: sandbox.listen of the configuration]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and __fish_seen_subcommand_from reply" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and __fish_seen_subcommand_from reply" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and __fish_seen_subcommand_from reply" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and __fish_seen_subcommand_from reply" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and __fish_seen_subcommand_from reply" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and __fish_seen_subcommand_from reply" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and __fish_seen_subcommand_from reply" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and __fish_seen_subcommand_from reply" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and __fish_seen_subcommand_from reply" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and __fish_seen_subcommand_from reply" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and __fish_seen_subcommand_from reply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand sandbox; and __fish_seen_subcommand_from reply" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l scenario -d 'Only this scenario, by name, or a file of your own; can be repeated' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l storm -d 'A storm of so many kills under load, a fault with each, in place of the scenarios' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l dispatches -d 'So many calls in the storm [default: ten a kill]' -r

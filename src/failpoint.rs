@@ -186,6 +186,9 @@ pub enum FaultInjectionError {
     /// Only a store that is stamped test may be drilled.
     #[error("drills are for stores that are stamped test")]
     Live,
+    /// No duty, or nothing that can happen to one.
+    #[error("{0:?} plants nothing: write duty:NAME:panic, duty:NAME:panics or duty:NAME:hang")]
+    Duty(String),
 }
 
 fn names<'a, T: std::borrow::Borrow<(&'a str, &'a str)>>(all: impl IntoIterator<Item = T>) -> String {
@@ -203,6 +206,22 @@ pub enum AtPoint {
     Hangs,
 }
 
+/// What happens to a duty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DutyFault {
+    /// Its next pass panics.
+    PanicsOnce,
+    /// Each of its passes does.
+    Panics,
+    /// Its next pass never ends.
+    Hangs,
+}
+
+impl DutyFault {
+    const ALL: [(Self, &'static str); 3] =
+        [(Self::PanicsOnce, "panic"), (Self::Panics, "panics"), (Self::Hangs, "hang")];
+}
+
 /// How long it may take until a process that is to be stopped is.
 const STOPPED_WITHIN: Duration = Duration::from_millis(100);
 
@@ -215,6 +234,8 @@ impl AtPoint {
 pub struct Orders {
     /// This happens at this point, when it is reached for this time from now.
     pub kill: Option<(&'static str, u32, AtPoint)>,
+    /// This happens to this duty of the engine, as soon as it passes again.
+    pub duty: Option<(String, DutyFault)>,
     /// Take these guards away, and put the others back; `None` leaves them as they are.
     pub safeguards_off: Option<Vec<Safeguard>>,
 }
@@ -228,9 +249,10 @@ impl Orders {
         kill: Option<&str>,
         safeguards_off: Option<impl IntoIterator<Item = &'a str>>,
     ) -> Result<Self, FaultInjectionError> {
-        let kill = kill.map(point).transpose()?;
+        let duty = kill.and_then(|text| text.trim().strip_prefix("duty:")).map(duty_fault).transpose()?;
+        let kill = kill.filter(|_| duty.is_none()).map(point).transpose()?;
         let safeguards_off = safeguards_off.map(|all| all.into_iter().map(safeguard).collect()).transpose()?;
-        Ok(Self { kill, safeguards_off })
+        Ok(Self { kill, duty, safeguards_off })
     }
 
     /// Whether this guard is to be taken away.
@@ -256,6 +278,16 @@ fn point(text: &str) -> Result<(&'static str, u32, AtPoint), FaultInjectionError
     }
 }
 
+/// `NAME:panic`, `NAME:panics` or `NAME:hang`; a duty's name may hold anything but a colon.
+fn duty_fault(text: &str) -> Result<(String, DutyFault), FaultInjectionError> {
+    let (name, what) = text.rsplit_once(':').unwrap_or((text, ""));
+    let fault = DutyFault::ALL.iter().find(|(_, word)| *word == what).map(|(fault, _)| *fault);
+    match fault {
+        Some(fault) if !name.is_empty() => Ok((name.to_owned(), fault)),
+        _ => Err(FaultInjectionError::Duty(text.to_owned())),
+    }
+}
+
 fn safeguard(text: &str) -> Result<Safeguard, FaultInjectionError> {
     let found = Safeguard::ALL.iter().find(|(_, n)| *n == text.trim());
     found.map(|(g, _)| *g).ok_or_else(|| FaultInjectionError::Safeguard(text.to_owned()))
@@ -263,13 +295,15 @@ fn safeguard(text: &str) -> Result<Safeguard, FaultInjectionError> {
 
 static ARMED: AtomicBool = AtomicBool::new(false);
 static OFF: AtomicU32 = AtomicU32::new(0);
-static FAULT_INJECTION: Mutex<FaultInjection> = Mutex::new(FaultInjection { is_test: false, wanted: None, kill: None });
+static FAULT_INJECTION: Mutex<FaultInjection> =
+    Mutex::new(FaultInjection { is_test: false, wanted: None, kill: None, duty: None });
 
 /// What is armed, and what waits for the store to be opened.
 struct FaultInjection {
     is_test: bool,
     wanted: Option<Orders>,
     kill: Option<(&'static str, u32, AtPoint)>,
+    duty: Option<(String, DutyFault)>,
 }
 
 fn fault_injection() -> std::sync::MutexGuard<'static, FaultInjection> {
@@ -320,6 +354,10 @@ fn arm_in(fault_injection: &mut FaultInjection, orders: Orders) {
     if let Some(off) = orders.safeguards_off {
         OFF.store(off.iter().fold(0, |bits, g| bits | g.bit()), Ordering::Relaxed);
     }
+    if let Some(duty) = orders.duty {
+        fault_injection.duty = Some(duty);
+        ARMED.store(true, Ordering::Relaxed);
+    }
     if let Some(kill) = orders.kill {
         fault_injection.kill = Some(kill);
         ARMED.store(true, Ordering::Relaxed);
@@ -364,6 +402,29 @@ fn reached(point: &'static str) {
             }
         }
     }
+}
+
+/// A pass of this duty begins: where a fault is planted in it, it panics, or never ends.
+pub async fn in_duty(name: &str) {
+    if !ARMED.load(Ordering::Relaxed) {
+        return;
+    }
+    let Some(fault) = planted(name) else { return };
+    tracing::error!(duty = name, "a fault is planted in the duty {name}: {fault:?}");
+    match fault {
+        DutyFault::Hangs => std::future::pending().await,
+        // As a bug does: the supervisor finds a task that ended badly.
+        DutyFault::Panics | DutyFault::PanicsOnce => std::panic::resume_unwind(Box::new("a planted fault")),
+    }
+}
+
+fn planted(name: &str) -> Option<DutyFault> {
+    let mut fault_injection = fault_injection();
+    let fault = fault_injection.duty.as_ref().filter(|(duty, _)| duty == name).map(|(_, fault)| *fault)?;
+    if fault == DutyFault::PanicsOnce {
+        fault_injection.duty = None;
+    }
+    Some(fault)
 }
 
 /// As SIGKILL does: nothing is flushed, nobody is told.
@@ -423,6 +484,17 @@ mod tests {
         }
         let unknown = Orders::parse(Some("nowhere"), NONE).expect_err("unknown").to_string();
         assert!(POINTS.iter().all(|(name, _)| unknown.contains(name)), "{unknown}");
+        for (text, want) in [
+            ("duty:scheduler:hang", ("scheduler", DutyFault::Hangs)),
+            ("duty:calls of retell:panic", ("calls of retell", DutyFault::PanicsOnce)),
+            (" duty:mirror:panics ", ("mirror", DutyFault::Panics)),
+        ] {
+            let read = Orders::parse(Some(text), NONE).map(|o| (o.duty, o.kill));
+            assert_eq!(read, Ok((Some((want.0.to_owned(), want.1)), None)), "{text}");
+        }
+        for text in ["duty:", "duty:scheduler", "duty::hang", "duty:scheduler:dies"] {
+            assert!(Orders::parse(Some(text), NONE).is_err(), "{text}");
+        }
         let both = Orders::parse(None, Some(["signature", " engine-lock"]));
         assert_eq!(both.map(|o| o.safeguards_off), Ok(Some(vec![Safeguard::Signature, Safeguard::EngineLock])));
         let unknown = Orders::parse(None, Some(["locks"])).expect_err("unknown").to_string();

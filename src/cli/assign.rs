@@ -87,7 +87,8 @@ pub(super) async fn assign_events(
 pub(super) fn assign_heartbeat(app: &App, engine: &Arc<Engine>, supervisor: &Arc<Supervisor>) -> Result<(), CliError> {
     let heartbeat = match &app.config.heartbeat {
         Some(h) => {
-            let url = HeartbeatUrl::new(h.url.expose().clone())
+            let fail_url = h.fail_url.as_ref().map(|url| url.expose().clone());
+            let url = HeartbeatUrl::new(h.url.expose().clone(), fail_url)
                 .map_err(|e| CliError::new(ExitStatus::Usage, "the heartbeat cannot be sent").cause(e))?;
             duties::heartbeat(HeartbeatDuty::new(engine.clone(), Arc::new(url), h.every))
         }

@@ -17,6 +17,7 @@ use url::Url;
 use crate::config::{Mode, Part};
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
+use crate::engine::still;
 use crate::engine::store_alarm;
 use crate::http;
 use crate::store::{self, Control, Holder, Lease, LeaseError, Store, StoreError};
@@ -71,11 +72,9 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     if app.config.mode == Mode::Test && app.config.server.public_url.is_none() {
         app.config.server.public_url = Url::parse(&own_url).ok();
     }
-    if let (Some(sandbox), Some(url)) = (&sandbox, &app.config.server.public_url) {
+    if let Some(url) = app.config.server.public_url.clone() {
         let inbound = format!("{}/webhooks/twilio/sms-inbound", url.as_str().trim_end_matches('/'));
-        if let Err(e) = sandbox.set_inbound_url(Some(inbound)) {
-            warn!(error = %e, "the sandbox cannot post replies here");
-        }
+        app.receive_replies_at(sandbox.as_ref(), inbound).await;
     }
     let own = app.config.documents.decides.clone();
     let replica = app.location().is_shared().then(|| format!("{} at {address}", store::host_name()));
@@ -122,6 +121,8 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     }
     let stop = CancellationToken::new();
     tokio::spawn(http::keep_refusal_alerts(state.clone(), stop.clone()));
+    let served = state.clone();
+    tokio::spawn(still::keep(core.clone(), move || served.engine(), stop.clone()));
     // Before anybody can see that it runs: from then on it is stopped and told to read again, never killed by these.
     let (stop_asked, hangup) = (signals::stop_asked(), signal(SignalKind::hangup()).ok());
     let asked = CancellationToken::new();

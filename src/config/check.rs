@@ -119,6 +119,7 @@ pub(super) fn config(
         test_numbers,
         sandbox_listen,
         warnings: r.warnings,
+        secret_files: r.secret_files,
         replaced: test.replaced,
         origins: r.rows.iter().map(|row| (row.key.clone(), row.origin.clone())).collect(),
         rows: r.rows,
@@ -203,11 +204,26 @@ fn sandbox(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> SocketAdd
     listen.map_or(SANDBOX_LISTEN, |f| f.value)
 }
 
+/// Of healthchecks.io, whose checks take `/fail` behind their URL; of others nobody knows what would be there.
+fn usual_fail_url(url: &SecretUrl) -> Option<SecretUrl> {
+    let mut of = url.expose().clone();
+    if of.host_str() != Some("hc-ping.com") {
+        return None;
+    }
+    of.path_segments_mut().ok()?.pop_if_empty().push("fail");
+    Some(SecretUrl(of))
+}
+
 fn heartbeat(r: &mut Reader, root: &mut Section, test: &mut TestMode) -> Option<Heartbeat> {
     let mut s = r.section(root, "heartbeat");
     let url = r.secret_url(&mut s, "url", Part::Alerts);
     let url = test.local(r, "heartbeat.url", url, |u| is_loopback(u.expose()), None::<(SecretUrl, String)>);
+    let fail_url = r.secret_url(&mut s, "fail_url", Part::Alerts);
+    let fail_url =
+        test.local(r, "heartbeat.fail_url", fail_url, |u| is_loopback(u.expose()), None::<(SecretUrl, String)>);
     let every = within(r, &mut s, "every", Duration::from_secs(1)..=DAY).map(|f| f.value);
     r.finish(s);
-    Some(Heartbeat { url: url?.value, every: every? })
+    let url = url?.value;
+    let fail_url = fail_url.map(|f| f.value).or_else(|| usual_fail_url(&url));
+    Some(Heartbeat { url, fail_url, every: every? })
 }

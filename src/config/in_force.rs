@@ -28,7 +28,7 @@ fn owner(path: &[&str]) -> Owner {
     match path {
         ["store" | "server" | "board" | "test" | "sandbox" | "test_mode" | "events", ..]
         | ["twilio", "base_url" | "api_key", ..]
-        | ["airtable" | "heartbeat" | "smtp", "base_url" | "url" | "url_file", ..]
+        | ["airtable" | "heartbeat" | "smtp", "base_url" | "url" | "url_file" | "fail_url" | "fail_url_file", ..]
         | ["alerts", "sinks", "url" | "url_file" | "command", ..]
         | ["intake", _, "base_url"] => Owner::Process,
         [.., name] if is_secret(path, name.strip_suffix("_file").unwrap_or(name)) => Owner::Process,
@@ -46,7 +46,7 @@ fn is_secret(path: &[&str], name: &str) -> bool {
             | (["server", "tokens", _], "token")
             | (["events", _], "url" | "secret" | "secret_previous")
             | (["alerts", "sinks", _], "url" | "secret" | "secret_previous" | "token" | "user")
-            | (["heartbeat" | "smtp", _], "url")
+            | (["heartbeat" | "smtp", _], "url" | "fail_url")
             | (["rotations", _], "calendar" | "calendar_overrides")
             | (["intake", "retell", _], "api_key")
             | (["intake", "vapi", _], "secret" | "hmac_secret" | "api_key")

@@ -70,6 +70,8 @@ pub(super) struct Reader {
     pub(super) deferred: Vec<(Part, ConfigProblem)>,
     pub(super) warnings: Vec<String>,
     pub(super) rows: Vec<ShowRow>,
+    /// In which file each secret stands.
+    pub(super) secret_files: Vec<(String, PathBuf)>,
     /// Relative paths of flags and environment start here.
     pub(super) cwd: PathBuf,
     asked: BTreeSet<String>,
@@ -83,6 +85,7 @@ impl Reader {
             deferred: Vec::new(),
             warnings: Vec::new(),
             rows: Vec::new(),
+            secret_files: Vec::new(),
             cwd,
             asked: BTreeSet::new(),
             unknown: Vec::new(),

@@ -55,6 +55,10 @@ impl Reader {
             return None;
         }
         self.show(&section.key(name), MASK, &found.origin);
+        let is_typed = !is_named(&found.key) && !self.secret_files.iter().any(|(key, _)| *key == found.key);
+        if let (true, Origin::File(file, _) | Origin::DotEnv(file, _)) = (is_typed, &found.origin) {
+            self.secret_files.push((found.key.clone(), self.cwd.join(file)));
+        }
         Some(Found { value: found.value.into(), key: found.key, origin: found.origin, layer: found.layer })
     }
 
@@ -65,6 +69,7 @@ impl Reader {
                 let text = text.strip_suffix('\n').unwrap_or(&text);
                 let text = text.strip_suffix('\r').unwrap_or(text);
                 if !text.is_empty() {
+                    self.secret_files.push((key.clone(), path));
                     return Some(Found { value: text.to_owned(), key, origin: file.origin, layer: file.layer });
                 }
                 format!("{} is empty", path.display())

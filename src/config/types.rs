@@ -159,6 +159,8 @@ pub struct Delivery {
 pub struct Heartbeat {
     /// Fetched while the engine is healthy; a secret in itself.
     pub url: SecretUrl,
+    /// Where trouble is said at once; `None`: by silence alone.
+    pub fail_url: Option<SecretUrl>,
     pub every: Duration,
 }
 
@@ -239,6 +241,8 @@ pub struct Config {
     pub sandbox_listen: SocketAddr,
     /// What works and is probably not meant; said at start and by `doctor`.
     pub warnings: Vec<String>,
+    /// The keys of secrets that stand in files, and in which: whoever may read such a file has them.
+    pub secret_files: Vec<(String, PathBuf)>,
     /// What the file says and test mode replaced, one sentence each.
     pub replaced: Vec<String>,
     /// Where each effective key came from.

@@ -219,6 +219,14 @@ kinds! {
     CallList = "call-list", Notice, Ended;
 
     // -- The machine and the store.
+    /// What fires, sends or alarms stands still: nobody is told of an emergency. Subject: the duty.
+    EngineStill = "engine-still", Page, Ended;
+    /// A duty of the engine stands still or dies again and again; calls go on. Subject: the duty.
+    DutyStill = "duty-still", Notice, Ended;
+    /// A duty of the engine died and was started again. Subject: the duty.
+    DutyDied = "duty-died", Notice, Ended;
+    /// The dead-man's switch takes no sign of life. Its own alarm may come.
+    HeartbeatRefused = "heartbeat", Notice, Ended;
     /// An alert sink takes nothing: what it is to be told waits. Subject: the sink.
     SinkFailing = "sink-failing", Notice, Ended;
     /// Somebody tries whether alerts arrive.

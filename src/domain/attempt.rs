@@ -62,6 +62,22 @@ words! {
     }
 }
 
+words! {
+    /// Why a notice is sent once more. Closed: it is counted.
+    ResendReason {
+        /// Nobody knows whether it was sent, and the policy says so.
+        Unknown = "unknown",
+        /// It failed in a way that may pass.
+        Failed = "failed",
+        /// It was refused for its words.
+        Words = "words",
+        /// Its sender failed.
+        Sender = "sender",
+        /// A person says so.
+        ByHand = "by-hand",
+    }
+}
+
 impl AttemptState {
     /// No event but a settled conflict leaves this state.
     pub const fn is_final(self) -> bool {

@@ -7,6 +7,10 @@ use super::types::{Actor, AttemptId, CallId, Timestamp};
 
 /// The key of an entry's data that names the contact whom it is about.
 pub const CONTACT: &str = "contact";
+/// The key of an entry's data that says why a notice is sent once more.
+pub const RESEND: &str = "resend";
+/// The key of an entry's data that is true where an outcome was found out after it had been decided.
+pub const LATE: &str = "late";
 
 /// The key of an entry's data that names the number of an attempt that says the same and arrived too.
 pub const TWIN: &str = "twin";

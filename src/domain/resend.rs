@@ -9,11 +9,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::alert::{AlertKey, AlertKind};
-use super::attempt::{Attempt, AttemptKind, AttemptState, Channel, Priority};
+use super::attempt::{Attempt, AttemptKind, AttemptState, Channel, Priority, ResendReason};
 use super::call::CallStatus;
 use super::codes::Class;
 use super::ladder;
-use super::log::LogKind;
+use super::log::{self, LogKind};
 use super::raise_untold;
 use super::rules::UnknownPolicy;
 use super::sequence;
@@ -128,7 +128,7 @@ pub(super) fn by_policy(w: &mut Work<'_>, id: AttemptId, seen: &str) -> Result<(
     w.log(LogKind::AttemptUnknown, Some(id), text, json!({ "policy": word, "dropped": dropped }));
     if policy == UnknownPolicy::Resend && dropped.is_none() {
         let settled = a.sent_at_now().unwrap_or(a.created_at).plus(w.ctx.rules.settle);
-        resend(w, id, now.max(settled))?;
+        resend(w, id, now.max(settled), ResendReason::Unknown)?;
     } else if !sequence::a_step_follows(w) {
         alert_if_it_stays(w, &a);
     }
@@ -205,7 +205,7 @@ pub(super) fn after_failure(w: &mut Work<'_>, id: AttemptId, limit: u32, pause: 
     }
     if !in_hand(w, &a) {
         let at = w.now().plus(pause);
-        resend(w, id, at)?;
+        resend(w, id, at, ResendReason::Failed)?;
     }
     Ok(true)
 }
@@ -218,7 +218,7 @@ pub(super) fn with_built_in_text(w: &mut Work<'_>, id: AttemptId) -> Result<bool
         return Ok(false);
     }
     if !in_hand(w, &a) {
-        let new = resend(w, id, w.now())?;
+        let new = resend(w, id, w.now(), ResendReason::Words)?;
         let rendered = wording::built_in(w, new)?;
         let made = w.attempt_mut(new)?;
         (made.body, made.segments) = (rendered.body, rendered.segments);
@@ -233,7 +233,7 @@ pub(super) fn after_its_sender_failed(w: &mut Work<'_>, id: AttemptId) -> Result
         // Refused by a sender that is taken to work: not at once, so that nothing can go round and round.
         let refused = a.sid.is_none() && !trip::holds(w, &a);
         let pause = if refused { w.ctx.rules.resend_pause } else { Duration::ZERO };
-        resend(w, id, w.now().plus(pause))?;
+        resend(w, id, w.now().plus(pause), ResendReason::Sender)?;
     }
     Ok(())
 }
@@ -321,7 +321,7 @@ pub(super) fn overtaken(w: &Work<'_>, resend: &Attempt) -> Option<&'static str> 
 }
 
 /// A new attempt of the same notice, not before `at`.
-pub(super) fn resend(w: &mut Work<'_>, id: AttemptId, at: Timestamp) -> Result<AttemptId, Illegal> {
+pub(super) fn resend(w: &mut Work<'_>, id: AttemptId, at: Timestamp, why: ResendReason) -> Result<AttemptId, Illegal> {
     let a = w.attempt(id)?.clone();
     let name = ladder::step_name(w, a.step);
     let number = w.state.call.attempts + 1;
@@ -331,5 +331,8 @@ pub(super) fn resend(w: &mut Work<'_>, id: AttemptId, at: Timestamp) -> Result<A
     let new = sequence::add_attempt(w, AttemptKind::Notice, a.step, a.recipient, priority, text);
     let made = w.attempt_mut(new)?;
     (made.repeats, made.not_before) = (Some(id), at);
+    if let Some(data) = w.change.log.last_mut().and_then(|e| e.data.as_object_mut()) {
+        data.insert(log::RESEND.into(), json!(why));
+    }
     Ok(new)
 }

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState};
+use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, ResendReason};
 use super::change::Answer;
 use super::event::Settlement;
 use super::log::LogKind;
@@ -54,7 +54,7 @@ pub(super) fn settle(
         }
         Settlement::Resend => {
             not_sent(w, &a, by, note)?;
-            resend::resend(w, id, now).map(drop)
+            resend::resend(w, id, now, ResendReason::ByHand).map(drop)
         }
     }
 }

@@ -10,7 +10,7 @@ use super::codes::{Class, ErrorClass};
 use super::dial;
 use super::event::{Loaded, Source, StatusUpdate};
 use super::failure::{self, Accepted};
-use super::log::{LogKind, TWIN};
+use super::log::{self, LogKind, TWIN};
 use super::quiet;
 use super::receipt::{MessageStatus, Verdict};
 use super::resend;
@@ -162,8 +162,13 @@ fn moved(
     }
     let a = w.attempt(id)?;
     let (number, name, sid) = (a.number, a.recipient.name.clone(), a.sid.clone());
+    let is_late = was == AttemptState::Unknown && a.decided_at.is_some();
     let mut found = if was == AttemptState::Unknown { " (outcome found out)".to_owned() } else { String::new() };
     let mut data = json!({ "status": status, "sid": sid, "by": way });
+    if is_late {
+        // Its policy, or a person, took it for not sent.
+        data[log::LATE] = true.into();
+    }
     if let Some(other) = twin(w, id, was)? {
         found += &format!("; attempt {other} says the same and arrived too: this notice came twice");
         data[TWIN] = json!(other);

@@ -2,12 +2,16 @@
 //! engine's own beat.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::domain::Timestamp;
+
 use super::duty::{Duty, Rank};
 
+/// A duty that ended badly so often in a row does not get over it by itself.
+const DYING: u64 = 3;
 /// No pass yet.
 const NEVER: u64 = u64::MAX;
 
@@ -15,6 +19,22 @@ const NEVER: u64 = u64::MAX;
 #[derive(Debug, Default)]
 pub struct Heartbeats {
     duties: Mutex<BTreeMap<&'static str, Vec<Arc<Beat>>>>,
+}
+
+/// When the dead-man's switch last took a sign of life: for metrics.
+#[derive(Debug, Default)]
+pub struct HeartbeatRecord(AtomicI64);
+
+impl HeartbeatRecord {
+    pub(super) fn taken(&self, at: Timestamp) {
+        self.0.store(at.as_millis(), Ordering::Relaxed);
+    }
+
+    /// `None`: never in this process, or there is none.
+    pub fn taken_at(&self) -> Option<Timestamp> {
+        let at = self.0.load(Ordering::Relaxed);
+        (at != 0).then(|| Timestamp::from_millis(at))
+    }
 }
 
 /// What one duty reports.
@@ -29,6 +49,8 @@ pub struct Beat {
     moved_at: AtomicU64,
     failing: AtomicBool,
     restarts: AtomicU64,
+    /// Restarts since its last good pass.
+    died: AtomicU64,
     error: Mutex<Option<(Duration, String)>>,
 }
 
@@ -46,6 +68,8 @@ pub struct DutyLine {
     pub last_error: Option<(Duration, String)>,
     /// How often it was started again after it ended badly.
     pub restarts: u64,
+    /// Whether it ends badly again and again, without a good pass between.
+    pub is_dying: bool,
 }
 
 impl Heartbeats {
@@ -113,6 +137,7 @@ impl Beat {
             moved_at: AtomicU64::new(NEVER),
             failing: AtomicBool::new(false),
             restarts: AtomicU64::new(0),
+            died: AtomicU64::new(0),
             error: Mutex::default(),
         }
     }
@@ -122,6 +147,7 @@ impl Beat {
         self.passed_at.store(millis(boot), Ordering::Relaxed);
         self.moved(boot);
         self.failing.store(false, Ordering::Relaxed);
+        self.died.store(0, Ordering::Relaxed);
     }
 
     /// A pass failed. The words are shown to anybody: no value of a call is in them.
@@ -139,6 +165,7 @@ impl Beat {
     /// It ended badly and is started again.
     pub(super) fn restarted(&self, boot: Duration) {
         self.restarts.fetch_add(1, Ordering::Relaxed);
+        self.died.fetch_add(1, Ordering::Relaxed);
         self.failed(boot, "it ended badly and was started again: see the log".into());
     }
 
@@ -158,6 +185,7 @@ impl Beat {
             is_still: since_pass.unwrap_or_else(|| boot.saturating_sub(self.started)) > self.still_max,
             last_error: error.map(|(at, why)| (boot.saturating_sub(at), why)),
             restarts: self.restarts.load(Ordering::Relaxed),
+            is_dying: self.died.load(Ordering::Relaxed) >= DYING,
         }
     }
 }

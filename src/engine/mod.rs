@@ -58,6 +58,7 @@ mod send_queues;
 pub(crate) mod silence;
 pub(crate) mod sink;
 pub(crate) mod start;
+pub(crate) mod still;
 pub(crate) mod store_alarm;
 pub(crate) mod store_file;
 mod submit;
@@ -84,7 +85,7 @@ use crate::store::StoreError;
 use apply::Core;
 use doubt::{History, Holds};
 use file_watch::FileWatch;
-use heartbeats::Heartbeats;
+use heartbeats::{HeartbeatRecord, Heartbeats};
 use mirror::MirrorHealth;
 use sink::Sink;
 use undecided::Undecided;
@@ -153,6 +154,8 @@ pub struct Engine {
     undecided: Undecided,
     /// What the duties report of themselves.
     pub heartbeats: Heartbeats,
+    /// What the dead-man's switch took.
+    pub heartbeat: HeartbeatRecord,
     /// Whether the store's file is in its place.
     pub file_watch: FileWatch,
     mirror: Mutex<MirrorHealth>,
@@ -188,6 +191,7 @@ impl Engine {
             history: History::default(),
             undecided: Undecided::default(),
             heartbeats: Heartbeats::default(),
+            heartbeat: HeartbeatRecord::default(),
             file_watch: FileWatch::default(),
             mirror: Mutex::default(),
             mail: RwLock::default(),

@@ -15,6 +15,7 @@ use tracing::{error, warn};
 
 use crate::clock::Clock;
 use crate::domain::Timestamp;
+use crate::failpoint;
 use crate::gateways::MAIL_MAX;
 use crate::store::StoreError;
 
@@ -270,8 +271,12 @@ async fn drive(
         tokio::pin!(signal);
         signal.as_mut().enable();
         let (began, version) = (clock.boot(), engine.core.version.known(clock.boot()));
+        let pass = async {
+            failpoint::in_duty(duty.name()).await;
+            duty.pass().await
+        };
         let result = tokio::select! {
-            result = duty.pass() => result,
+            result = pass => result,
             // Nothing waits for a question under way: it is asked again. What may send is never cut.
             () = cut.cancelled(), if duty.at_stop() != AtStop::Finished => break,
         };

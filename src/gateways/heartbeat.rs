@@ -16,6 +16,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub struct HeartbeatUrl {
     client: reqwest::Client,
     url: Url,
+    /// Where trouble is said; `None`: by silence alone.
+    fail_url: Option<Url>,
 }
 
 impl HeartbeatUrl {
@@ -23,7 +25,7 @@ impl HeartbeatUrl {
     ///
     /// # Errors
     /// Why no client can be made.
-    pub fn new(url: Url) -> Result<Self, String> {
+    pub fn new(url: Url, fail_url: Option<Url>) -> Result<Self, String> {
         let client = reqwest::Client::builder()
             .timeout(TIMEOUT)
             .connect_timeout(TIMEOUT / 2)
@@ -33,22 +35,31 @@ impl HeartbeatUrl {
             .no_proxy()
             .build()
             .map_err(|e| e.without_url().to_string())?;
-        Ok(Self { client, url })
+        Ok(Self { client, url, fail_url })
     }
 }
 
 #[async_trait]
 impl Heartbeat for HeartbeatUrl {
     async fn fetch(&self) -> Result<(), String> {
-        let answer = self.client.get(self.url.clone()).send().await.map_err(|e| e.without_url().to_string())?;
-        let status = answer.status();
-        if status.is_success() { Ok(()) } else { Err(format!("it answered HTTP {}", status.as_u16())) }
+        told(self.client.get(self.url.clone())).await
     }
+
+    async fn fail(&self, why: &str) -> Result<(), String> {
+        let Some(url) = &self.fail_url else { return Ok(()) };
+        told(self.client.post(url.clone()).body(why.to_owned())).await
+    }
+}
+
+async fn told(request: reqwest::RequestBuilder) -> Result<(), String> {
+    let answer = request.send().await.map_err(|e| e.without_url().to_string())?;
+    let status = answer.status();
+    if status.is_success() { Ok(()) } else { Err(format!("it answered HTTP {}", status.as_u16())) }
 }
 
 #[cfg(test)]
 mod tests {
-    use wiremock::matchers::{method, path};
+    use wiremock::matchers::{body_string, method, path};
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
     use super::*;
@@ -63,11 +74,17 @@ mod tests {
         let away = ResponseTemplate::new(302).insert_header("location", "/elsewhere");
         at("/moved", away).expect(1).mount(&server).await;
         at("/elsewhere", ResponseTemplate::new(200)).expect(0).mount(&server).await;
-        assert_eq!(HeartbeatUrl::new(url("secret-path")).expect("a client").fetch().await, Ok(()));
-        let moved = HeartbeatUrl::new(url("moved")).expect("a client").fetch().await;
+        assert_eq!(HeartbeatUrl::new(url("secret-path"), None).expect("a client").fetch().await, Ok(()));
+        let moved = HeartbeatUrl::new(url("moved"), None).expect("a client").fetch().await;
         assert_eq!(moved, Err("it answered HTTP 302".into()));
         let dead: Url = "http://127.0.0.1:9/secret-path".parse().expect("url");
-        let why = HeartbeatUrl::new(dead).expect("a client").fetch().await.expect_err("nobody listens");
+        let why = HeartbeatUrl::new(dead, None).expect("a client").fetch().await.expect_err("nobody listens");
         assert!(!why.contains("secret-path"), "{why}");
+        let trouble = Mock::given(method("POST")).and(path("/secret-path/fail")).and(body_string("it stands still"));
+        trouble.respond_with(ResponseTemplate::new(200)).expect(1).mount(&server).await;
+        let told = HeartbeatUrl::new(url("secret-path"), Some(url("secret-path/fail"))).expect("a client");
+        assert_eq!(told.fail("it stands still").await, Ok(()));
+        let silent = HeartbeatUrl::new(url("secret-path"), None).expect("a client");
+        assert_eq!(silent.fail("it stands still").await, Ok(()), "and nobody is asked");
     }
 }

@@ -450,4 +450,11 @@ pub trait Heartbeat: Send + Sync {
     /// # Errors
     /// Why it did not arrive, without the URL.
     async fn fetch(&self) -> Result<(), String>;
+    /// Says at once that something is wrong, where whoever listens takes that; `why` holds nothing of a call.
+    ///
+    /// # Errors
+    /// Why it did not arrive, without the URL.
+    async fn fail(&self, _why: &str) -> Result<(), String> {
+        Ok(())
+    }
 }

@@ -7,6 +7,7 @@
 //! `public_url` is what the provider calls. Where it has a path, webhooks are served with that path before them and without it:
 //! some proxies take a prefix off, others do not.
 
+mod api;
 mod auth;
 mod board;
 mod calls;

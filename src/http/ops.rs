@@ -155,6 +155,7 @@ fn duty_document(duty: &DutyLine) -> Value {
         "lastError": duty.last_error.as_ref().map(|(_, why)| why),
         "lastErrorAgoMs": duty.last_error.as_ref().map(|(ago, _)| ms(*ago)),
         "restarts": duty.restarts,
+        "isStill": duty.is_still || duty.is_dying,
     })
 }
 
@@ -245,8 +246,11 @@ fn fixtures(state: &HttpState) -> Check {
 
 /// Duties that have not passed for too long; the essential ones are the scheduler's check.
 fn standing_still(duties: &[DutyLine]) -> Option<Check> {
-    let still: Vec<&str> =
-        duties.iter().filter(|d| d.is_still && d.rank == Rank::Other).map(|d| d.name.as_str()).collect();
+    let still: Vec<&str> = duties
+        .iter()
+        .filter(|d| (d.is_still || d.is_dying) && d.rank == Rank::Other)
+        .map(|d| d.name.as_str())
+        .collect();
     (!still.is_empty())
         .then(|| Check::new("duties", HealthStatus::Degraded, format!("{} stand(s) still", still.join(", "))))
 }

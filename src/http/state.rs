@@ -12,6 +12,8 @@ use url::Url;
 use super::auth::TokenBook;
 use super::board::kept::Board;
 use super::metrics::counters::Counters;
+use super::metrics::oncall::KeptGaps;
+use super::metrics::webhooks::WebhookCounts;
 use super::problem::Problem;
 use super::refusals::Refusals;
 use super::request_ids::RequestIds;
@@ -171,6 +173,9 @@ pub struct HttpState {
     pub(super) board: Board,
     /// What `/metrics` keeps between two scrapes.
     pub(super) counters: Mutex<Counters>,
+    pub(super) gaps: Mutex<Option<KeptGaps>>,
+    /// How what others post was answered.
+    pub(super) webhooks: WebhookCounts,
     pub(super) closing: CancellationToken,
     /// In what the own configuration differs from the settings in force, where several processes share a store.
     settings_differ: RwLock<Vec<String>>,
@@ -197,6 +202,8 @@ impl HttpState {
             snapshot: Mutex::new(None),
             board: Board::new(),
             counters: Mutex::new(Counters::new()),
+            gaps: Mutex::new(None),
+            webhooks: WebhookCounts::default(),
             closing: CancellationToken::new(),
             settings_differ: RwLock::default(),
             hanging_terms: AtomicUsize::new(0),
@@ -207,7 +214,7 @@ impl HttpState {
     }
 
     /// The engine of this process, where it is one.
-    pub(super) fn engine(&self) -> Option<Arc<Engine>> {
+    pub fn engine(&self) -> Option<Arc<Engine>> {
         self.engine.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

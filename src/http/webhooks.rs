@@ -36,6 +36,7 @@ use crate::failpoint::{self, Safeguard};
 use super::feed;
 use super::intake::{self, Way};
 use super::links;
+use super::metrics::webhooks::Endpoint;
 use super::problem::Problem;
 use super::refusals::WebhookRefusal;
 use super::request::{body, form, json as json_answer, media_type};
@@ -95,17 +96,48 @@ pub(super) async fn called(State(state): State<Arc<HttpState>>, request: Request
     if !path.split('/').any(|part| part == "webhooks") {
         return Err(Problem::new(StatusCode::NOT_FOUND, "There is nothing at this path."));
     }
-    if let Some(way) = at_either(path, prefix(&state), Way::at) {
-        return intake::called(&state, &parts, raw, way).await;
+    let endpoint = endpoint_at(path, prefix(&state));
+    let answered = posted(&state, &parts, raw).await;
+    let status = match &answered {
+        Ok(response) => response.status(),
+        Err(problem) => problem.status(),
+    };
+    state.webhooks.answered(endpoint, status);
+    answered
+}
+
+/// What metrics call a path.
+fn endpoint_at(path: &str, prefix: &str) -> Endpoint {
+    if let Some(way) = at_either(path, prefix, Way::at) {
+        return match way {
+            Way::Retell | Way::RetellFunction => Endpoint::Retell,
+            Way::Vapi => Endpoint::Vapi,
+            Way::Custom(_) => Endpoint::Intake,
+        };
+    }
+    match at_either(path, prefix, webhook_at) {
+        Some(Webhook::Status(_)) => Endpoint::SmsStatus,
+        Some(Webhook::Inbound) => Endpoint::SmsInbound,
+        Some(Webhook::PhoneCall) => Endpoint::CallStatus,
+        Some(Webhook::Voice(_)) => Endpoint::Voice,
+        Some(Webhook::Probe) => Endpoint::Probe,
+        None => Endpoint::Other,
+    }
+}
+
+async fn posted(state: &Arc<HttpState>, parts: &Parts, raw: Body) -> Result<Response, Problem> {
+    let path = parts.uri.path();
+    if let Some(way) = at_either(path, prefix(state), Way::at) {
+        return intake::called(state, parts, raw, way).await;
     }
     let mut named = None;
-    let answered = served(&state, &parts, raw, &mut named).await?;
+    let answered = served(state, parts, raw, &mut named).await?;
     answered.map_err(|Refused(how, problem)| {
         // Whoever checks a set-up sees the answer, and must not set off the alarm that the check is to spare.
         if path.trim_end_matches('/').ends_with(PROBE) {
             return problem;
         }
-        let is_own = named.is_some_and(|account| !account.is_empty() && account == self::account(&state));
+        let is_own = named.is_some_and(|account| !account.is_empty() && account == self::account(state));
         state.refusals.refused_callback(how, is_own, state.core.clock.boot());
         problem
     })

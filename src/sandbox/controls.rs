@@ -174,6 +174,8 @@ fn set_people(shared: &Shared, request: &Request) -> ControlAnswer {
 struct Settings {
     #[serde(default, deserialize_with = "given")]
     inbound_url: Option<Option<String>>,
+    /// Where a `serve` that starts takes replies; one that was chosen stands.
+    served_at: Option<String>,
     pace_ms: Option<u64>,
     /// How long a second of a phone call takes.
     call_second_ms: Option<u64>,
@@ -217,6 +219,10 @@ fn settings(shared: &Shared, request: &Request) -> ControlAnswer {
             secrets.airtable_token = token;
         }
     });
+    if let Some(url) = settings.served_at.filter(|_| !shared.state().is_inbound_chosen) {
+        shared.set_inbound_url(Some(url)).map_err(|e| (400, e))?;
+        shared.state().is_inbound_chosen = false;
+    }
     let mut state = shared.state();
     if let Some(ms) = settings.pace_ms {
         state.pace = Duration::from_millis(ms);

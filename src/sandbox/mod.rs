@@ -22,6 +22,7 @@ mod answer;
 mod armed;
 mod callbacks;
 mod change;
+mod client;
 pub(crate) mod config;
 mod controls;
 mod create;
@@ -52,11 +53,13 @@ use std::time::Duration;
 use crate::clock::Clock as _;
 
 pub use airtable::{AirtableRequests, AirtableRow, BaseAdminAction, BaseShape};
+pub use client::{ControlError, control};
 pub use config::{SandboxConfig, SandboxError};
 pub use faults::{Fault, FaultKind};
 pub use identity::{Whose, whose};
 pub use ledger::LedgerEntry;
 pub use messages::Direction;
+pub(crate) use people::twiml_messages;
 pub use person::{Person, Reply};
 pub use voice::PhoneScript;
 

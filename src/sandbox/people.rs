@@ -185,7 +185,7 @@ fn obey(shared: &Arc<Shared>, inbound: &Message, posted: &Posted) {
 }
 
 /// The texts of the `<Message>` verbs; `None` where it is no `<Response>` document.
-pub(super) fn twiml_messages(xml: &str) -> Option<Vec<String>> {
+pub(crate) fn twiml_messages(xml: &str) -> Option<Vec<String>> {
     let (_, mut rest) = xml.split_once("<Response")?;
     let mut texts = Vec::new();
     if !rest.contains("</Response>") {

@@ -72,6 +72,8 @@ pub(super) struct SandboxState {
     pub(super) calls_per_second: u32,
     pub(super) account: super::account_faults::AccountFaults,
     pub(super) inbound_url: Option<String>,
+    /// Whether somebody chose it: then no `serve` that starts puts its own there.
+    pub(super) is_inbound_chosen: bool,
     pub(super) violations: Vec<Violation>,
     pub(super) violations_total: u64,
     pub(super) counts: Counts,
@@ -157,6 +159,7 @@ impl Shared {
             call_second: config.call_second,
             calls_per_second: 0,
             account: super::account_faults::AccountFaults::default(),
+            is_inbound_chosen: config.inbound_url.is_some(),
             inbound_url: config.inbound_url,
             violations: Vec::new(),
             violations_total: 0,
@@ -231,7 +234,8 @@ impl Shared {
         if let Some(url) = &url {
             Target::parse(url).map_err(|e| format!("inboundUrl: {e}"))?;
         }
-        self.state().inbound_url = url;
+        let mut state = self.state();
+        (state.is_inbound_chosen, state.inbound_url) = (url.is_some(), url);
         Ok(())
     }
 

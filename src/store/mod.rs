@@ -20,6 +20,7 @@ mod alert_receipts;
 mod alerts;
 mod board;
 mod calendars;
+mod commits;
 #[cfg(test)]
 mod contract;
 mod control;
@@ -55,6 +56,7 @@ pub use alert_receipts::AlertReceipt;
 pub use alerts::{AlertTask, Delivered, NotDelivered, SinkLine, SinkState};
 pub use board::{BoardLink, BoardQuery, BoardRows, Boards};
 pub use calendars::{CalendarOutcome, CalendarRead, CalendarState, Calendars, Feed, FeedOf, KeptCalendar, Renew};
+pub use commits::{COMMIT_BOUNDS, CommitFigures};
 pub use control::{
     Control, EngineBeat, EngineRow, HistoryDoubt, KeptProviderClock, ListProgress, Request, SyncedBusiness,
     SyncedContact, SyncedContacts,
@@ -106,6 +108,8 @@ pub trait Store:
     fn place(&self) -> Place {
         self.upkeep().map_or(Place::Here, Upkeep::place)
     }
+    /// How the transactions of this process have ended, since it opened the store.
+    fn commits(&self) -> CommitFigures;
     /// What the server of the store says of itself; `None`: the store is a file.
     async fn server(&self) -> Result<Option<ServerState>, StoreError> {
         Ok(None)

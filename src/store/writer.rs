@@ -14,8 +14,10 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::commits::CommitCounts;
 use super::error::StoreError;
 use super::sql::Connection;
+use crate::clock::Stopwatch;
 use crate::failpoint;
 
 /// How many changes may wait; who comes then waits to hand its own over.
@@ -122,6 +124,7 @@ pub(super) async fn run<C: WriteConnection>(mut writer: Writer<C>, mut waiting: 
 pub(super) struct Writer<C> {
     conn: C,
     broken: Broken,
+    commits: Arc<CommitCounts>,
 }
 
 /// What became of a transaction.
@@ -146,8 +149,8 @@ enum Isolation {
 }
 
 impl<C: WriteConnection> Writer<C> {
-    pub(super) fn new(conn: C, broken: Broken) -> Self {
-        Self { conn, broken }
+    pub(super) fn new(conn: C, broken: Broken, commits: Arc<CommitCounts>) -> Self {
+        Self { conn, broken, commits }
     }
 
     fn commit_all(&mut self, mut batch: Vec<Box<dyn Job>>) {
@@ -184,6 +187,7 @@ impl<C: WriteConnection> Writer<C> {
             return Batch::Refused(StoreError::Broken { what: what.clone() });
         }
         if let Err(e) = self.conn.begin() {
+            self.commits.failed();
             return Batch::Refused(e);
         }
         let several = batch.len() > 1;
@@ -206,8 +210,12 @@ impl<C: WriteConnection> Writer<C> {
         if several {
             failpoint::hit("batch.before-commit");
         }
+        let watch = Stopwatch::start();
         match self.conn.commit() {
-            Ok(()) => Batch::Committed(outcomes),
+            Ok(()) => {
+                self.commits.committed(outcomes.len(), watch.passed());
+                Batch::Committed(outcomes)
+            }
             Err(e) => self.lose(e),
         }
     }
@@ -243,6 +251,7 @@ impl<C: WriteConnection> Writer<C> {
     }
 
     fn lose(&self, e: StoreError) -> Batch {
+        self.commits.failed();
         self.roll_back();
         match e {
             StoreError::Broken { what } => {

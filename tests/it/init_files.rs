@@ -89,7 +89,8 @@ fn every_rule_and_panel_asks_for_a_metric_that_is_there() {
     for text in [&rules, &board] {
         for rest in text.split("dispatchctl_").skip(1) {
             let name: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-            asked_for.insert(format!("dispatchctl_{}", name.trim_end_matches("_bucket")));
+            let of = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+            asked_for.insert(format!("dispatchctl_{of}"));
         }
     }
     assert!(asked_for.len() > 12, "{asked_for:?}");

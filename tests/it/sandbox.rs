@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::stage::Stage;
 use crate::support::{Shop, http};
 
 #[test]
@@ -27,4 +28,32 @@ fn it_takes_the_configured_base_and_token_and_can_corrupt_the_wire() {
     assert_eq!(http::json(at, "POST", "/_sandbox/faults", Some(&fault)).expect("answers").status, 201);
     assert!(calls("patShop.not-to-be-shown").is_err(), "cut");
     assert_eq!(calls("patShop.not-to-be-shown").expect("answers").status, 200);
+}
+
+#[test]
+fn a_technician_answers_by_name_and_serve_says_where_replies_go() {
+    let stage = Stage::new("");
+    // As a sandbox that nobody has told anything.
+    stage.control("POST", "settings", &json!({ "inboundUrl": null }));
+    let reply = |code: i32, args: &[&str]| stage.shop.expect(code, &[&["sandbox", "reply"], args].concat());
+    let alone = reply(1, &["sam", "1"]);
+    assert!(alone.stderr.contains("no webhook took it"), "{alone:?}");
+    let _serve = stage.serve();
+    stage.dispatch("c1", "normal");
+    stage.delivered("c1", 1);
+    let said = reply(0, &["Sam Ortiz", "on", "my", "way"]);
+    for words in ["TEST MODE", "Sam Ortiz wrote: on my way", "and was answered: "] {
+        assert!(said.stdout.contains(words), "{words}: {said:?}");
+    }
+    stage.until_call("c1", "is taken", |c| c["status"] == "ACKNOWLEDGED");
+    let document = reply(0, &["+19495550101", "done", "-o", "json"]).json();
+    assert_eq!(
+        (&document["httpStatus"], &document["text"], &document["mode"]),
+        (&json!(200), &json!("done"), &json!("test"))
+    );
+    stage.until_call("c1", "is done", |c| c["status"] == "RESOLVED");
+    let nobody = reply(3, &["pat", "1"]);
+    assert!(nobody.stderr.contains("no contact pat") && nobody.stderr.contains("sam"), "{nobody:?}");
+    let away = reply(5, &["sam", "1", "--at", "127.0.0.1:9"]);
+    assert!(away.stderr.contains("sandbox --listen 127.0.0.1:9"), "{away:?}");
 }

@@ -19,6 +19,9 @@ pub(crate) struct Args {
     /// Write a marked row to Airtable, read it back and delete it
     #[arg(long)]
     pub(super) write_probe: bool,
+    /// Exit with 1 for a warning too: for a pipeline that is to let nothing pass
+    #[arg(long)]
+    pub(super) strict: bool,
 }
 
 /// How a check came out.

@@ -9,9 +9,13 @@ mod calendars;
 mod clock;
 mod fields;
 mod finding;
+mod in_force;
 mod intake;
+mod listen;
 mod mail;
+mod people;
 mod public_url;
+mod secret_files;
 mod settings;
 mod store;
 mod store_server;
@@ -35,9 +39,14 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     // The sandbox keeps its ledger beside the store: where that may not be looked at, the store is what there is to say.
     let sandbox = if opened.is_ok() { app.sandbox_if_needed(out).await? } else { None };
     let bar = spinner(out, "checking configuration, store, clock, Twilio, Airtable and intake");
-    let (mut all, parts) = (settings::check(&app), {
+    let mut all = settings::check(&app);
+    secret_files::check(&app, &mut all);
+    in_force::check(&app, &mut all);
+    let parts = {
         let handle = opened.as_ref().ok().and_then(Option::as_deref).map(|s| s as &dyn Views);
         tokio::join!(
+            listen::check(&app),
+            people::check(&app, handle),
             store::check(&app, &opened, out),
             clock::check(&app, handle),
             twilio::check(&app, handle),
@@ -48,8 +57,8 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
             calendars::check(&app),
             alerts::check(&app, &args)
         )
-    });
-    for part in [parts.0, parts.1, parts.2, parts.3, parts.4, parts.5, parts.6, parts.7, parts.8] {
+    };
+    for part in [parts.0, parts.1, parts.2, parts.3, parts.4, parts.5, parts.6, parts.7, parts.8, parts.9, parts.10] {
         all.all.extend(part.all);
     }
     bar.finish_and_clear();
@@ -58,7 +67,8 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     }
     show(&all.all, out);
     let worst = all.all.iter().map(|f| f.status).max().unwrap_or(FindingStatus::Ok);
-    Ok(if worst == FindingStatus::Fail { ExitStatus::No } else { ExitStatus::Done })
+    let is_fault = worst == FindingStatus::Fail || (args.strict && worst == FindingStatus::Warn);
+    Ok(if is_fault { ExitStatus::No } else { ExitStatus::Done })
 }
 
 fn show(all: &[Finding], out: &mut Output) {

@@ -1,7 +1,10 @@
 //! The store: that it opens, is written to, has room, and can be read whole; who works on it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+use rustix::fs::Access;
 
 use crate::config::Mode;
 use crate::domain::Timestamp;
@@ -42,9 +45,13 @@ pub(super) async fn check(app: &App, opened: &Result<Option<Arc<dyn Store>>, Cli
             let next = e.hint.clone().unwrap_or_else(|| "see the causes".to_owned());
             f.fail("open", format!("{place}: {}", why.join(": ")), next);
         }
-        Ok(None) => {
-            f.skip("open", format!("there is none yet at {place}: `serve` or the first `send` makes it"));
-        }
+        Ok(None) => match why_not_made(&place) {
+            Some(why) => {
+                let next = "make its directory, and let the user of `serve` write there; or set store.url";
+                f.fail("open", format!("there is none yet at {place}, and it cannot be made: {why}"), next);
+            }
+            None => f.skip("open", format!("there is none yet at {place}: `serve` or the first `send` makes it")),
+        },
         Ok(Some(store)) => content(app, &**store, &mut f).await,
     }
     disk(&app.location(), &mut f);
@@ -84,6 +91,18 @@ async fn content(app: &App, store: &dyn Store, f: &mut Findings) {
         }
         Some(Err(e)) => f.fail("rows", e.to_string(), "see `dispatchctl recover --dry-run`"),
         None => f.skip("rows", format!("{}: the store is large; see `dispatchctl recover --dry-run`", too_long())),
+    }
+}
+
+/// Why a file could not be made here; nothing is tried.
+fn why_not_made(place: &Location) -> Option<String> {
+    let Location::File(path) = place else { return None };
+    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let access = Access::WRITE_OK | Access::EXEC_OK;
+    match std::fs::metadata(directory) {
+        Err(e) => Some(format!("{}: {e}", directory.display())),
+        Ok(m) if !m.is_dir() => Some(format!("{} is no directory", directory.display())),
+        Ok(_) => rustix::fs::access(directory, access).err().map(|e| format!("{}: {e}", directory.display())),
     }
 }
 

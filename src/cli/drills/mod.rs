@@ -1,6 +1,7 @@
 //! The drills' own commands, and the sandbox that other commands start in test mode.
 
 mod demo;
+mod reply;
 mod sandbox;
 mod stand_in;
 mod terminal;

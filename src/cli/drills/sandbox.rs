@@ -22,7 +22,10 @@ use super::super::signals;
 
 /// How the sandbox runs.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    what: Option<SandboxCommand>,
     /// Where it listens; loopback only, port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4010")]
     listen: SocketAddr,
@@ -49,7 +52,17 @@ pub(crate) struct Args {
     seed: u64,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum SandboxCommand {
+    /// Let a technician of the running sandbox answer, and show what they are told
+    Reply(super::reply::Args),
+}
+
 pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Result<ExitStatus, CliError> {
+    if let Some(SandboxCommand::Reply(args)) = &args.what {
+        telemetry::start(telemetry::Usual::Warn, global.verbose, global.log_format == LogFormat::Json);
+        return super::reply::run(args, global, out).await;
+    }
     telemetry::start(telemetry::Usual::Info, global.verbose, global.log_format == LogFormat::Json);
     out.set_mode("test");
     let mut config = SandboxConfig::new(&args.ledger);

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use secrecy::ExposeSecret as _;
+use tracing::warn;
 
 pub(in crate::cli) use crate::sandbox::Sandbox;
-use crate::sandbox::{SandboxConfig, SandboxError, Whose, whose};
+use crate::sandbox::{SandboxConfig, SandboxError, Whose, control, whose};
 
 use super::super::app::App;
 use super::super::exit::ExitStatus;
@@ -43,6 +44,22 @@ impl App {
                 )),
             },
             Err(e) => Err(CliError::new(ExitStatus::Usage, "the sandbox cannot be started").cause(e)),
+        }
+    }
+
+    /// Says to the sandbox where its technicians' texts are posted: our own, or the one that answers at the configured address.
+    /// One that cannot be told stays as it is.
+    pub(crate) async fn receive_replies_at(&self, sandbox: Option<&Sandbox>, url: String) {
+        let said = match sandbox {
+            Some(own) => own.set_inbound_url(Some(url)).map_err(|e| e.to_string()),
+            None if self.needs_sandbox() && self.config.twilio.is_some() => {
+                let body = serde_json::json!({ "servedAt": url });
+                control(self.config.sandbox_listen, "settings", &body).await.map(drop).map_err(|e| e.to_string())
+            }
+            None => Ok(()),
+        };
+        if let Err(why) = said {
+            warn!(why, "the sandbox cannot post replies here");
         }
     }
 

@@ -31,6 +31,7 @@ fn what_the_file_points_at_is_replaced_and_said() {
         "alerts.sinks[5]",
         "alerts.sinks[6]",
         "heartbeat.url",
+        "heartbeat.fail_url",
         "smtp.url",
         "events[0]",
         "rotations[2].calendar",
@@ -39,7 +40,7 @@ fn what_the_file_points_at_is_replaced_and_said() {
         assert!(said.contains(&format!("{key} (dispatchctl.toml:")), "{key} in\n{said}");
     }
     assert_eq!(c.smtp.as_ref().map(|url| url.expose().as_str()), Some("smtp://127.0.0.1:4011"));
-    assert_eq!(c.replaced.len(), 16, "{said}");
+    assert_eq!(c.replaced.len(), 17, "{said}");
     for row in c.shown() {
         assert!(!row.value.contains("example.com"), "{row:?}");
     }
@@ -141,6 +142,7 @@ fn what_is_said_for_this_run_is_kept_here_and_refused_elsewhere() {
         ("twilio.base_url", "https://api.twilio.com"),
         ("airtable.base_url", "https://api.airtable.com"),
         ("heartbeat.url", "https://ping.example.com/hush"),
+        ("heartbeat.fail_url", "https://ping.example.com/hush/fail"),
     ] {
         let name = super::super::env::env_name(key);
         for b in [Bench::new().flag(key, value), Bench::new().env(&name, value)] {

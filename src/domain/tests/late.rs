@@ -5,6 +5,7 @@ use crate::domain::alert::AlertKey;
 use crate::domain::attempt::AttemptState;
 use crate::domain::change::Answer;
 use crate::domain::event::{Event, SendOutcome, Source};
+use crate::domain::log::{self, LogKind};
 use crate::domain::types::{AttemptId, MessageSid};
 use crate::testing::harness::{CoreHarness, accepted, sid, update};
 use crate::testing::secs;
@@ -233,4 +234,37 @@ fn walk(harness: &CoreHarness, all: &[Event], said: &mut Vec<usize>, seen: &mut 
         walk(&next, all, said, seen);
         said.pop();
     }
+}
+
+#[test]
+fn a_text_that_turns_up_after_it_was_decided_is_marked_as_late_and_its_repeat_says_why() {
+    let late = |harness: &CoreHarness, kind: LogKind| {
+        let entries = harness.log.iter().filter(|e| e.kind == kind);
+        entries.map(|e| e.data.get(log::LATE).is_some_and(|l| l == true)).collect::<Vec<_>>()
+    };
+    for word in ["sent", "delivered"] {
+        let mut harness = CoreHarness::new();
+        harness.dispatch("c", "normal");
+        let attempt = harness.attempt(1).id;
+        harness.apply(Event::Claim { attempt, engine: "e1".into(), provider_after: None });
+        harness.apply(Event::Sent { attempt, by: None, outcome: SendOutcome::Unknown { why: "reset".into() } });
+        while harness.attempt(1).decided_at.is_none() {
+            let at = harness.attempt(1).poll_at.expect("it is searched for");
+            harness.now = harness.now.max(at).plus(secs(1));
+            harness.apply(Event::Searched { attempt, complete: true, began_at: harness.now });
+        }
+        let why: Vec<_> = harness.log.iter().filter_map(|e| e.data.get(log::RESEND).cloned()).collect();
+        assert_eq!(why, ["unknown"], "{word}");
+        receipt(&mut harness, 1, word, None);
+        let kind = if word == "sent" { LogKind::AttemptSubmitted } else { LogKind::AttemptDelivered };
+        assert_eq!(late(&harness, kind), [true], "{word}");
+    }
+    // Found out before anything was decided: that is what the search is for.
+    let mut harness = CoreHarness::new();
+    harness.dispatch("c", "normal");
+    let attempt = harness.attempt(1).id;
+    harness.apply(Event::Claim { attempt, engine: "e1".into(), provider_after: None });
+    harness.apply(Event::Sent { attempt, by: None, outcome: SendOutcome::Unknown { why: "reset".into() } });
+    receipt(&mut harness, 1, "sent", None);
+    assert_eq!(late(&harness, LogKind::AttemptSubmitted), [false]);
 }

@@ -35,6 +35,7 @@ mod outbox;
 mod outbox_repeats;
 mod pages;
 mod phone_calls;
+mod progress;
 mod provider_clock;
 mod quiet;
 mod receipts;

@@ -29,27 +29,46 @@ mod view;
 mod viewer;
 mod words;
 
-use std::sync::Arc;
-
-use axum::Router;
 use axum::routing::{get, post};
 
-use super::state::HttpState;
+use super::api::route::{Access, Body, Part, Route, Served, Verb};
 
 pub(super) use show::document;
 
-/// The page's own paths.
-pub(super) fn routes() -> Router<Arc<HttpState>> {
-    Router::new()
-        .route("/board", get(show::board))
-        .route("/board/", get(show::board))
-        .route("/board/closed", get(show::closed))
-        .route("/board/events", get(events::stream))
-        .route("/board/sign-in", get(sign_in::show).post(sign_in::by_token))
-        .route("/board/sign-out", post(sign_in::out))
-        .route("/board/link/{token}", get(sign_in::link).post(sign_in::by_link))
-        .route("/board/oncall", get(swap::show).post(swap::make))
-        .route("/board/calls/{id}", get(call_page::show))
-        .route("/board/calls/{id}/{action}", get(confirm::show).post(actions::act))
-        .route("/board/{asset}", get(assets::show))
+const fn shows(path: &'static str, access: Access, serve: fn() -> Served) -> Route {
+    Route {
+        verb: Verb::Get,
+        path,
+        part: Part::Board,
+        access,
+        serve,
+        summary: "",
+        query: &[],
+        takes: None,
+        gives: (&[200], Body::Text("text/html")),
+        also: &[],
+    }
 }
+
+const fn acts(path: &'static str, access: Access, serve: fn() -> Served) -> Route {
+    Route { verb: Verb::Post, takes: Some(Body::Form), ..shows(path, access, serve) }
+}
+
+/// The page's own paths: no part of the API.
+pub(super) const ROUTES: &[Route] = &[
+    shows("/board", Access::Session, || get(show::board)),
+    shows("/board/", Access::Session, || get(show::board)),
+    shows("/board/closed", Access::Session, || get(show::closed)),
+    shows("/board/events", Access::Session, || get(events::stream)),
+    shows("/board/sign-in", Access::Open, || get(sign_in::show)),
+    acts("/board/sign-in", Access::Open, || post(sign_in::by_token)),
+    acts("/board/sign-out", Access::Session, || post(sign_in::out)),
+    shows("/board/link/{token}", Access::Secret, || get(sign_in::link)),
+    acts("/board/link/{token}", Access::Secret, || post(sign_in::by_link)),
+    shows("/board/oncall", Access::Session, || get(swap::show)),
+    acts("/board/oncall", Access::Session, || post(swap::make)),
+    shows("/board/calls/{id}", Access::Session, || get(call_page::show)),
+    shows("/board/calls/{id}/{action}", Access::Session, || get(confirm::show)),
+    acts("/board/calls/{id}/{action}", Access::Session, || post(actions::act)),
+    shows("/board/{asset}", Access::Open, || get(assets::show)),
+];

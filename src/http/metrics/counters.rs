@@ -5,14 +5,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::domain::attempt::{AttemptKind, AttemptState};
+use serde_json::Value;
+
+use crate::domain::attempt::{AttemptKind, AttemptState, ResendReason};
 use crate::domain::codes;
-use crate::domain::log::{LogKind, TWIN};
+use crate::domain::log::{self, LogKind, TWIN};
 use crate::domain::team::Directory;
 use crate::domain::types::{ErrorCode, Timestamp};
 use crate::store::{CountedEntry, StoreError, Views};
 
-use super::text::Histogram;
+use super::oncall::{label_of, labels};
+use super::text::{Histogram, OTHER};
 
 /// Entries of one read.
 const PAGE: usize = 2_000;
@@ -21,8 +24,6 @@ const TOLD: &[f64] = &[1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.
 const TAKEN: &[f64] = &[30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0];
 /// Seconds from the due time of a step.
 const LATE: &[f64] = &[0.005, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0];
-/// A line, a level or a code that is not ours to name: labels stay few.
-const OTHER: &str = "other";
 
 /// See the module.
 #[derive(Debug)]
@@ -35,6 +36,10 @@ pub(in crate::http) struct Counters {
     pub(super) attempts: BTreeMap<(&'static str, &'static str), u64>,
     /// By class and code.
     pub(super) failures: BTreeMap<(char, String), u64>,
+    /// By why.
+    pub(super) resends: BTreeMap<&'static str, u64>,
+    /// Texts that were found out after they had been decided.
+    pub(super) late: u64,
     pub(super) told: Histogram,
     pub(super) taken: Histogram,
     pub(super) lateness: Histogram,
@@ -53,6 +58,8 @@ impl Counters {
             accepted: BTreeMap::new(),
             attempts: pairs.map(|pair| (pair, 0)).collect(),
             failures: codes.chain(unnamed).map(|pair| (pair, 0)).collect(),
+            resends: ResendReason::ALL.iter().map(|why| (why.as_str(), 0)).collect(),
+            late: 0,
             told: Histogram::new(TOLD),
             taken: Histogram::new(TAKEN),
             lateness: Histogram::new(LATE),
@@ -95,13 +102,25 @@ impl Counters {
             *self.attempts.entry((kind.as_str(), state.as_str())).or_default() += 1;
         }
         self.doubled += u64::from(entry.data.get(TWIN).is_some());
+        if matches!(entry.kind, LogKind::AttemptSubmitted | LogKind::AttemptDelivered) {
+            self.late += u64::from(entry.data.get(log::LATE).and_then(Value::as_bool).unwrap_or_default());
+        }
         match entry.kind {
+            LogKind::AttemptScheduled => {
+                let why = entry.data.get(log::RESEND).and_then(Value::as_str).and_then(ResendReason::from_word);
+                if let Some(why) = why {
+                    *self.resends.entry(why.as_str()).or_default() += 1;
+                }
+            }
             LogKind::CallAccepted => {
                 let Some(call) = &entry.call else { return };
                 let (line, unlisted) = directory.line(call.number.as_deref());
                 let known =
                     line.policies.keys().chain(directory.default_line.policies.keys()).any(|l| *l == call.level);
-                let line = if unlisted { OTHER.to_owned() } else { line.name.clone() };
+                let line = match unlisted {
+                    true => OTHER.to_owned(),
+                    false => label_of(&labels(directory), line.number.as_deref()),
+                };
                 let level = if known { call.level.clone() } else { OTHER.to_owned() };
                 *self.accepted.entry((line, level)).or_default() += 1;
             }

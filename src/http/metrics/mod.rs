@@ -3,7 +3,9 @@
 
 pub(super) mod counters;
 pub(super) mod names;
+pub(super) mod oncall;
 mod text;
+pub(super) mod webhooks;
 
 use std::sync::Arc;
 
@@ -13,12 +15,16 @@ use axum::response::{IntoResponse as _, Response};
 use tracing::warn;
 
 use crate::config::TokenScope;
+use crate::domain::Timestamp;
 use crate::domain::alert::AlertKind;
-use crate::domain::oncall::outlook::duties;
-use crate::store::{AlertLine, Backlog, Figures, SinkLine, StoreError};
+use crate::domain::breaker::{ACCOUNT, VOICE_ACCOUNT};
+use crate::domain::mail::RELAY;
+use crate::domain::team::Directory;
+use crate::domain::types::Sender;
+use crate::store::{AlertLine, Backlog, COMMIT_BOUNDS, CommitFigures, Figures, SinkLine, StoreError};
 
 use self::counters::Counters;
-use self::text::{Exposition, FamilyType, MEDIA_TYPE, as_f64};
+use self::text::{Exposition, FamilyType, Histogram, MEDIA_TYPE, OTHER, as_f64, millis, moment};
 use super::ops::look;
 use super::problem::Problem;
 use super::state::HttpState;
@@ -42,6 +48,8 @@ pub(super) async fn show(State(state): State<Arc<HttpState>>, request: Request) 
     let snapshot = look(&state).await?;
     let mut e = Exposition::default();
     of_this_process(&state, &mut e);
+    of_webhooks(&state, &mut e);
+    of_commits(&state.core.store.commits(), &mut e);
     if let Some(figures) = &snapshot.figures {
         of_the_store(figures, &mut e);
     }
@@ -53,7 +61,8 @@ pub(super) async fn show(State(state): State<Arc<HttpState>>, request: Request) 
         Ok(sinks) => of_sinks(&sinks, &mut e),
         Err(e) => warn!(error = %e, "metrics: the sinks of alerts cannot be read"),
     }
-    on_call(&state, &mut e);
+    oncall::show(&state.core, &state.gaps, &mut e).await;
+    of_breakers(&state, &mut e).await;
     let mut counters = state.counters.lock().await;
     if let Err(e) = counters.read(state.core.store.as_ref(), &state.core.directory()).await {
         warn!(error = %e, "metrics: the log cannot be read");
@@ -66,7 +75,7 @@ pub(super) async fn show(State(state): State<Arc<HttpState>>, request: Request) 
 fn of_this_process(state: &HttpState, e: &mut Exposition) {
     let clock = &state.core.clock;
     let (now, boot) = (clock.now(), clock.boot());
-    let seconds = |at: crate::domain::Timestamp| millis(at.as_millis());
+    let seconds = |at: Timestamp| millis(at.as_millis());
     let info = vec![("version", env!("CARGO_PKG_VERSION").to_owned()), ("mode", state.settings.mode.to_owned())];
     e.family("build_info", FamilyType::Gauge, "Which program this is; always 1.", [(info, 1.0)]);
     e.of_process(
@@ -87,6 +96,18 @@ fn of_this_process(state: &HttpState, e: &mut Exposition) {
     e.family("duty_last_pass_timestamp_seconds", FamilyType::Gauge, help, passed);
     let restarts = lines.iter().map(|duty| (vec![("duty", duty.name.clone())], as_f64(duty.restarts)));
     e.family("duty_restarts_total", FamilyType::Counter, "How often a duty died and was begun anew.", restarts);
+    let help =
+        "When the dead-man's switch last took a sign of life, in seconds since 1970; 0: never, or there is none.";
+    e.single("heartbeat_last_success_timestamp_seconds", FamilyType::Gauge, help, moment(engine.heartbeat.taken_at()));
+}
+
+fn of_webhooks(state: &HttpState, e: &mut Exposition) {
+    let all = state.webhooks.all().map(|(endpoint, result, n)| {
+        (vec![("endpoint", endpoint.to_owned()), ("result", result.to_owned())], as_f64(n))
+    });
+    let help = "What others posted to /webhooks, and how it was answered: taken (and durable), refused, cut (too large or too \
+                slow), unavailable (it comes again).";
+    e.family("webhooks_total", FamilyType::Counter, help, all);
     let (refused, refused_own) = state.refusals.counts();
     let of = |whose: &str| vec![("account", whose.to_owned())];
     e.family(
@@ -95,6 +116,57 @@ fn of_this_process(state: &HttpState, e: &mut Exposition) {
         "Callbacks that were refused, of our own account and of others.",
         [(of("ours"), as_f64(refused_own)), (of("others"), as_f64(refused.saturating_sub(refused_own)))],
     );
+}
+
+fn of_commits(c: &CommitFigures, e: &mut Exposition) {
+    let help = "Changes that were committed, many of them together.";
+    e.single("store_changes_total", FamilyType::Counter, help, as_f64(c.changes));
+    let help = "Transactions of the store's writer that were not committed.";
+    e.single("store_commits_failed_total", FamilyType::Counter, help, as_f64(c.failed));
+    let took = Histogram::of(COMMIT_BOUNDS, c.within.to_vec(), c.commits, c.seconds);
+    e.histogram("store_commit_seconds", "How long each commit took: the disk, or the server.", &took);
+}
+
+/// Which senders are not used, by their place in the configuration: a number is no label.
+async fn of_breakers(state: &HttpState, e: &mut Exposition) {
+    let breakers = match state.core.store.breakers().await {
+        Ok(breakers) => breakers,
+        Err(e) => {
+            warn!(error = %e, "metrics: the breakers cannot be read");
+            return;
+        }
+    };
+    let places = places(&state.core.directory());
+    let is_open = |sender: &str| breakers.iter().any(|b| b.sender == sender && b.is_open());
+    let others = breakers.iter().filter(|b| b.is_open() && !places.iter().any(|(_, s)| *s == b.sender)).count();
+    let known = places.iter().map(|(place, sender)| (place.clone(), u64::from(is_open(sender))));
+    let all = known.chain(std::iter::once((OTHER.to_owned(), u64::try_from(others).unwrap_or(u64::MAX))));
+    let samples = all.map(|(place, open)| (vec![("sender", place)], as_f64(open)));
+    let help = "Whether a sender is not used because it fails, by its place in the configuration.";
+    e.family("breaker_open", FamilyType::Gauge, help, samples);
+}
+
+/// What each sender of the configuration is called, and what its breaker is.
+fn places(directory: &Directory) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = vec![
+        ("account".into(), ACCOUNT.into()),
+        ("voice account".into(), VOICE_ACCOUNT.into()),
+        ("mail relay".into(), RELAY.into()),
+    ];
+    let mut add = |place: String, sender: Option<&Sender>| {
+        let Some(sender) = sender.map(Sender::as_str) else { return };
+        if !all.iter().any(|(_, known)| known == sender) {
+            all.push((place, sender.to_owned()));
+        }
+    };
+    add("from".into(), directory.from.as_ref());
+    for (at, sender) in directory.fallback.iter().enumerate() {
+        add(format!("fallback {}", at + 1), Some(sender));
+    }
+    for (at, line) in directory.lines.iter().enumerate() {
+        add(format!("line {}", at + 1), line.from.as_ref());
+    }
+    all
 }
 
 fn of_the_store(f: &Figures, e: &mut Exposition) {
@@ -152,7 +224,6 @@ fn of_sinks(sinks: &[SinkLine], e: &mut Exposition) {
         "Messages to each sink of alerts since the store was made.",
         deliveries,
     );
-    let moment = |at: Option<crate::domain::Timestamp>| at.map_or(0.0, |at| millis(at.as_millis()));
     let last = sinks.iter().map(|s| (of(s), moment(s.delivered_at)));
     let help = "When each sink last took a message, in seconds since 1970; 0: never.";
     e.family("alert_sink_last_delivery_timestamp_seconds", Gauge, help, last);
@@ -161,21 +232,6 @@ fn of_sinks(sinks: &[SinkLine], e: &mut Exposition) {
     e.family("alert_sink_failing_since_timestamp_seconds", Gauge, help, failing);
     let waiting = sinks.iter().map(|s| (of(s), as_f64(s.waiting)));
     e.family("alert_sink_waiting", Gauge, "Alerts that wait for each sink.", waiting);
-}
-
-fn on_call(state: &HttpState, e: &mut Exposition) {
-    let (directory, now) = (state.core.directory(), state.core.clock.now());
-    let holders = duties(&directory).into_iter().map(|duty| {
-        let line = match &duty.line.number {
-            Some(_) => duty.line.name.clone(),
-            None => "not listed".to_owned(),
-        };
-        let held = directory.holders(duty.line, &duty.role, now).len();
-        let labels = vec![("line", line), ("role", duty.role.to_string())];
-        (labels, as_f64(u64::try_from(held).unwrap_or(u64::MAX)))
-    });
-    let help = "How many hold a role that a policy names now; 0: nobody would be told.";
-    e.family("oncall_holders", FamilyType::Gauge, help, holders);
 }
 
 fn of_the_log(c: &Counters, e: &mut Exposition) {
@@ -206,13 +262,11 @@ fn of_the_log(c: &Counters, e: &mut Exposition) {
         "Notices that came twice: the answer to the first text was lost, and it was found to have arrived after it was repeated.",
         as_f64(c.doubled),
     );
+    let resends = c.resends.iter().map(|(why, n)| (vec![("why", (*why).to_owned())], as_f64(*n)));
+    e.family("resends_total", Counter, "Notices that were sent once more, by why.", resends);
+    let help = "Texts that had reached the provider after all, found out after they had been taken for not sent: what came late, also of a process whose term was over.";
+    e.single("attempts_found_late_total", Counter, help, as_f64(c.late));
     e.histogram("time_to_told_seconds", "From the acceptance of a call to its first accepted text.", &c.told);
     e.histogram("time_to_taken_seconds", "From the acceptance of a call until somebody took it.", &c.taken);
     e.histogram("follow_up_lateness_seconds", "From the due time of a follow-up to its firing.", &c.lateness);
-}
-
-/// Milliseconds since 1970 as the format has them.
-#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are exact in a double for ages")]
-fn millis(at: i64) -> f64 {
-    at as f64 / 1000.0
 }

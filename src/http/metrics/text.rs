@@ -3,8 +3,12 @@
 
 use std::fmt::Write as _;
 
+use crate::domain::Timestamp;
+
 /// The media type of the format.
 pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// A line, a level, a code or a sender that is not ours to name: labels stay few.
+pub(super) const OTHER: &str = "other";
 /// What every name begins with.
 const PREFIX: &str = "dispatchctl_";
 
@@ -33,6 +37,11 @@ impl Histogram {
     /// `bounds` rise.
     pub(super) fn new(bounds: &'static [f64]) -> Self {
         Self { bounds, counts: vec![0; bounds.len()], count: 0, sum: 0.0 }
+    }
+
+    /// What was counted elsewhere: `counts` of what is at most each bound.
+    pub(super) fn of(bounds: &'static [f64], counts: Vec<u64>, count: u64, sum: f64) -> Self {
+        Self { bounds, counts, count, sum }
     }
 
     pub(super) fn observe(&mut self, value: f64) {
@@ -119,6 +128,17 @@ impl Exposition {
 #[expect(clippy::cast_precision_loss, reason = "no count of ours comes near to 2^53")]
 pub(super) fn as_f64(count: u64) -> f64 {
     count as f64
+}
+
+/// A moment in seconds since 1970; 0: there was none.
+pub(super) fn moment(at: Option<Timestamp>) -> f64 {
+    at.map_or(0.0, |at| millis(at.as_millis()))
+}
+
+/// Milliseconds since 1970 as the format has them.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are exact in a double for ages")]
+pub(super) fn millis(at: i64) -> f64 {
+    at as f64 / 1000.0
 }
 
 #[cfg(test)]

@@ -107,6 +107,149 @@ async fn what_happens_moves_its_figures_and_names_nobody() {
     checked_by_promtool(&after);
 }
 
+/// A scrape, held against the format.
+async fn scraped(shop: &Shop) -> BTreeMap<String, f64> {
+    let answered = shop.get("/metrics").await;
+    assert_eq!(answered.status, StatusCode::OK, "{}", answered.text);
+    assert_format(&answered.text);
+    samples(&answered.text)
+}
+
+#[tokio::test]
+async fn what_is_posted_is_counted_by_the_kind_of_its_path_and_by_what_became_of_it() {
+    let sources = crate::config::intake::sample();
+    let shop = shop_with(Plan { intake: sources, ..Plan::default() });
+    let sid = sid(1);
+    let receipt = format!("MessageSid={sid}&MessageStatus=sent&AccountSid={ACCOUNT}");
+    let forged = [FORM, ("x-twilio-signature", "AAAA")];
+    let of = |endpoint: &str, result: &str| {
+        format!("dispatchctl_webhooks_total{{endpoint=\"{endpoint}\",result=\"{result}\"}}")
+    };
+    let was = scraped(&shop).await;
+    assert!(was.iter().filter(|(name, _)| name.starts_with("dispatchctl_webhooks_total")).all(|(_, n)| *n == 0.0));
+    let before = was.len();
+    shop.signed("/webhooks/twilio/sms-status", &receipt).await;
+    shop.ask("POST", "/webhooks/twilio/sms-status", &forged, receipt.clone()).await;
+    shop.ask("POST", "/webhooks/twilio/sms-inbound", &forged, "a=b").await;
+    shop.ask("POST", "/webhooks/twilio/voice/att_1/1", &forged, "a=b").await;
+    shop.ask("POST", "/webhooks/twilio/status-callback", &forged, "a=b").await;
+    shop.ask("POST", "/webhooks/retell/call-ended", &[JSON], "{}").await;
+    shop.ask("POST", "/webhooks/vapi", &[JSON], "{}").await;
+    shop.ask("POST", "/webhooks/intake/desk", &[JSON], "{}").await;
+    shop.ask("POST", "/webhooks/twilio/sms-status", &forged, vec![b'a'; 80 * 1024]).await;
+    // A scan makes no series.
+    for n in 0..20 {
+        shop.ask("POST", &format!("/webhooks/{n}/.env"), &forged, "a=b").await;
+    }
+    let is = scraped(&shop).await;
+    for (endpoint, result, n) in [
+        ("sms-status", "taken", 1.0),
+        ("sms-status", "refused", 1.0),
+        ("sms-status", "cut", 1.0),
+        ("sms-inbound", "refused", 1.0),
+        ("voice", "refused", 1.0),
+        ("status-callback", "refused", 1.0),
+        ("retell", "refused", 1.0),
+        ("vapi", "refused", 1.0),
+        ("intake", "refused", 1.0),
+        ("other", "refused", 20.0),
+        ("probe", "taken", 0.0),
+    ] {
+        assert_eq!(is[&of(endpoint, result)], n, "{endpoint} {result}");
+    }
+    assert_eq!(is.len(), before, "no further series");
+}
+
+#[tokio::test]
+async fn a_webhook_that_the_store_cannot_keep_is_counted_as_unavailable() {
+    let shop = shop_with(Plan { busy_timeout: Some(std::time::Duration::from_millis(50)), ..Plan::default() });
+    let other = rusqlite::Connection::open(shop.file()).expect("a connection");
+    other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let sid = sid(1);
+    let form = format!("MessageSid={sid}&MessageStatus=sent&AccountSid={ACCOUNT}");
+    let answered = shop.signed("/webhooks/twilio/sms-status", &form).await;
+    assert_eq!(answered.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answered.text);
+    other.execute_batch("ROLLBACK").expect("no lock");
+    let is = scraped(&shop).await;
+    assert_eq!(is["dispatchctl_webhooks_total{endpoint=\"sms-status\",result=\"unavailable\"}"], 1.0);
+    assert!(is["dispatchctl_store_commits_failed_total"] >= 1.0, "its transaction never began");
+}
+
+#[tokio::test]
+async fn commits_and_what_shares_them_are_counted() {
+    let shop = shop();
+    let was = scraped(&shop).await;
+    let posts = (0..20).map(|n| {
+        let body = format!("{{\"callId\":\"c{n}\",\"issueSummary\":\"Leak\"}}");
+        let shop = &shop;
+        async move { shop.post_json("/api/dispatch/manual", body).await.status }
+    });
+    let answered = futures_util::future::join_all(posts).await;
+    assert!(answered.iter().all(StatusCode::is_success), "{answered:?}");
+    let is = scraped(&shop).await;
+    let grew = |name: &str| is[name] - was[name];
+    let (commits, changes) = (grew("dispatchctl_store_commit_seconds_count"), grew("dispatchctl_store_changes_total"));
+    assert!(changes >= 20.0 && commits >= 1.0 && commits <= changes, "{commits} commits of {changes} changes");
+    assert!(
+        is["dispatchctl_store_commit_seconds_bucket{le=\"+Inf\"}"]
+            >= is["dispatchctl_store_commit_seconds_bucket{le=\"0.001\"}"]
+    );
+    assert!(grew("dispatchctl_store_commit_seconds_sum") > 0.0);
+}
+
+#[tokio::test]
+async fn a_resend_is_counted_by_why_and_a_breaker_by_its_senders_place() {
+    let shop = shop_with(Plan {
+        gateway: Some(Provider::Accepts),
+        tweak: Some(|s| s.limits.dispatch_wait = std::time::Duration::from_secs(10)),
+        ..Plan::default()
+    });
+    shop.state.begin_counting().await.expect("counts");
+    let was = scraped(&shop).await;
+    for why in ["unknown", "failed", "words", "sender", "by-hand"] {
+        assert_eq!(was[&format!("dispatchctl_resends_total{{why=\"{why}\"}}")], 0.0);
+    }
+    assert_eq!(was["dispatchctl_attempts_found_late_total"], 0.0);
+    shop.post_json("/api/dispatch/manual", CALL).await;
+    let sid = sid(1);
+    let form = format!("MessageSid={sid}&MessageStatus=undelivered&ErrorCode=30008&AccountSid={ACCOUNT}");
+    let answered = shop.signed("/webhooks/twilio/sms-status", &form).await;
+    assert_eq!(answered.status, StatusCode::NO_CONTENT);
+    let is = scraped(&shop).await;
+    assert_eq!(is["dispatchctl_resends_total{why=\"failed\"}"], 1.0);
+
+    let shop = shop_with(Plan { gateway: Some(Provider::RefusesSender), ..Plan::default() });
+    let was = scraped(&shop).await;
+    for place in ["account", "from", "other"] {
+        assert_eq!(was[&format!("dispatchctl_breaker_open{{sender=\"{place}\"}}")], 0.0, "{place}");
+    }
+    shop.post_json("/api/dispatch/manual", CALL).await;
+    until("an open breaker", async || {
+        let is = scraped(&shop).await;
+        if is["dispatchctl_breaker_open{sender=\"from\"}"] == 1.0 { Ok(()) } else { Err(format!("{is:?}")) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_cannot_be_told_leaves_a_gap_that_has_begun() {
+    let (holders, gap) = (
+        "dispatchctl_oncall_holders{line=\"not listed\",role=\"primary\"}",
+        "dispatchctl_oncall_next_gap_timestamp_seconds{line=\"not listed\",role=\"primary\"}",
+    );
+    let well = scraped(&shop()).await;
+    assert_eq!((well[holders], well[gap]), (1.0, 0.0));
+    let shop = shop();
+    let sid = sid(7);
+    let form = format!(
+        "MessageSid={sid}&AccountSid={ACCOUNT}&From=%2B19495550101&To=%2B15005550006&Body=STOP&NumMedia=0&OptOutType=STOP"
+    );
+    assert_eq!(shop.signed("/webhooks/twilio/sms-inbound", &form).await.status, StatusCode::OK);
+    let is = scraped(&shop).await;
+    let now = shop.core.clock.now().as_millis() as f64 / 1000.0;
+    assert!(is[gap] > now - 60.0 && is[gap] <= now, "{} at {now}", is[gap]);
+}
+
 /// The judge of the format, where it is installed.
 #[expect(clippy::print_stderr, reason = "what a test leaves out is said aloud")]
 fn checked_by_promtool(text: &str) {

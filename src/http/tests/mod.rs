@@ -12,5 +12,6 @@ mod links;
 mod metrics;
 mod oncall;
 mod phone_calls;
+mod routes;
 mod voice;
 mod webhooks;

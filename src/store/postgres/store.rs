@@ -20,7 +20,7 @@ use crate::ids::Ids;
 use crate::store::sql::Connection;
 use crate::store::tables::{CommonState, Damage};
 use crate::store::writer::{self, Job, Writer};
-use crate::store::{Location, PostgresUrl, ServerState, Store, StoreError, StoreSettings, Upkeep};
+use crate::store::{CommitFigures, Location, PostgresUrl, ServerState, Store, StoreError, StoreSettings, Upkeep};
 
 /// Where changes are handed over.
 type Jobs = mpsc::Sender<Box<dyn Job>>;
@@ -99,10 +99,12 @@ impl PostgresStore {
             before: 0,
         };
         // Nothing that fails here outlives its transaction.
-        let task = runtime.spawn(writer::run(Writer::new(transactions, Arc::new(OnceLock::new())), waiting));
+        let common = CommonState::new(&options, Damage::new());
+        let writer = Writer::new(transactions, Arc::new(OnceLock::new()), Arc::clone(&common.commits));
+        let task = runtime.spawn(writer::run(writer, waiting));
         Ok(Self {
             own,
-            common: Arc::new(CommonState::new(&options, Damage::new())),
+            common: Arc::new(common),
             readers: ServerReaders::new(url.clone(), options.busy_timeout, reader),
             jobs: Arc::new(Mutex::new(Some(jobs))),
             writer: Arc::new(Mutex::new(Some(task))),
@@ -137,6 +139,10 @@ impl PostgresStore {
 impl Store for PostgresStore {
     fn upkeep(&self) -> Option<&dyn Upkeep> {
         None
+    }
+
+    fn commits(&self) -> CommitFigures {
+        self.common.commits.figures()
     }
 
     async fn server(&self) -> Result<Option<ServerState>, StoreError> {

@@ -16,7 +16,7 @@ use super::versions::Versions;
 use super::{heal, peek};
 use crate::store::tables::{CommonState, Damage};
 use crate::store::writer::{self, Broken, Job, Writer};
-use crate::store::{Location, Peeked, Store, StoreError, StoreSettings, Upkeep};
+use crate::store::{CommitFigures, Location, Peeked, Store, StoreError, StoreSettings, Upkeep};
 
 /// A file that was replaced while it was opened is opened again, so often.
 const OPENINGS: u32 = 3;
@@ -71,10 +71,12 @@ impl SqliteStore {
         let opener = Opener::new(&options, files);
         let broken: Broken = Arc::new(OnceLock::new());
         let (jobs, waiting) = mpsc::channel(writer::WAITING_MAX);
-        let task = runtime.spawn(writer::run(Writer::new(FileWriter(conn), Arc::clone(&broken)), waiting));
+        let common = CommonState::new(&options, damage);
+        let writer = Writer::new(FileWriter(conn), Arc::clone(&broken), Arc::clone(&common.commits));
+        let task = runtime.spawn(writer::run(writer, waiting));
         Ok(Self {
             files,
-            common: CommonState::new(&options, damage),
+            common,
             options,
             jobs: Mutex::new(Some(jobs)),
             writer: Mutex::new(Some(task)),
@@ -125,6 +127,10 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn upkeep(&self) -> Option<&dyn Upkeep> {
         Some(self)
+    }
+
+    fn commits(&self) -> CommitFigures {
+        self.common.commits.figures()
     }
 
     async fn schema(&self) -> Result<i64, StoreError> {

@@ -9,6 +9,7 @@ use super::damage::Damage;
 use super::reads::ReadContext;
 use super::save::Sinks;
 use crate::clock::{Stopwatch, SystemClock};
+use crate::store::commits::CommitCounts;
 use crate::store::gate::Gate;
 use crate::store::sql::Connection;
 use crate::store::{Holder, Lease, LeaseError, Store, StoreError, StoreSettings, Unreadable};
@@ -23,6 +24,7 @@ pub(in crate::store) struct CommonState {
     pub(in crate::store) clock: SystemClock,
     pub(in crate::store) opened: Stopwatch,
     pub(in crate::store) gate: Gate,
+    pub(in crate::store) commits: Arc<CommitCounts>,
 }
 
 impl CommonState {
@@ -35,6 +37,7 @@ impl CommonState {
             clock: SystemClock::new(),
             opened: Stopwatch::start(),
             gate: Gate::default(),
+            commits: Arc::default(),
         }
     }
 }

@@ -117,6 +117,31 @@ await check("what is pressed is thumb-sized", async () => {
   await page.context().close();
 });
 
+await check("every link leads somewhere, every id is one, and what is named is there", async () => {
+  const page = await signedIn(shop);
+  const seen = new Set();
+  for (const path of ["/board", "/board/closed", "/board/oncall", "/board/calls/exhausted", "/board/calls/a%2Fb%3Cscript%3E", "/board/calls/looking/cancel", "/board/calls/taken/reopen"]) {
+    await page.goto(shop.url + path);
+    const found = await page.evaluate(() => {
+      const all = (selector, attribute) => [...document.querySelectorAll(selector)].map((e) => e.getAttribute(attribute));
+      const ids = all("[id]", "id");
+      const named = [...all("[aria-labelledby]", "aria-labelledby"), ...all("label[for]", "for")];
+      return {
+        twice: ids.filter((id, n) => ids.indexOf(id) !== n),
+        missing: named.filter((id) => !ids.includes(id)),
+        links: [...all("a[href^='/']", "href"), ...all("[data-part]", "data-part")],
+      };
+    });
+    equal(`${found.twice} ${found.missing}`, " ", `${path}: ids`);
+    for (const to of found.links.filter((to) => !seen.has(to))) {
+      seen.add(to);
+      equal((await page.request.get(shop.url + to)).status(), 200, `${path} leads to ${to}`);
+    }
+  }
+  is(seen.size > 20, `${seen.size} links`);
+  await page.context().close();
+});
+
 await check("hostile words stay words", async () => {
   const page = await signedIn(shop);
   for (const path of ["/board", "/board/calls/a%2Fb%3Cscript%3E"]) {

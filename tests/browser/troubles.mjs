@@ -23,6 +23,9 @@ await check("the page of a call keeps itself fresh, and what was said stays", as
   const page = await signedIn(shop);
   const other = await page.context().newPage();
   for (const p of [page, other]) await p.goto(`${shop.url}/board/calls/fresh`);
+  // Its text has arrived, and nothing moves any more.
+  await other.waitForSelector(".attempts .good");
+  await other.waitForTimeout(600);
   await other.click("text=I take it");
   await other.waitForURL("**/board/calls/fresh?said=take");
   await page.waitForSelector("h1:has-text('Taken by Ana Lund')", { timeout: 5_000 });
@@ -47,7 +50,9 @@ await check("a button that comes under the finger a moment before the tap is not
       watch.disconnect();
       const button = document.getElementById(id);
       button.addEventListener("click", (e) => setTimeout(() => (window.tapped = e.defaultPrevented)));
-      button.click();
+      const at = button.getBoundingClientRect();
+      const tap = { detail: 1, clientX: at.x + 20, clientY: at.y + 20, bubbles: true, cancelable: true };
+      button.dispatchEvent(new MouseEvent("click", tap));
     }).observe(document.body, { childList: true });
   }, `take-${reference}`);
   // A worse one comes, and moves all others down.

@@ -77,10 +77,11 @@
   d.addEventListener("pointerdown", () => { held = 1; });
   d.addEventListener("pointerup", release);
   d.addEventListener("pointercancel", release);
-  // A button that came under the finger a moment ago was not meant.
+  // A button that was not under the finger a moment ago was not meant.
   d.addEventListener("click", (e) => {
     const b = e.target.closest(".acts [id]");
-    if (b && now() - swapped < 500 && was[b.id] !== place(b)) e.preventDefault();
+    const by = b ? e.pageY - was[b.id] : 0;
+    if (b && e.detail && now() - swapped < 500 && !(by >= 0 && by < b.offsetHeight)) e.preventDefault();
   });
   addEventListener("pagehide", close);
   addEventListener("pageshow", (e) => { if (e.persisted) go(); });

@@ -648,6 +648,7 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'Form of log lines on stderr')
             [CompletionResult]::new('--settings', '--settings', [CompletionResultType]::ParameterName, 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)')
+            [CompletionResult]::new('--qr', '--qr', [CompletionResultType]::ParameterName, 'Also draw it for a phone''s camera')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print results only')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print results only')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'More words in the log (-vv: even more)')

@@ -499,7 +499,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__board__subcmd__link)
-            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            opts="-o -q -v -h -V --qr --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

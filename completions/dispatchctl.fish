@@ -633,6 +633,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fis
 json\t'One object a line'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
 own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -l qr -d 'Also draw it for a phone\'s camera'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'

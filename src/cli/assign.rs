@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::config::{self, Config, MirrorPace};
+use crate::config::{self, Config, MailedReports, MirrorPace};
 use crate::engine::adopt::Adopter;
 use crate::engine::apply::Core;
 use crate::engine::duty::Duty;
@@ -100,7 +100,7 @@ pub(super) fn assign_heartbeat(app: &App, engine: &Arc<Engine>, supervisor: &Arc
 
 /// Reports by mail, where any are configured.
 pub(super) fn assign_reports(app: &App, engine: &Arc<Engine>, supervisor: &Arc<Supervisor>) {
-    let mailed = app.config.reports.clone();
+    let mailed = app.config.reports.clone().map(|mailed| MailedReports { board: app.config.board_url(), ..mailed });
     supervisor.assign(duties::REPORTS, mailed.map_or_else(Vec::new, |mailed| duties::reports(engine, mailed)));
 }
 

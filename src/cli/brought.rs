@@ -51,6 +51,7 @@ fn all(c: &Config) -> Vec<Brought> {
     let sinks: Vec<String> = c.alerts.sinks.iter().map(|s| s.place.compared()).collect();
     let calendars: Vec<String> =
         c.calendars.iter().map(|at| format!("{} {} {}", at.rotation, at.part, at.place.expose())).collect();
+    let proxies: Vec<String> = c.server.trusted_proxies.iter().map(ToString::to_string).collect();
     let text = |v: Option<String>| v.unwrap_or_default();
     let server = match &c.store {
         StoreLocation::Postgres(server) => Some(server),
@@ -90,6 +91,7 @@ fn all(c: &Config) -> Vec<Brought> {
         ("server.listen", Counts::AfterARestart, c.server.listen.to_string()),
         ("server.public_listen", Counts::AfterARestart, text(c.server.public_listen.map(|a| a.to_string()))),
         ("server.base_path", Counts::AfterARestart, c.server.base_path.clone()),
+        ("server.trusted_proxies", Counts::AfterARestart, proxies.join(" ")),
         ("board.enabled", Counts::AfterARestart, c.board.is_enabled.to_string()),
         ("server.public_url", Counts::AfterARestart, text(c.server.public_url.as_ref().map(ToString::to_string))),
         ("alerts.sinks urls", Counts::Now, sinks.join(" ")),

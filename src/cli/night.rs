@@ -82,6 +82,16 @@ struct About {
     week: Option<String>,
 }
 
+impl About {
+    /// From when until when.
+    fn between(&self, zone: Option<&str>) -> (Timestamp, Timestamp) {
+        match self.period {
+            Period::Night(evening) => night::night_of(evening, zone),
+            Period::Between(from, until) => (from, until),
+        }
+    }
+}
+
 fn about(args: &Args, app: &App, out: &Output, now: Timestamp) -> Result<About, CliError> {
     let directory = &app.config.directory;
     let zone = directory.zone(&directory.default_line);
@@ -142,14 +152,26 @@ fn page(of: &About, app: &App, report: &TimeReport) -> String {
     let shop = app.config.directory.default_line.name.as_str();
     let test_mode = app.config.mode == Mode::Test;
     let verdict = time_report::verdict(&report.figures);
+    let (zone, board) = (app.config.directory.zone(&app.config.directory.default_line), app.config.board_url());
     match (&of.week, of.period) {
         (None, Period::Night(evening)) => {
             let morning = evening.tomorrow().unwrap_or(evening);
-            night_mail::write(shop, morning, &report.calls, &verdict, test_mode).html
+            night_mail::write(shop, morning, &report.calls, (&verdict, board.as_deref()), test_mode).html
         }
         (week, _) => {
-            let about = week.as_ref().map_or_else(|| of.title.clone(), |week| format!("week {week}"));
-            time_report::write(shop, &about, &report.figures, None, test_mode).html
+            let about = week.as_ref().map_or_else(|| "calls".to_owned(), |week| format!("week {week}"));
+            let (from, until) = of.between(zone);
+            let written = time_report::write(&time_report::Report {
+                shop,
+                about: &about,
+                stretch: &time_report::stretch(from, until, zone),
+                figures: &report.figures,
+                calls: &report.calls,
+                now: app.clock.now(),
+                link: board.as_deref(),
+                test_mode,
+            });
+            written.html
         }
     }
 }
@@ -215,12 +237,10 @@ fn cells(c: &NightCall, out: &Output) -> Vec<String> {
 }
 
 fn document(of: &About, zone: Option<&str>, report: &TimeReport) -> Value {
-    let (night, from, until) = match of.period {
-        Period::Night(evening) => {
-            let (from, until) = night::night_of(evening, zone);
-            (Some(evening.to_string()), from, until)
-        }
-        Period::Between(from, until) => (None, from, until),
+    let (from, until) = of.between(zone);
+    let night = match of.period {
+        Period::Night(evening) => Some(evening.to_string()),
+        Period::Between(..) => None,
     };
     json!({
         "night": night,
@@ -309,4 +329,60 @@ fn row(c: &NightCall) -> Value {
         "takenAfterMs": ms(c.taken_at),
         "takenBy": c.taken_by,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::report_week::{ByHand, seeded};
+
+    #[tokio::test]
+    async fn the_document_of_a_week_with_a_short_night_says_what_queries_by_hand_say() {
+        let w = seeded().await;
+        let directory = w.process.core.directory();
+        let zone = directory.zone(&directory.default_line);
+        let week = Week::newest(WEEK_ENDS, zone, w.now()).expect("a week");
+        let period = Period::Between(week.from, week.until);
+        let report = figures::of_period(&*w.process.store, &directory, period, w.now()).await.expect("read");
+        let of = About { period, title: String::new(), week: Some(week.name()) };
+        let document = document(&of, zone, &report);
+        let q = ByHand::new(&w.file());
+        assert_eq!(document["week"], "2027-W10");
+        assert_eq!((&document["from"], &document["until"]), (&json!(week.from), &json!(week.until)));
+        let f = &document["figures"];
+        for (key, sql) in [
+            ("calls", "SELECT count(*) FROM week"),
+            ("open", "SELECT count(*) FROM week WHERE status NOT IN ('RESOLVED', 'CANCELLED')"),
+            ("leftForTheMorning", "SELECT count(*) FROM week WHERE status = 'DEFERRED'"),
+            ("exhausted", "SELECT count(DISTINCT call_id) FROM story WHERE kind = 'call.exhausted'"),
+            ("texts", "SELECT count(*) FROM tries WHERE channel = 'sms' AND sid IS NOT NULL"),
+            ("segments", "SELECT sum(segments) FROM tries WHERE channel = 'sms' AND sid IS NOT NULL"),
+        ] {
+            assert_eq!(f[key], q.number(sql), "{key}: {f:#}");
+        }
+        let taken = "SELECT min(at) - accepted_at FROM story WHERE kind = 'call.acknowledged' GROUP BY call_id";
+        let taken = q.numbers(taken);
+        assert_eq!(
+            f["taken"],
+            json!({ "count": 4, "medianMs": taken[1], "ninetyPercentMs": taken[3], "worstMs": taken[3] })
+        );
+        let mut calls = document["calls"].as_array().expect("calls").clone();
+        calls.sort_by_key(|c| c["acceptedAt"].as_str().map(str::to_owned));
+        let ids: Vec<&str> = calls.iter().filter_map(|c| c["callId"].as_str()).collect();
+        assert_eq!(ids, q.strings("SELECT id FROM week ORDER BY accepted_at"));
+        let after: Vec<String> =
+            calls.iter().map(|c| c["takenAfterMs"].as_u64().map(|ms| ms.to_string()).unwrap_or_default()).collect();
+        let first =
+            "SELECT coalesce((SELECT min(at) FROM story WHERE story.call_id = week.id AND kind = 'call.acknowledged')
+             - accepted_at, '') FROM week ORDER BY accepted_at";
+        assert_eq!(after, q.strings(first));
+        let nights: Vec<(&str, u64)> = f["nights"]
+            .as_array()
+            .expect("nights")
+            .iter()
+            .filter_map(|n| Some((n["night"].as_str()?, n["calls"].as_u64()?)))
+            .collect();
+        // The short night is one night: the calls of 01:50 and 03:40, and of the early morning, are its.
+        assert_eq!(nights[3], ("2027-03-13", 3));
+    }
 }

@@ -145,6 +145,11 @@ impl Output {
         self.kept.take().unwrap_or_default()
     }
 
+    /// Whether a text result may have colours.
+    pub(crate) fn is_coloured(&self) -> bool {
+        self.color && !self.is_csv()
+    }
+
     /// Whether only what was asked for is wanted.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet

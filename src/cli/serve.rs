@@ -271,6 +271,7 @@ fn http_state(app: &App, core: Arc<Core>, own_url: &str) -> Arc<http::HttpState>
             board: http::BoardSettings {
                 is_enabled: app.config.board.is_enabled,
                 base_path: app.config.server.base_path.clone(),
+                trusted_proxies: app.config.server.trusted_proxies.clone(),
             },
             ..http::HttpSettings::new(app.config.mode.as_str())
         },

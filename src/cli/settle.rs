@@ -71,7 +71,7 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
     let attempt = named(store.as_ref(), args.attempt.trim()).await?;
     let by = operator(args.by.as_deref());
     let note = args.note.as_deref().map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned);
-    let event = Event::Settle { attempt, how, by: by.clone(), note };
+    let event = Event::Settle { attempt, how, seen: None, by: by.clone(), note };
     let (state, changed) = match app.core(store.clone()).apply(event, by).await? {
         Answer::Changed(state) => (state, true),
         Answer::Already(state) => (state, false),

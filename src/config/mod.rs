@@ -33,10 +33,12 @@ mod known;
 mod levels;
 mod limits;
 mod load;
+mod network;
 mod oncall;
 mod origin;
 mod people;
 mod presets;
+mod proxies;
 mod raw;
 mod read;
 mod replies;
@@ -74,6 +76,7 @@ pub use intake_types::{
     VapiSource,
 };
 pub use load::{DEFAULTS, completed, load, load_document, load_under, load_under_without_file, place};
+pub use network::Network;
 pub use origin::{ConfigErrors, ConfigProblem};
 pub use people::{EmptyRole, empty_roles, no_last_resort, unstaffed_roles};
 pub use presets::names as preset_names;

@@ -82,7 +82,7 @@ pub(super) fn report(r: &mut Reader, root: &mut Section, mails: bool) -> ReportS
     let is_mailed = !to.is_empty() && (daily.is_some() || weekly.is_some());
     ReportSection {
         morning: morning.map_or(Time::midnight(), |f| f.value),
-        mailed: is_mailed.then_some(MailedReports { daily, weekly, to }),
+        mailed: is_mailed.then_some(MailedReports { daily, weekly, to, board: None }),
         week_ends: weekly,
     }
 }

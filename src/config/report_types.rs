@@ -14,4 +14,6 @@ pub struct MailedReports {
     pub weekly: Option<WeekEnd>,
     /// At least one.
     pub to: Vec<MailAddress>,
+    /// Where the office's page is, for a link to it.
+    pub board: Option<String>,
 }

@@ -33,6 +33,7 @@ pub(super) fn server(r: &mut Reader, root: &mut Section, test: &mut TestMode) ->
     let public_url = r.parsed(&mut s, "public_url", URL_FORM, parse, |(_, url)| url.as_str().to_owned());
     let public_url = test.local(r, "server.public_url", public_url, |(_, url)| is_loopback(url), None);
     let base_path = super::board::base_path(r, &mut s);
+    let trusted_proxies = super::proxies::trusted_proxies(r, &mut s);
     let (tokens, given) = tokens(r, &mut s);
     r.finish(s);
     if let (Some(a), Some(b)) = (&listen, &public_listen)
@@ -65,6 +66,7 @@ pub(super) fn server(r: &mut Reader, root: &mut Section, test: &mut TestMode) ->
         public_host,
         tokens,
         base_path,
+        trusted_proxies,
     }
 }
 

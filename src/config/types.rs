@@ -90,6 +90,8 @@ pub struct Server {
     pub tokens: Vec<Token>,
     /// What stands before every path where a proxy serves us below one; empty: nothing.
     pub base_path: String,
+    /// Whose word on where a request came from is taken.
+    pub trusted_proxies: Vec<super::network::Network>,
 }
 
 impl Server {
@@ -258,6 +260,21 @@ pub struct Config {
 }
 
 impl Config {
+    /// Where people reach what is served below `server.base_path`: as `board.url` says, else the public URL where one listener serves
+    /// all; `None`: nobody has said.
+    pub fn people_reach(&self) -> Option<String> {
+        if let Some(url) = &self.board.url {
+            return Some(url.as_str().trim_end_matches('/').to_owned());
+        }
+        let url = self.server.public_url.as_ref().filter(|_| self.server.public_listen.is_none())?;
+        Some(format!("{}{}", url.origin().ascii_serialization(), self.server.base_path))
+    }
+
+    /// The office's page, where it is served and where that is is known.
+    pub fn board_url(&self) -> Option<String> {
+        self.people_reach().filter(|_| self.board.is_enabled).map(|base| format!("{base}/board"))
+    }
+
     /// The provider, for a command that needs it.
     ///
     /// # Errors

@@ -23,6 +23,9 @@ use super::types::{Actor, CallId, ContactId};
 use super::update;
 use super::work::{Ctx, Illegal, Work, holder_name};
 
+/// Why a decision is not done that was made about the call as it was.
+pub(super) const CHANGED: &str = "the call has changed since it was looked at";
+
 /// The same id with the same data exists: nothing is done. With other data: said, nothing is done. Else the call is made, and
 /// its first step fires where it waits for nothing.
 pub(super) fn accept(loaded: &Loaded, new: &NewCall, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
@@ -197,7 +200,7 @@ fn as_seen(
         w.change.answer = Answer::Already(Box::new(w.state.clone()));
         return Ok(());
     }
-    not_allowed(w, "the call has changed since it was looked at")
+    not_allowed(w, CHANGED)
 }
 
 /// The story has the note, and whoever the call concerns reads it. Where nobody would, nothing is written: who wrote it would wait.

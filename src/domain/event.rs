@@ -401,6 +401,8 @@ pub enum Event {
         attempt: AttemptId,
         /// What they know of it.
         how: Settlement,
+        /// The call as they saw it, where that is known: nothing is done where it has changed since.
+        seen: Option<CallVersion>,
         /// In whose name.
         by: Actor,
         note: Option<String>,

@@ -21,33 +21,26 @@ pub struct Written {
 /// So much of what a caller said is quoted.
 const QUOTED_MAX: usize = 300;
 
-/// The list of the morning of this date; `verdict`: its figures in one line, or nothing.
-pub fn write(shop: &str, date: Date, calls: &[NightCall], verdict: &str, test_mode: bool) -> Written {
+/// The list of the morning of this date; `verdict`: its figures in one line, or nothing; `board`: the office's page.
+pub fn write(
+    shop: &str,
+    date: Date,
+    calls: &[NightCall],
+    (verdict, board): (&str, Option<&str>),
+    test_mode: bool,
+) -> Written {
     let test = if test_mode { "TEST MODE " } else { "" };
     let shop = if shop.trim().is_empty() { String::new() } else { format!("{}: ", plain(shop)) };
     let subject = format!("{test}{shop}the night to {date}: {}", in_words(calls));
     let mut text = String::new();
-    let mut html = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title></head>\
-         <body style=\"font-family:sans-serif;font-size:15px;color:#111\"><h1 style=\"font-size:18px\">{0}</h1>\n",
-        escaped(&subject)
-    );
+    let mut html = head(&subject, &subject);
     let mut standing = None;
     for call in calls {
         if standing != Some(call.standing) {
             standing = Some(call.standing);
-            let head = heading(call.standing);
-            let _ = writeln!(text, "{}{head}", if text.is_empty() { "" } else { "\n" });
-            let _ = writeln!(html, "<h2 style=\"font-size:16px;margin:18px 0 4px\">{}</h2>", escaped(head));
+            heading(&mut text, &mut html, heading_of(call.standing));
         }
-        let lines = lines(call);
-        let _ = writeln!(text, "- {}", lines.join("\n  "));
-        let lines: Vec<String> = lines.iter().map(|l| escaped(l)).collect();
-        let _ = writeln!(
-            html,
-            "<p style=\"margin:6px 0;padding:8px;border-left:4px solid #999;background:#f6f6f6\">{}</p>",
-            lines.join("<br>")
-        );
+        entry(&mut text, &mut html, call);
     }
     if calls.iter().any(|c| c.standing == Standing::RingBack) {
         let how = "`dispatchctl seen CALL` ticks a call off, `dispatchctl raise CALL` wakes somebody for it.";
@@ -58,15 +51,54 @@ pub fn write(shop: &str, date: Date, calls: &[NightCall], verdict: &str, test_mo
         let _ = writeln!(text, "\n{verdict}");
         let _ = writeln!(html, "<p>{}</p>", escaped(verdict));
     }
+    link(&mut text, &mut html, board);
     html.push_str("</body></html>\n");
     Written { subject, text, html }
 }
 
-const fn heading(standing: Standing) -> &'static str {
+/// How every mail of figures and lists begins. It names no colour but where it names the ground too, so that a program that shows mails
+/// on a dark ground can.
+pub(super) fn head(title: &str, heading: &str) -> String {
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">\
+         <title>{}</title></head>\n<body style=\"font-family:sans-serif;font-size:15px;line-height:1.4\">\
+         <h1 style=\"font-size:18px;margin:8px 0\">{}</h1>\n",
+        escaped(title),
+        escaped(heading)
+    )
+}
+
+/// A heading in both forms.
+pub(super) fn heading(text: &mut String, html: &mut String, name: &str) {
+    let _ = writeln!(text, "{}{name}", if text.is_empty() { "" } else { "\n" });
+    let _ = writeln!(html, "<h2 style=\"font-size:16px;margin:18px 0 4px\">{}</h2>", escaped(name));
+}
+
+/// One call in both forms.
+pub(super) fn entry(text: &mut String, html: &mut String, call: &NightCall) {
+    let lines = lines(call);
+    let _ = writeln!(text, "- {}", lines.join("\n  "));
+    let lines: Vec<String> = lines.iter().map(|l| escaped(l)).collect();
+    let _ = writeln!(
+        html,
+        "<p style=\"margin:6px 0;padding:4px 8px;border-left:4px solid #999\">{}</p>",
+        lines.join("<br>")
+    );
+}
+
+/// Where the rest is seen, in both forms.
+pub(super) fn link(text: &mut String, html: &mut String, board: Option<&str>) {
+    let Some(board) = board else { return };
+    let _ = writeln!(text, "\nThe board: {board}");
+    let _ = writeln!(html, "<p>The board: <a href=\"{0}\">{0}</a></p>", escaped(board));
+}
+
+const fn heading_of(standing: Standing) -> &'static str {
     match standing {
         Standing::RingBack => "To ring back: nobody was woken, nobody has seen them",
         Standing::Exhausted => "Nobody took them",
-        Standing::Open => "Still looking for somebody",
+        Standing::Open => "Still open: nobody has them yet",
         Standing::Taken => "Taken",
         Standing::Seen => "Left for the morning and seen",
         Standing::Resolved => "Resolved",
@@ -87,6 +119,7 @@ fn lines(c: &NightCall) -> Vec<String> {
         vec![format!("{} {} {}", time(call.accepted_at), call.reference, caller.join(", ")).trim().to_owned()];
     let what: Vec<String> = [value(&data.issue_summary), value(&data.address)].into_iter().flatten().collect();
     lines.extend(Some(what.join(", ")).filter(|w| !w.is_empty()));
+    lines.extend(call.held().map(|at| format!("held by quiet hours until {}", time(at))));
     lines.extend(c.deferred_by.as_ref().map(|by| format!("left for the morning by {}", plain(by))));
     let after = |at: Option<Timestamp>| at.map(|at| minutes(at.since(call.accepted_at).as_secs()));
     let word = match c.told_by {
@@ -130,9 +163,20 @@ mod tests {
                 a.sid = (channel == Channel::Sms).then(|| format!("SM{}", "1".repeat(32)).parse().expect("a SID"));
             }
             let call = NightCall::of(state, std::iter::empty(), &fixtures::directory());
-            let written = write("Acme", "2026-11-28".parse().expect("a date"), &[call], "", false);
+            let written = write("Acme", "2026-11-28".parse().expect("a date"), &[call], ("", None), false);
             assert!(written.text.contains(words), "{}", written.text);
         }
+    }
+
+    #[test]
+    fn a_call_that_quiet_hours_hold_says_until_when() {
+        let mut state = fixtures::call_state("c");
+        let until = "2026-11-28T16:00:00Z".parse().ok();
+        (state.call.wake_at, state.call.held_until) = (until, until);
+        let call = NightCall::of(state, std::iter::empty(), &fixtures::directory());
+        let written = write("Acme", "2026-11-28".parse().expect("a date"), &[call], ("", None), false);
+        assert!(written.text.contains("held by quiet hours until Sat "), "{}", written.text);
+        assert!(!written.text.contains("looking for"), "{}", written.text);
     }
 
     #[test]
@@ -148,7 +192,7 @@ mod tests {
             [done, drip].into_iter().map(|s| NightCall::of(s, std::iter::empty(), &directory)).collect();
         super::super::night::sort(&mut calls);
         let written =
-            write("Acme", "2026-11-28".parse().expect("a date"), &calls, "2 calls, none left unanswered", true);
+            write("Acme", "2026-11-28".parse().expect("a date"), &calls, ("2 calls, none left unanswered", None), true);
         assert_eq!(written.subject, "TEST MODE Acme: the night to 2026-11-28: 1 to ring back, 1 resolved");
         let at = |words: &str| written.text.find(words).unwrap_or_else(|| panic!("{words}: {}", written.text));
         assert!(at("To ring back") < at("+19495550150") && at("+19495550150") < at("Resolved"));

@@ -7,7 +7,9 @@
 use serde_json::{Value, json};
 
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, ResendReason};
+use super::call::CallVersion;
 use super::change::Answer;
+use super::decide::{CHANGED, not_allowed};
 use super::event::Settlement;
 use super::log::LogKind;
 use super::resend;
@@ -16,14 +18,19 @@ use super::status_update;
 use super::types::{Actor, AttemptId, MessageSid};
 use super::work::{Illegal, Work};
 
+/// What a person says of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub(super) how: &'a Settlement,
+    /// The call as they saw it, where that is known.
+    pub(super) seen: Option<&'a CallVersion>,
+    pub(super) by: &'a Actor,
+    pub(super) note: Option<&'a str>,
+}
+
 /// Applies what a person knows. Said before: nothing is done, and it is said. What does not fit: nothing is done, and why.
-pub(super) fn settle(
-    w: &mut Work<'_>,
-    id: AttemptId,
-    how: &Settlement,
-    by: &Actor,
-    note: Option<&str>,
-) -> Result<(), Illegal> {
+pub(super) fn settle(w: &mut Work<'_>, id: AttemptId, said: Said<'_>) -> Result<(), Illegal> {
+    let Said { how, seen, by, note } = said;
     // Where there is no such attempt, the call that was loaded is the one that the message is linked to.
     let Some(a) = w.state.attempt(id).cloned() else {
         w.change.answer = Answer::NotFound;
@@ -32,6 +39,9 @@ pub(super) fn settle(
     if is_so(w, &a, how) {
         w.change.answer = Answer::Already(Box::new(w.state.clone()));
         return Ok(());
+    }
+    if seen.is_some_and(|seen| *seen != CallVersion::of(&w.state.call)) {
+        return not_allowed(w, CHANGED);
     }
     if let Some(why) = why_not(w, &a, how) {
         w.change.answer = Answer::NotAllowed(Box::new(w.state.clone()), why);

@@ -76,8 +76,9 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Searched { attempt, complete, began_at } => {
             with_call(loaded, ctx, |w| resend::searched(w, *attempt, *complete, *began_at))?
         }
-        Event::Settle { attempt, how, by, note } => {
-            answered(loaded, ctx, |w| settle::settle(w, *attempt, how, by, note.as_deref()))?
+        Event::Settle { attempt, how, seen, by, note } => {
+            let said = settle::Said { how, seen: seen.as_ref(), by, note: note.as_deref() };
+            answered(loaded, ctx, |w| settle::settle(w, *attempt, said))?
         }
         Event::Gone { attempt } => with_call(loaded, ctx, |w| status_update::gone(w, *attempt))?,
         Event::Polled { attempt, again_at } => {

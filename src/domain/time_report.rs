@@ -12,11 +12,14 @@ use super::figures::{Figures, NightFigures, Spread, TechnicianFigures};
 use super::levels::zone_named;
 use super::mail::escaped;
 use super::night::{self, NightCall};
-use super::night_mail::{Written, plain};
+use super::night_mail::{self, Written, plain};
 use super::types::Timestamp;
 
 /// When a week ends where nothing else is said: Monday morning, when the weekend is over.
 pub const WEEK_ENDS: WeekEnd = WeekEnd { day: Weekday::Monday, at: Time::constant(7, 0, 0, 0) };
+
+/// So many calls of a kind are named in a report; its table of calls has all.
+const NAMED_MAX: usize = 20;
 
 /// A day of the week and a time of it, by the clock of the shop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,29 +177,104 @@ pub fn night_row(n: &NightFigures) -> Vec<String> {
     ]
 }
 
-/// A report as a mail or a page: its title is the shop's name, what it is about and the verdict. `link`: the office's page.
-pub fn write(shop: &str, about: &str, f: &Figures, link: Option<&str>, test_mode: bool) -> Written {
-    let test = if test_mode { "TEST MODE " } else { "" };
-    let shop = if shop.trim().is_empty() { String::new() } else { format!("{}: ", plain(shop)) };
-    let subject = format!("{test}{shop}{about}: {}", verdict(f));
-    let mut text = String::new();
-    let mut html = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title></head>\
-         <body style=\"font-family:sans-serif;font-size:15px;color:#111\"><h1 style=\"font-size:18px\">{0}</h1>\n",
-        escaped(&subject)
+/// From when until when, by whose clock: `Mon 8 Mar 2027 07:00 to Mon 15 Mar 2027 07:00, America/Los_Angeles`.
+pub fn stretch(from: Timestamp, until: Timestamp, zone: Option<&str>) -> String {
+    let zone = zone_named(zone);
+    let local = |at: Timestamp| {
+        let at = jiff::Timestamp::from_millisecond(at.as_millis()).map(|at| at.to_zoned(zone.clone()));
+        at.map_or_else(|_| String::new(), |at| at.strftime("%a %-d %b %Y %H:%M").to_string())
+    };
+    format!("{} to {}, {}", local(from), local(until), zone.iana_name().unwrap_or("UTC"))
+}
+
+/// What a report is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Report<'a> {
+    pub shop: &'a str,
+    /// `week 2026-W48`.
+    pub about: &'a str,
+    /// From when until when, as people read it: see [`stretch`].
+    pub stretch: &'a str,
+    pub figures: &'a Figures,
+    /// The calls of the time: those that nobody answered, and those that are still open, are named.
+    pub calls: &'a [NightCall],
+    pub now: Timestamp,
+    /// The office's page.
+    pub link: Option<&'a str>,
+    pub test_mode: bool,
+}
+
+/// A report as a mail or a page: its title is the shop's name, what it is about and the verdict.
+pub fn write(report: &Report<'_>) -> Written {
+    let f = report.figures;
+    let test = if report.test_mode { "TEST MODE " } else { "" };
+    let shop = if report.shop.trim().is_empty() { String::new() } else { format!("{}: ", plain(report.shop)) };
+    let verdict = verdict(f);
+    let subject = format!("{test}{shop}{}: {verdict}", report.about);
+    let mut text = format!("{test}{verdict}\n{}\n", report.stretch);
+    let mut html = night_mail::head(&subject, &format!("{test}{shop}{}", report.about));
+    let _ = writeln!(
+        html,
+        "<p style=\"font-size:17px;margin:4px 0\"><b>{}</b></p>\n<p style=\"margin:4px 0\">{}</p>",
+        escaped(&verdict),
+        escaped(report.stretch)
     );
+    let is_unanswered = |c: &NightCall| c.facts.is_unanswered(report.now.since(c.state.call.accepted_at)) == Some(true);
+    let is_open = |c: &NightCall| c.state.call.status.is_open() && !is_unanswered(c);
+    name_calls(&mut text, &mut html, "Left unanswered", report.calls.iter().filter(|c| is_unanswered(c)));
+    name_calls(&mut text, &mut html, "Still open", report.calls.iter().filter(|c| is_open(c)));
     let figures: Vec<Vec<String>> = rows(f).into_iter().map(Vec::from).collect();
     section(&mut text, &mut html, "Figures", None, &figures);
-    let technicians: Vec<Vec<String>> = f.technicians.iter().map(technician_row).collect();
-    section(&mut text, &mut html, "Technicians", Some(&TECHNICIAN), &technicians);
+    technicians(&mut text, &mut html, &f.technicians);
     let nights: Vec<Vec<String>> = f.nights.iter().map(night_row).collect();
     section(&mut text, &mut html, "Nights", Some(&NIGHT), &nights);
-    if let Some(link) = link {
-        let _ = writeln!(text, "\n{link}");
-        let _ = writeln!(html, "<p><a href=\"{0}\">{0}</a></p>", escaped(link));
-    }
+    night_mail::link(&mut text, &mut html, report.link);
     html.push_str("</body></html>\n");
-    Written { subject, text: text.trim_start().to_owned(), html }
+    Written { subject, text, html }
+}
+
+/// Each by name in a few words: nine columns are too many for a phone.
+fn technicians(text: &mut String, html: &mut String, all: &[TechnicianFigures]) {
+    if all.is_empty() {
+        return;
+    }
+    night_mail::heading(text, html, "Technicians");
+    for t in all {
+        let answers = match (t.answer.median, t.answer.worst) {
+            (Some(median), Some(worst)) if t.answer.count > 1 => {
+                format!(", median answer {}, worst {}", length(median), length(worst))
+            }
+            (Some(only), _) => format!(", answered in {}", length(only)),
+            _ => String::new(),
+        };
+        let shifts = if t.shifts == 1 { "1 shift".to_owned() } else { format!("{} shifts", t.shifts) };
+        let work = format!("{} notices, took {}{answers}", t.notices, t.taken);
+        let rest = format!("on call {} in {shifts}, passed {}, failed {}", length(t.on_call), t.passes, t.failed);
+        let name = plain(&t.name);
+        let _ = writeln!(text, "- {name}: {work}\n  {rest}");
+        let _ = writeln!(
+            html,
+            "<p style=\"margin:6px 0;padding:4px 8px;border-left:4px solid #999\"><b>{}</b><br>{work}<br>{rest}</p>",
+            escaped(&name)
+        );
+    }
+}
+
+/// Calls under a heading, in both forms; none where there is none.
+fn name_calls<'a>(text: &mut String, html: &mut String, heading: &str, calls: impl Iterator<Item = &'a NightCall>) {
+    let mut calls: Vec<&NightCall> = calls.collect();
+    calls.sort_by_key(|c| c.state.call.accepted_at);
+    if calls.is_empty() {
+        return;
+    }
+    night_mail::heading(text, html, heading);
+    for call in calls.iter().take(NAMED_MAX) {
+        night_mail::entry(text, html, call);
+    }
+    if let Some(more) = calls.len().checked_sub(NAMED_MAX).filter(|n| *n > 0) {
+        let _ = writeln!(text, "- and {more} more");
+        let _ = writeln!(html, "<p>and {more} more</p>");
+    }
 }
 
 /// A table under its name, in both forms; none where it has no row.
@@ -204,7 +282,7 @@ fn section(text: &mut String, html: &mut String, name: &str, headers: Option<&[&
     if rows.is_empty() {
         return;
     }
-    let _ = writeln!(text, "\n{name}");
+    night_mail::heading(text, html, name);
     for row in rows {
         let cells: Vec<String> = match headers {
             None => row.iter().map(|c| plain(c)).collect(),
@@ -216,7 +294,6 @@ fn section(text: &mut String, html: &mut String, name: &str, headers: Option<&[&
         };
         let _ = writeln!(text, "- {}", cells.join(": "));
     }
-    let _ = writeln!(html, "<h2 style=\"font-size:16px;margin:18px 0 4px\">{}</h2>", escaped(name));
     let _ = writeln!(html, "<table style=\"border-collapse:collapse\">");
     const CELL: &str = "style=\"text-align:left;padding:4px 10px 4px 0;border-bottom:1px solid #ccc\"";
     if let Some(headers) = headers {
@@ -224,7 +301,15 @@ fn section(text: &mut String, html: &mut String, name: &str, headers: Option<&[&
         let _ = writeln!(html, "<tr>{cells}</tr>");
     }
     for row in rows {
-        let cells: String = row.iter().map(|c| format!("<td {CELL}>{}</td>", escaped(&plain(c)))).collect();
+        let style = |n: usize| {
+            if n == 0 && headers.is_some() {
+                CELL.replace("padding", "white-space:nowrap;padding")
+            } else {
+                CELL.to_owned()
+            }
+        };
+        let cells = row.iter().enumerate().map(|(n, c)| format!("<td {}>{}</td>", style(n), escaped(&plain(c))));
+        let cells: String = cells.collect();
         let _ = writeln!(html, "<tr>{cells}</tr>");
     }
     let _ = writeln!(html, "</table>");
@@ -333,10 +418,28 @@ mod tests {
     fn a_report_says_the_verdict_first_and_holds_what_somebody_wrote_as_text() {
         let technician = TechnicianFigures { name: "<b>Ana</b>".into(), taken: 2, ..TechnicianFigures::default() };
         let f = Figures { calls: 2, unanswered: 1, technicians: vec![technician], ..Figures::default() };
-        let written = write("Acme", "week 2026-W48", &f, None, true);
+        let report = Report {
+            shop: "Acme",
+            about: "week 2026-W48",
+            stretch: &stretch(at("2026-10-26T14:00:00Z"), at("2026-11-02T15:00:00Z"), Some("America/Los_Angeles")),
+            figures: &f,
+            calls: &[],
+            now: at("2026-11-02T15:00:00Z"),
+            link: None,
+            test_mode: true,
+        };
+        let written = write(&report);
         assert_eq!(written.subject, "TEST MODE Acme: week 2026-W48: 2 calls, 1 left unanswered");
-        assert!(written.text.starts_with("Figures\n- calls: 2"), "{}", written.text);
-        assert!(written.text.contains("- <b>Ana</b>: shifts 0"), "{}", written.text);
+        let begins = "TEST MODE 2 calls, 1 left unanswered\nMon 26 Oct 2026 07:00 to Mon 2 Nov 2026 07:00, America/Los_Angeles\n\nFigures\n- calls: 2";
+        assert!(written.text.starts_with(begins), "{}", written.text);
+        let linked = write(&Report { link: Some("https://acme.example/a?b&c"), ..report });
+        assert!(linked.text.ends_with("\nThe board: https://acme.example/a?b&c\n"), "{}", linked.text);
+        assert!(linked.html.contains("<a href=\"https://acme.example/a?b&amp;c\""), "{}", linked.html);
+        assert!(
+            written.text.contains("- <b>Ana</b>: 0 notices, took 2\n  on call 0 s in 0 shifts"),
+            "{}",
+            written.text
+        );
         assert!(written.html.contains("&lt;b&gt;Ana") && !written.html.contains("http"), "{}", written.html);
         assert_eq!(verdict(&Figures::default()), "no calls");
         assert_eq!([5, 245, 7_800].map(|s| length(Duration::from_secs(s))), ["5 s", "4 min 05 s", "2 h 10 min"]);

@@ -65,7 +65,7 @@ mod submit;
 pub(crate) mod supervisor;
 pub(crate) mod synced_contacts;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod undecided;
 pub(crate) mod waiting;
 pub(crate) mod wake;

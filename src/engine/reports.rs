@@ -74,7 +74,8 @@ async fn make_daily(engine: &Engine, mailed: &MailedReports, now: Timestamp) -> 
     let of = figures::of_period(&*core.store, &directory, Period::Between(from, until), now).await?;
     let shop = directory.default_line.name.as_str();
     let verdict = time_report::verdict(&of.figures);
-    let written = night_mail::write(shop, date, &of.calls, &verdict, core.rules().test_mode);
+    let with = (verdict.as_str(), mailed.board.as_deref());
+    let written = night_mail::write(shop, date, &of.calls, with, core.rules().test_mode);
     let state = if of.calls.is_empty() { ReportState::Empty } else { ReportState::Waiting };
     keep(engine, &missing, Made { key, state, written, csv: time_report::csv(&of.calls) }, now).await
 }
@@ -93,7 +94,16 @@ async fn make_weekly(engine: &Engine, mailed: &MailedReports, now: Timestamp) ->
     let of = figures::of_period(&*core.store, &directory, Period::Between(week.from, week.until), now).await?;
     let shop = directory.default_line.name.as_str();
     let about = format!("week {}", week.name());
-    let written = time_report::write(shop, &about, &of.figures, None, core.rules().test_mode);
+    let written = time_report::write(&time_report::Report {
+        shop,
+        about: &about,
+        stretch: &time_report::stretch(week.from, week.until, zone),
+        figures: &of.figures,
+        calls: &of.calls,
+        now,
+        link: mailed.board.as_deref(),
+        test_mode: core.rules().test_mode,
+    });
     keep(engine, &missing, Made { key, state: ReportState::Waiting, written, csv: time_report::csv(&of.calls) }, now)
         .await
 }

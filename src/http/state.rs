@@ -18,7 +18,7 @@ use super::problem::Problem;
 use super::refusals::Refusals;
 use super::request_ids::RequestIds;
 use super::snapshot::HealthCache;
-use crate::config::{Intake, Token};
+use crate::config::{Intake, Network, Token};
 use crate::domain::change::Answer;
 use crate::domain::event::{Event, NewCall, Report};
 use crate::domain::types::Actor;
@@ -86,6 +86,8 @@ pub struct BoardSettings {
     pub is_enabled: bool,
     /// What stands before every path where a proxy serves us below one: `/dispatch`; empty: nothing.
     pub base_path: String,
+    /// Whose word on where a request came from is taken.
+    pub trusted_proxies: Vec<Network>,
 }
 
 impl HttpSettings {

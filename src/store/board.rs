@@ -34,6 +34,8 @@ pub struct BoardRows {
     pub figures: Figures,
     /// Calls that look for somebody and of which nobody has been told, quiet hours aside.
     pub nobody_told: u64,
+    /// Calls of which nobody is told before quiet hours end.
+    pub held: u64,
     /// The worst first: see [`crate::domain::urgency::Urgency`].
     pub open: Vec<CallState>,
     /// Those that wait for the morning, oldest first.

@@ -1,4 +1,4 @@
-//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- receipts|lateness|burst|start|mirror|backlog|voice|calendar|idle|replies|help]`.
+//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- board|receipts|lateness|burst|start|mirror|backlog|voice|calendar|idle|replies|help]`.
 //!
 //! The engine is the real binary as a process of its own; the provider is a bare loopback peer of this harness, which costs
 //! next to nothing; client, engine and peer share the machine's cores. Nothing leaves the machine, everything ends by itself.
@@ -10,6 +10,7 @@
     reason = "a benchmark prints figures and reads real clocks"
 )]
 
+mod board;
 mod calendar;
 mod client;
 mod mirror;
@@ -30,7 +31,7 @@ use base64::Engine as _;
 use hmac::{Hmac, Mac as _};
 use sha1::Sha1;
 
-use client::{CONNECTIONS, Conn, drive, ms, now_ms, print_quantiles};
+use client::{CONNECTIONS, Conn, drive, find, ms, now_ms, print_quantiles};
 use peer::{Arrival, Peer};
 
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
@@ -45,6 +46,9 @@ fn main() {
     println!("{} cores; client, engine and peer share them", thread::available_parallelism().map_or(0, usize::from));
     if wants("calendar") {
         calendar::run();
+    }
+    if wants("board") {
+        board::run();
     }
     if wants("help") {
         help();

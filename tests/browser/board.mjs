@@ -1,76 +1,12 @@
 // The office's page in a real browser. `node board.mjs` with DISPATCHCTL naming the binary and, where it is elsewhere, CHROMIUM and NGINX
 // naming those programs. Says each case; exit 1 if one fails.
-import { readFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
 import { OPERATE, READ, Shop, freePort, until } from "./shop.mjs";
-
-const BINARY = process.env.DISPATCHCTL;
-const CHROMIUM = process.env.CHROMIUM || "/usr/bin/chromium";
-const NGINX = process.env.NGINX || "/usr/sbin/nginx";
-const SHOTS = process.env.BOARD_SHOTS;
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const HOSTILE = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>\u202e{{7*7}} ${"x".repeat(1600)}`;
-const only = process.argv[2];
-
-const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
-let failed = 0;
-
-async function check(name, run) {
-  if (only && !name.includes(only)) return;
-  const began = Date.now();
-  try {
-    await run();
-    console.log(`ok    ${name} (${Date.now() - began} ms)`);
-  } catch (e) {
-    failed += 1;
-    console.log(`FAIL  ${name}: ${e.stack}`);
-  }
-}
-
-function equal(a, b, what) {
-  if (a !== b) throw new Error(`${what}: ${JSON.stringify(a)}, and not ${JSON.stringify(b)}`);
-}
-
-function is(truth, what) {
-  if (!truth) throw new Error(what);
-}
-
-/** A page of a fresh browser that is signed in; what its console says is kept. */
-async function signedIn(shop, options = {}, { token = OPERATE, base = shop.url + shop.basePath } = {}) {
-  const context = await browser.newContext({ viewport: { width: 360, height: 740 }, ...options });
-  const page = await context.newPage();
-  page.said = [];
-  page.on("console", (m) => page.said.push(m.text()));
-  page.on("pageerror", (e) => page.said.push(e.message));
-  await page.goto(`${base}/board`);
-  await page.fill("#token", token);
-  await page.press("#token", "Enter");
-  await page.waitForURL(`${base}/board`);
-  page.said.length = 0;
-  return page;
-}
-
-async function axe(page, rules = {}) {
-  await page.evaluate(AXE);
-  const found = await page.evaluate((rules) => axe.run(document, { rules }), rules);
-  return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target} ${n.failureSummary}`).join("; ")}`);
-}
-
-/** What a browser without script shows, in one in which axe runs: no script is loaded, and what stands in noscript is there. */
-async function asWithoutScript(page) {
-  await page.route("**/board**", async (route) => {
-    if (route.request().resourceType() !== "document") return route.continue();
-    const answer = await route.fetch();
-    const body = (await answer.text()).replace(/<script[^>]*><\/script>/g, "").replace(/<\/?noscript>/g, "");
-    return route.fulfill({ response: answer, body });
-  });
-}
-
-const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+import { BINARY, HOSTILE, NGINX, SHOTS, asWithoutScript, axe, browser, check, equal, failures, is, overflow, signedIn } from "./tools.mjs";
+import { troubles } from "./troubles.mjs";
 
 /** Every state that a call can be in, and hostile words in one. */
 async function stocked(shop) {
@@ -181,6 +117,31 @@ await check("what is pressed is thumb-sized", async () => {
   await page.context().close();
 });
 
+await check("every link leads somewhere, every id is one, and what is named is there", async () => {
+  const page = await signedIn(shop);
+  const seen = new Set();
+  for (const path of ["/board", "/board/closed", "/board/oncall", "/board/calls/exhausted", "/board/calls/a%2Fb%3Cscript%3E", "/board/calls/looking/cancel", "/board/calls/taken/reopen"]) {
+    await page.goto(shop.url + path);
+    const found = await page.evaluate(() => {
+      const all = (selector, attribute) => [...document.querySelectorAll(selector)].map((e) => e.getAttribute(attribute));
+      const ids = all("[id]", "id");
+      const named = [...all("[aria-labelledby]", "aria-labelledby"), ...all("label[for]", "for")];
+      return {
+        twice: ids.filter((id, n) => ids.indexOf(id) !== n),
+        missing: named.filter((id) => !ids.includes(id)),
+        links: [...all("a[href^='/']", "href"), ...all("[data-part]", "data-part")],
+      };
+    });
+    equal(`${found.twice} ${found.missing}`, " ", `${path}: ids`);
+    for (const to of found.links.filter((to) => !seen.has(to))) {
+      seen.add(to);
+      equal((await page.request.get(shop.url + to)).status(), 200, `${path} leads to ${to}`);
+    }
+  }
+  is(seen.size > 20, `${seen.size} links`);
+  await page.context().close();
+});
+
 await check("hostile words stay words", async () => {
   const page = await signedIn(shop);
   for (const path of ["/board", "/board/calls/a%2Fb%3Cscript%3E"]) {
@@ -215,6 +176,37 @@ await check("the first load is small, of four requests, and soon there", async (
   console.log(`      ${files.length} requests, ${bytes} bytes (${files.map(([u, , n]) => `${u} ${n}`).join(", ")}), usable after ${usable} ms`);
   is(files.length <= 4 && bytes <= 60 * 1024, JSON.stringify(loaded));
   await context.close();
+});
+
+await check("10,000 open calls are a short page that is soon there", async () => {
+  const many = await Shop.open(BINARY);
+  try {
+    let next = 0;
+    const began = Date.now();
+    await Promise.all(Array.from({ length: 64 }, async () => {
+      while (next < 10_000) await many.dispatch(`many-${(next += 1)}`, "later");
+    }));
+    console.log(`      handed over in ${Date.now() - began} ms`);
+    const page = await signedIn(many);
+    const times = [];
+    for (let n = 0; n < 9; n += 1) {
+      // Behind what was kept, so that each is read anew.
+      await page.waitForTimeout(300);
+      await page.goto(`${many.url}/board`);
+      times.push(await page.evaluate(() => {
+        const t = performance.getEntriesByType("navigation")[0];
+        return [t.responseStart - t.requestStart, t.domContentLoadedEventEnd, t.encodedBodySize];
+      }));
+    }
+    const median = (n) => Math.round(times.map((t) => t[n]).sort((a, b) => a - b)[4]);
+    console.log(`      first byte ${median(0)} ms, usable ${median(1)} ms (medians of 9), ${median(2)} bytes`);
+    is((await page.textContent("main")).includes("and 9950 more"), "it says how many more there are");
+    is(median(2) < 45 * 1024, "with style, script and icon it stays under 60 KB");
+    equal(await overflow(page), 0, "nothing scrolls sideways");
+    await page.context().close();
+  } finally {
+    await many.close();
+  }
 });
 
 await check("without script a call is taken by a form, and the page loads itself", async () => {
@@ -262,9 +254,12 @@ await check("what another did shows by itself, keeps the focus and moves nothing
   await page.context().close();
 });
 
+await troubles(shop);
+
 await check("an old form in a second tab does nothing and says what is so", async () => {
   await shop.dispatch("twice");
-  const page = await signedIn(shop);
+  // Without script: with it the page would have shown by itself what is so.
+  const page = await signedIn(shop, { javaScriptEnabled: false });
   const other = await page.context().newPage();
   for (const p of [page, other]) await p.goto(`${shop.url}/board/calls/twice`);
   await shop.api("POST", "/api/calls/twice/ack", { contact: "sam" });
@@ -441,5 +436,5 @@ await check("a stop ends open pages first", async () => {
 
 await shop.close();
 await browser.close();
-if (failed) console.log(`${failed} failed`);
-process.exit(failed ? 1 : 0);
+if (failures()) console.log(`${failures()} failed`);
+process.exit(failures() ? 1 : 0);

@@ -1,5 +1,5 @@
 // A shop for the tests of the office's page: `serve` in test mode with its sandbox, on a temporary directory, as often as a test wants.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -33,12 +33,20 @@ export async function until(what, look, ms = 15_000) {
   }
 }
 
+/** Quiet hours that began an hour ago and end in two, by the shop's clock. */
+function around() {
+  const form = { timeZone: "America/Los_Angeles", hour: "2-digit", minute: "2-digit" };
+  const at = (hours) => new Date(Date.now() + hours * 3_600_000).toLocaleTimeString("en-GB", form);
+  return `${at(-1)}-${at(2)}`;
+}
+
 export class Shop {
   constructor(binary, { basePath = "", publicUrl = "" } = {}) {
     this.binary = binary;
     this.basePath = basePath;
     this.publicUrl = publicUrl;
     this.dir = mkdtempSync(join(tmpdir(), "board-"));
+    this.quiet = around();
   }
 
   static async open(binary, options) {
@@ -91,6 +99,13 @@ exhaust_after = "1s"
 [policies.slow]
 steps = [{ wait = "0s", notify = ["primary"] }, { wait = "1h", notify = ["backup"] }]
 exhaust_after = "1h"
+[policies.later]
+steps = [{ wait = "1h", notify = ["primary"] }]
+exhaust_after = "1h"
+[policies.quietly]
+steps = [{ wait = "0s", notify = ["primary"] }]
+exhaust_after = "1h"
+quiet = "${this.quiet}"
 `);
   }
 
@@ -120,6 +135,11 @@ exhaust_after = "1h"
 
   signal(name) {
     this.process.kill(name);
+  }
+
+  /** How large a file the engine may write from now on: `0` is a full disk. */
+  limitWrites(bytes) {
+    execFileSync("prlimit", ["--pid", `${this.process.pid}`, `--fsize=${bytes}:unlimited`]);
   }
 
   async api(method, path, body) {

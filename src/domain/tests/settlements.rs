@@ -2,16 +2,16 @@
 
 use crate::domain::Settlement;
 use crate::domain::attempt::AttemptState;
-use crate::domain::call::CallStatus;
+use crate::domain::call::{CallStatus, CallVersion};
 use crate::domain::change::Answer;
-use crate::domain::event::Event;
+use crate::domain::event::{Decision, Event};
 use crate::domain::types::Actor;
 use crate::testing::harness::{CoreHarness, sid};
 use crate::testing::mins;
 
 fn settle(harness: &mut CoreHarness, how: Settlement) -> Answer {
     let attempt = harness.attempt(1).id;
-    harness.apply(Event::Settle { attempt, how, by: Actor("mia".into()), note: None })
+    harness.apply(Event::Settle { attempt, how, seen: None, by: Actor("mia".into()), note: None })
 }
 
 /// A call in this status whose first attempt is in this state; what was accepted has message 1.
@@ -82,6 +82,31 @@ fn the_same_word_twice_says_so_and_changes_nothing() {
         let once = harness.calls.clone();
         assert_eq!(word(&settle(&mut harness, how.clone())), "already", "{how:?}");
         assert_eq!(harness.calls, once, "{how:?}");
+    }
+}
+
+#[test]
+fn what_was_said_of_a_call_that_has_changed_since_does_nothing() {
+    for how in [Settlement::Sent(sid(1)), Settlement::NotSent, Settlement::Resend] {
+        let mut harness = with(AttemptState::Unknown, CallStatus::Dispatching);
+        let seen = Some(CallVersion::of(&harness.calls[0].call));
+        let say = |harness: &mut CoreHarness| {
+            let attempt = harness.attempt(1).id;
+            let (how, seen) = (how.clone(), seen.clone());
+            harness.apply(Event::Settle { attempt, how, seen, by: Actor("mia".into()), note: None })
+        };
+        let call = harness.calls[0].call.id.clone();
+        let what = Decision::Acknowledge { holder: "sam".parse().ok() };
+        harness.apply(Event::Decide { call, what, by: Actor("ana".into()), note: None });
+        let before = harness.calls.clone();
+        assert!(
+            matches!(say(&mut harness), Answer::NotAllowed(_, why) if why.contains("has changed since")),
+            "{how:?}"
+        );
+        assert_eq!(harness.calls, before, "{how:?}");
+        let mut same = with(AttemptState::Unknown, CallStatus::Dispatching);
+        assert_eq!(word(&say(&mut same)), "changed", "{how:?}");
+        assert_eq!(word(&say(&mut same)), "already", "{how:?}: sent twice it says so");
     }
 }
 

@@ -43,7 +43,7 @@ mod replies;
 mod replies_order;
 mod replies_story;
 mod replies_whose;
-mod report_week;
+pub(crate) mod report_week;
 mod reports;
 mod resends;
 mod retention;

@@ -62,7 +62,7 @@ impl World {
 }
 
 /// Seven calls of the week, one before it and one behind it.
-async fn seeded() -> World {
+pub(crate) async fn seeded() -> World {
     let mut w = World::with(setup()).await;
     w.call_at("2027-03-08T14:59:00Z", Some(secs(1))).await;
     w.take("ana").await;
@@ -102,10 +102,11 @@ async fn seeded() -> World {
     w
 }
 
-struct ByHand(Connection);
+/// Views over the week of [`seeded`], to ask by hand.
+pub(crate) struct ByHand(Connection);
 
 impl ByHand {
-    fn new(file: &Path) -> Self {
+    pub(crate) fn new(file: &Path) -> Self {
         let conn = Connection::open(file).expect("opens");
         let (from, until) = (at(FROM).as_millis(), at(UNTIL).as_millis());
         let view = format!(
@@ -117,18 +118,30 @@ impl ByHand {
         Self(conn)
     }
 
-    fn number(&self, sql: &str) -> u64 {
+    pub(crate) fn number(&self, sql: &str) -> u64 {
         let found: i64 = self.0.query_row(sql, [], |r| r.get(0)).expect(sql);
         u64::try_from(found).expect("a count")
     }
 
     /// In milliseconds, ascending.
-    fn numbers(&self, sql: &str) -> Vec<u64> {
+    pub(crate) fn numbers(&self, sql: &str) -> Vec<u64> {
         let mut statement = self.0.prepare(sql).expect(sql);
         let found = statement.query_map([], |r| r.get::<_, i64>(0)).expect(sql);
         let mut all: Vec<u64> = found.map(|n| u64::try_from(n.expect("a row")).expect("a count")).collect();
         all.sort_unstable();
         all
+    }
+
+    pub(crate) fn strings(&self, sql: &str) -> Vec<String> {
+        let mut statement = self.0.prepare(sql).expect(sql);
+        let found = statement.query_map([], |r| {
+            Ok(match r.get_ref(0)? {
+                rusqlite::types::ValueRef::Integer(n) => n.to_string(),
+                rusqlite::types::ValueRef::Real(n) => n.to_string(),
+                other => other.as_str().unwrap_or_default().to_owned(),
+            })
+        });
+        found.expect(sql).map(|s| s.expect("a row")).collect()
     }
 
     fn of_each(&self, sql: &str) -> BTreeMap<String, u64> {
@@ -232,7 +245,8 @@ async fn the_report_of_a_week_goes_to_each_reader_once_late_after_an_outage_with
     let mut w = seeded().await;
     let to = ["office@example.com", "owner@example.com"].map(|a| a.parse().expect("an address"));
     let weekly = Some(crate::domain::time_report::WeekEnd { day: Weekday::Monday, at: Time::constant(7, 0, 0, 0) });
-    let mailed = MailedReports { daily: None, weekly, to: to.to_vec() };
+    let mailed =
+        MailedReports { daily: None, weekly, to: to.to_vec(), board: Some("https://acme.example/board".into()) };
     // Nobody looked at seven.
     w.away(mins(26 * 60));
     pass(&w.process.engine, &mailed).await.expect("looked");
@@ -241,9 +255,18 @@ async fn the_report_of_a_week_goes_to_each_reader_once_late_after_an_outage_with
     let mails = w.relay.taken();
     assert_eq!(mails.iter().map(|m| m.to.as_str()).collect::<Vec<_>>(), ["office@example.com", "owner@example.com"]);
     let mail = &mails[0];
+    if let Some(dir) = std::env::var_os("REPORT_MAIL_TO") {
+        let dir = Path::new(&dir);
+        std::fs::write(dir.join("mail.txt"), format!("Subject: {}\n\n{}", mail.subject, mail.text)).expect("written");
+        std::fs::write(dir.join("mail.html"), &mail.html).expect("written");
+    }
     assert!(mail.subject.starts_with("Acme Plumbing: week 2027-W10: 7 calls, 3 left unanswered"), "{}", mail.subject);
-    assert!(mail.text.contains("Ana Reyes: shifts 4, on call 91 h 00 min"), "{}", mail.text);
-    assert!(mail.html.contains("<td") && mail.html.contains("Sam Ortiz"), "{}", mail.html);
+    assert!(mail.text.contains("on call 91 h 00 min in 4 shifts"), "{}", mail.text);
+    assert!(
+        mail.html.contains("<td") && mail.html.contains("<b>Sam Ortiz</b><br>6 notices, took 1, answered in 30 s<br>"),
+        "{}",
+        mail.html
+    );
     let table = mail.attached.as_ref().expect("the calls");
     let mut csv = csv::Reader::from_reader(table.csv.as_bytes());
     assert_eq!((table.name.as_str(), csv.records().count()), ("report-2027-W10.csv", 7), "{}", table.csv);
@@ -251,4 +274,103 @@ async fn the_report_of_a_week_goes_to_each_reader_once_late_after_an_outage_with
     w.away(mins(7 * 24 * 60));
     pass(&w.process.engine, &mailed).await.expect("looked");
     assert_eq!(w.relay.taken().len(), 4, "the next week");
+}
+
+/// As mails write a length of time, in other words than theirs.
+fn said(ms: u64) -> String {
+    let (h, m, s) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
+    if h > 0 {
+        format!("{h} h {m:02} min")
+    } else if m > 0 {
+        format!("{m} min {s:02} s")
+    } else {
+        format!("{s} s")
+    }
+}
+
+#[tokio::test]
+async fn the_mail_in_both_forms_and_its_table_say_what_queries_by_hand_say() {
+    let w = seeded().await;
+    let weekly = Some(WEEK_ENDS);
+    let to = vec!["owner@example.com".parse().expect("an address")];
+    let board = Some("https://acme.example/board".to_owned());
+    pass(&w.process.engine, &MailedReports { daily: None, weekly, to, board }).await.expect("looked");
+    let mail = w.relay.taken().remove(0);
+    let q = ByHand::new(&w.file());
+    let told = q.numbers(
+        "SELECT min(s.at) - s.accepted_at FROM story s JOIN tries t ON t.id = s.attempt_id
+         WHERE t.kind = 'notice' AND t.round = 1 AND (s.kind = 'attempt.delivered'
+            OR (s.kind IN ('message.status', 'attempt.submitted') AND json_extract(s.data, '$.status') = 'sent' AND t.message_status = 'sent'))
+         GROUP BY s.call_id",
+    );
+    let taken = q.numbers("SELECT min(at) - accepted_at FROM story WHERE kind = 'call.acknowledged' GROUP BY call_id");
+    let spread = |all: &[u64]| {
+        format!(
+            "{} calls: median {}, 90 % within {}, worst {}",
+            all.len(),
+            said(all[(all.len() - 1) / 2]),
+            said(all[all.len() - 1]),
+            said(all[all.len() - 1])
+        )
+    };
+    let number = |sql: &str| q.number(sql).to_string();
+    let open = number("SELECT count(*) FROM week WHERE status NOT IN ('RESOLVED', 'CANCELLED')");
+    let left = number("SELECT count(*) FROM week WHERE status = 'DEFERRED'");
+    let figures = [
+        ("calls", format!("7 ({open} still open, {left} left for the morning)")),
+        ("told", spread(&told)),
+        ("taken", spread(&taken)),
+        (
+            "texts",
+            format!(
+                "{} of {} segments",
+                number("SELECT count(*) FROM tries WHERE channel = 'sms' AND sid IS NOT NULL"),
+                number("SELECT sum(segments) FROM tries WHERE channel = 'sms' AND sid IS NOT NULL")
+            ),
+        ),
+    ];
+    for (name, value) in figures {
+        assert!(mail.text.contains(&format!("\n- {name}: {value}\n")), "{name}: {value}: {}", mail.text);
+        let cells = [name, &value].map(|c| format!(">{c}</td>")).join("");
+        let html = mail.html.replace(char::is_whitespace, " ");
+        let bare: String =
+            html.split("<td style=\"").map(|rest| rest.split_once('"').map_or(rest, |(_, r)| r)).collect();
+        assert!(bare.contains(&cells), "{name}: {value}: {}", mail.html);
+    }
+    let begins = "7 calls, 2 left unanswered, taken in 1 min 00 s (median)\nMon 8 Mar 2027 07:00 to Mon 15 Mar 2027 07:00, America/Los_Angeles\n";
+    assert!(mail.text.starts_with(begins), "{}", mail.text);
+    assert!(mail.text.ends_with("\nThe board: https://acme.example/board\n"), "{}", mail.text);
+    // Whom nobody answered is named, by the clock of that night.
+    let unanswered = q.strings(&format!(
+        "SELECT reference FROM week WHERE status <> 'DEFERRED' AND coalesce((SELECT min(at) FROM story
+         WHERE story.call_id = week.id AND kind = 'call.acknowledged'), {}) - accepted_at > 900000 ORDER BY accepted_at",
+        w.now().as_millis()
+    ));
+    assert_eq!(unanswered.len(), 2);
+    let named =
+        mail.text.split("\nLeft unanswered\n").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("a part");
+    let named: Vec<&str> = named.lines().filter(|l| l.starts_with("- ")).collect();
+    for (line, reference) in named.iter().zip(&unanswered) {
+        assert!(line.contains(reference), "{line}: {reference}");
+    }
+    assert!(named[0].starts_with("- Sun 01:50 ") && named[1].starts_with("- Sun 04:00 "), "{named:?}");
+
+    let table = mail.attached.as_ref().expect("the calls");
+    let mut csv = csv::Reader::from_reader(table.csv.as_bytes());
+    let column = |rows: &[csv::StringRecord], n: usize| rows.iter().map(|r| r[n].to_owned()).collect::<Vec<_>>();
+    let mut rows: Vec<csv::StringRecord> = csv.records().map(|r| r.expect("a row")).collect();
+    rows.sort_by_key(|r| r[5].to_owned());
+    assert_eq!(column(&rows, 0), q.strings("SELECT id FROM week ORDER BY accepted_at"));
+    let seconds = |ms: &str| {
+        if ms.is_empty() { String::new() } else { format!("{:.1}", ms.parse::<f64>().expect("a number") / 1_000.0) }
+    };
+    let taken = q.strings(
+        "SELECT coalesce((SELECT min(at) FROM story WHERE story.call_id = week.id AND kind = 'call.acknowledged') - accepted_at, '')
+         FROM week ORDER BY accepted_at",
+    );
+    assert_eq!(column(&rows, 11), taken.iter().map(|ms| seconds(ms)).collect::<Vec<_>>());
+    let texts = q.strings(
+        "SELECT (SELECT count(*) FROM tries WHERE call_id = week.id AND channel = 'sms' AND sid IS NOT NULL) FROM week ORDER BY accepted_at",
+    );
+    assert_eq!(column(&rows, 13), texts);
 }

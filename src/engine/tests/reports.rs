@@ -13,7 +13,7 @@ impl World {
     async fn list(&self) {
         let to = ["office@example.com", "owner@example.com"].map(|a| a.parse().expect("an address"));
         let daily = Some(Time::constant(7, 0, 0, 0));
-        let mailed = MailedReports { daily, weekly: None, to: to.to_vec() };
+        let mailed = MailedReports { daily, weekly: None, to: to.to_vec(), board: None };
         pass(&self.process.engine, &mailed).await.expect("looked");
     }
 

@@ -24,7 +24,8 @@ async fn lost(reaction: Reaction) -> World {
 }
 
 async fn settle(w: &World, number: u32, how: Settlement) -> Answer {
-    let event = Event::Settle { attempt: w.attempt(number).await.id, how, by: Actor("mia".into()), note: None };
+    let event =
+        Event::Settle { attempt: w.attempt(number).await.id, how, seen: None, by: Actor("mia".into()), note: None };
     let answer = w.apply(event, "mia").await;
     w.settle().await;
     answer
@@ -89,6 +90,7 @@ async fn a_message_of_another_attempt_is_not_linked_twice() {
     let event = Event::Settle {
         attempt: "att_00000000000000000000000000000001".parse().expect("an id"),
         how: Settlement::Sent(w.sms.ledger()[0].sid.clone()),
+        seen: None,
         by: Actor("mia".into()),
         note: None,
     };

@@ -10,7 +10,7 @@ use axum::response::Response;
 use serde_json::Value;
 
 use crate::domain::Settlement;
-use crate::domain::call::{CallState, CallVersion};
+use crate::domain::call::{CallState, CallStatus, CallVersion};
 use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event};
 use crate::domain::types::{AttemptId, CallId, ContactId};
@@ -19,7 +19,7 @@ use super::super::calls::short_text;
 use super::super::problem::Problem;
 use super::super::request::{body, form};
 use super::super::state::HttpState;
-use super::call_page::{call_named, no_such_call, story_page};
+use super::call_page::{Told, call_named, no_such_call, story_page};
 use super::call_view::Action;
 use super::confirm::call_of_attempt;
 use super::pages::{encoded, or_error, redirect};
@@ -60,15 +60,17 @@ pub(super) async fn act(
         let id = call_named(&state, Ok(Path(name))).await?;
         let by = viewer.actor();
         let note = fields.text("note", NOTE_MAX)?;
+        let version = || {
+            let version = fields.get("v").map(CallVersion::given);
+            version.ok_or_else(|| Problem::bad_request("The form does not say what it was made for."))
+        };
         let event = if action == "settle" {
             let (attempt, how) = settlement(&state, &id, &fields).await?;
-            Event::Settle { attempt, how, by: by.clone(), note }
+            Event::Settle { attempt, how, seen: Some(version()?), by: by.clone(), note }
         } else {
             let unknown = || Problem::new(StatusCode::NOT_FOUND, "There is no such thing to do.");
             let what = decision(&state, &viewer, &id, Action::read(&action).ok_or_else(unknown)?, &fields).await?;
-            let version = fields.get("v").map(CallVersion::given);
-            let version = version.ok_or_else(|| Problem::bad_request("The form does not say what it was made for."))?;
-            let what = Decision::AsSeen { version, what: Box::new(what) };
+            let what = Decision::AsSeen { version: version()?, what: Box::new(what) };
             Event::Decide { call: id.clone(), what, by: by.clone(), note }
         };
         let answer = state.decide(event, by).await?;
@@ -91,7 +93,7 @@ async fn answered(
         Answer::Already(_) => Ok(viewer.answer(to("already"))),
         Answer::NotAllowed(now, why) => {
             let refused = format!("Nothing was done: {why}. It is {} now.", in_words(&now));
-            story_page(state, viewer, id, (StatusCode::CONFLICT, None, Some(refused))).await
+            story_page(state, viewer, id, Told::Refused(refused)).await
         }
         Answer::NotFound => Err(no_such_call()),
         _ => Err(Problem::bug("a decision was answered with something else")),
@@ -105,8 +107,9 @@ fn in_words(state: &CallState) -> String {
     });
     let by = name.map(|name| format!(" by {name}")).unwrap_or_default();
     match state.call.status {
-        crate::domain::call::CallStatus::Acknowledged => format!("taken{by}"),
-        crate::domain::call::CallStatus::Dispatching => "looking for somebody".to_owned(),
+        CallStatus::Acknowledged => format!("taken{by}"),
+        CallStatus::Dispatching if state.call.held().is_some() => "held by quiet hours".to_owned(),
+        CallStatus::Dispatching => "looking for somebody".to_owned(),
         status => status.as_str().to_lowercase(),
     }
 }

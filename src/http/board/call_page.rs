@@ -20,13 +20,14 @@ use crate::engine::json::find;
 use crate::store::{BoardRows, CallStory, LogLine};
 
 use super::super::calls::CallQuery;
-use super::super::ops::engine_trouble;
 use super::super::problem::Problem;
 use super::super::state::HttpState;
 use super::call_view::{BoardCall, state_in_words};
 use super::duties::OnCallView;
 use super::facts::{Facts, Sight};
 use super::pages::{Clock, or_error, page};
+use super::read;
+use super::troubles::{Trouble, troubles};
 use super::viewer::{Viewer, viewer};
 use super::words::length;
 
@@ -60,8 +61,8 @@ const ENTRIES_MAX: usize = 500;
 #[derive(Debug, Serialize)]
 struct CallShown {
     c: BoardCall,
-    /// Why nothing follows up now.
-    trouble: Option<String>,
+    /// What does not work now.
+    trouble: Vec<Trouble>,
     /// What the caller said, whole.
     issue: Option<String>,
     address: Option<String>,
@@ -74,7 +75,13 @@ struct CallShown {
     log: Vec<EntryView>,
     earlier: usize,
     said: Option<&'static str>,
+    /// The word of that, for the page's own address.
+    said_word: Option<&'static str>,
     refused: Option<String>,
+    /// The number of what the board shows, by which the page keeps itself fresh; `None`: what was refused stays as it is.
+    n: Option<u64>,
+    /// The page is not to load itself again.
+    paused: bool,
     /// Whoever looks is this contact.
     you: Option<String>,
 }
@@ -124,6 +131,8 @@ struct StepView {
     roles: String,
     by: &'static str,
     state: &'static str,
+    /// Why it told nobody, or left somebody out, where it did.
+    why: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -142,18 +151,20 @@ pub(super) async fn show(
 ) -> Response {
     let (parts, _) = request.into_parts();
     let answer = async {
-        let viewer = match viewer(&state, &parts).await? {
-            Ok(viewer) => viewer,
-            Err(response) => return Ok(response),
+        let query = CallQuery::read(parts.uri.query(), &["said", "part", "pause"])?;
+        let is_part = query.get("part").is_some();
+        let viewer = match (is_part, viewer(&state, &parts).await?) {
+            (_, Ok(viewer)) => viewer,
+            (false, Err(response)) => return Ok(response),
+            (true, Err(_)) => return Err(Problem::new(StatusCode::UNAUTHORIZED, "Sign in again.")),
         };
-        let query = CallQuery::read(parts.uri.query(), &["said"])?;
         let id = call_named(&state, name).await?;
         let now = state.core.store.call(&id).await.map_err(|e| Problem::store(&e))?;
         // A page that is opened again later says nothing that is not so any more.
         let is_so = |word: &str| now.as_ref().is_some_and(|state| is_so_still(word, &state.call));
         let said = query.get("said").filter(|word| is_so(word));
-        let said = said.and_then(|word| SAID.iter().find(|(w, _)| *w == word)).map(|(_, said)| *said);
-        story_page(&state, &viewer, &id, (StatusCode::OK, said, None)).await
+        let said = said.and_then(|word| SAID.iter().find(|(w, _)| *w == word)).copied();
+        story_page(&state, &viewer, &id, Told::Seen { said, is_part, paused: query.get("pause").is_some() }).await
     };
     or_error(&state, answer.await)
 }
@@ -175,6 +186,19 @@ pub(super) fn no_such_call() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "There is no such call.")
 }
 
+/// What the page of a call tells besides the call.
+pub(super) enum Told {
+    Seen {
+        /// What was done a moment ago: a word of [`SAID`] and what it means.
+        said: Option<(&'static str, &'static str)>,
+        /// The part that changes is asked for alone.
+        is_part: bool,
+        paused: bool,
+    },
+    /// Why nothing was done.
+    Refused(String),
+}
+
 /// The page of a call, with what was done, or why nothing was.
 ///
 /// # Errors
@@ -183,18 +207,26 @@ pub(super) async fn story_page(
     state: &HttpState,
     viewer: &Viewer,
     id: &CallId,
-    (status, said, refused): (StatusCode, Option<&'static str>, Option<String>),
+    told: Told,
 ) -> Result<Response, Problem> {
+    // Before the call is read: what is committed in between makes another number, and the page loads itself again.
+    let number = read::number(state).await?;
     let story = state.core.store.story(id).await.map_err(|e| Problem::store(&e))?.ok_or_else(no_such_call)?;
     let directory = state.core.directory();
     let c = call_now(state, &story.state, viewer.sight).await?;
     let (line, _) = directory.line(story.state.call.data.twilio_to_number.as_deref());
     let clock = Clock::of(state, directory.zone(line));
     let title = format!("{} {}", c.reference, c.word);
-    let said = said.filter(|_| refused.is_none());
-    let shown =
-        CallShown { trouble: engine_trouble(state).await, ..shown(&story, c, &directory, viewer, (said, refused)) };
-    page(state, Some(viewer), (status, "call.html", &title), clock, shown)
+    let shown = CallShown { trouble: troubles(state).await, ..shown(&story, c, &directory, viewer) };
+    let (status, template, shown) = match told {
+        Told::Seen { said, is_part, paused } => {
+            let (said_word, said) = said.unzip();
+            let template = if is_part { "call_main.html" } else { "call.html" };
+            (StatusCode::OK, template, CallShown { said, said_word, n: Some(number), paused, ..shown })
+        }
+        Told::Refused(why) => (StatusCode::CONFLICT, "call.html", CallShown { refused: Some(why), ..shown }),
+    };
+    page(state, Some(viewer), (status, template, &title), clock, shown)
 }
 
 /// A call as the board has it now.
@@ -217,6 +249,7 @@ pub(super) async fn call_now(
         rows: &rows,
         oncall: &OnCallView::default(),
         engine_trouble: None,
+        store_trouble: None,
         unreadable: 0,
         night_from: now,
         sight,
@@ -225,40 +258,38 @@ pub(super) async fn call_now(
     Ok(BoardCall::of(of, &facts))
 }
 
-fn shown(
-    story: &CallStory,
-    c: BoardCall,
-    directory: &Directory,
-    viewer: &Viewer,
-    (said, refused): (Option<&'static str>, Option<String>),
-) -> CallShown {
+fn shown(story: &CallStory, c: BoardCall, directory: &Directory, viewer: &Viewer) -> CallShown {
     let call = &story.state.call;
     let sight = viewer.sight;
     let name = |id: &crate::domain::types::ContactId| {
         directory.contact(id).map_or_else(|| id.to_string(), |contact| contact.name.clone())
     };
+    let said_of = |text: &str| sight.words(text);
     let out = call.excluded.iter().map(|o| match (o.why, o.channel) {
         (ExclusionReason::Passed, _) => format!("{} passed", name(&o.contact)),
         (ExclusionReason::Failed, Some(by)) => format!("{} cannot be reached by {}", name(&o.contact), by.noun()),
         (ExclusionReason::Failed, None) => format!("{} cannot be reached", name(&o.contact)),
     });
-    let whole = |t: &Option<String>| t.clone().filter(|t| !t.trim().is_empty());
+    let whole = |t: &Option<String>| t.as_deref().filter(|t| !t.trim().is_empty()).map(said_of);
     let earlier = story.log.len().saturating_sub(ENTRIES_MAX);
     CallShown {
         issue: whole(&call.data.issue_summary),
         address: whole(&call.data.address),
-        created_by: call.created_by.0.clone(),
+        created_by: said_of(&call.created_by.0),
         round: call.round,
         told_at: call.notified_at,
-        out: out.collect(),
+        out: out.map(|text| said_of(&text)).collect(),
         attempts: story.state.attempts.iter().map(|a| attempt(story, a, sight)).collect(),
-        ladder: ladder(call),
+        ladder: ladder(call, &story.log, sight),
         log: story.log.iter().skip(earlier).map(|l| entry(l, sight)).collect(),
         earlier,
-        said,
-        refused,
+        said: None,
+        said_word: None,
+        refused: None,
+        n: None,
+        paused: false,
         you: directory.contact_named(&viewer.name).map(|contact| contact.name.clone()),
-        trouble: None,
+        trouble: Vec::new(),
         c,
     }
 }
@@ -282,19 +313,19 @@ fn attempt(story: &CallStory, a: &Attempt, sight: Sight) -> AttemptView {
             AttemptKind::Question => "question",
         },
         by: a.channel.noun(),
-        name: a.recipient.name.clone(),
+        name: sight.words(&a.recipient.name),
         to: match &a.recipient.email {
             Some(email) if sight.operates() => email.as_str().to_owned(),
             Some(_) => String::new(),
             None => masked(a.recipient.phone.e164()),
         },
-        why: a.recipient.why.clone(),
+        why: a.recipient.why.as_deref().map(|why| sight.words(why)),
         at: a.sent_at.unwrap_or(a.created_at),
         word,
         tone,
         code: a.error_code.map(|c| c.0),
         code_name: a.error_code.map(codes::name_of),
-        result: Some(a.result.clone()).filter(|r| !r.is_empty()),
+        result: Some(sight.words(&a.result)).filter(|r| !r.is_empty()),
         sid: a.sid.as_ref().map(ToString::to_string),
         segments: a.segments,
         attempt_id: a.id.to_string(),
@@ -303,10 +334,20 @@ fn attempt(story: &CallStory, a: &Attempt, sight: Sight) -> AttemptView {
     }
 }
 
-fn ladder(call: &Call) -> LadderView {
+fn ladder(call: &Call, log: &[LogLine], sight: Sight) -> LadderView {
     let total = call.policy.total_steps();
     let next = usize::try_from(call.next_step).unwrap_or(usize::MAX);
+    let number = |l: &LogLine, name: &str| l.entry.data.get(name).and_then(serde_json::Value::as_u64);
+    let skipped = |at: usize| {
+        let is_it = |l: &&LogLine| {
+            l.entry.kind == LogKind::StepSkipped
+                && number(l, "round") == Some(u64::from(call.round))
+                && number(l, "step") == u64::try_from(at + 1).ok()
+        };
+        log.iter().rev().find(is_it).map(|l| sight.words(&l.entry.message))
+    };
     let step = |at: usize| {
+        let why = skipped(at);
         let step = call.policy.step(at)?;
         let wait = call.policy.wait_before(at);
         let roles: Vec<&str> = step.notify.iter().map(crate::domain::types::Role::as_str).collect();
@@ -320,6 +361,7 @@ fn ladder(call: &Call) -> LadderView {
                 std::cmp::Ordering::Equal if call.status == CallStatus::Dispatching => "next",
                 _ => "not reached",
             },
+            why,
         })
     };
     LadderView {
@@ -337,8 +379,8 @@ fn entry(l: &LogLine, sight: Sight) -> EntryView {
     let words = of("note").or_else(|| of("text").filter(|_| l.entry.kind == LogKind::ReplyReceived));
     EntryView {
         at: l.entry.at,
-        actor: masked(&l.entry.actor.0),
-        message: l.entry.message.clone(),
+        actor: sight.words(&masked(&l.entry.actor.0)),
+        message: sight.words(&l.entry.message),
         words: words.filter(|_| sight.operates()).map(|w| masked_within(&w)),
     }
 }

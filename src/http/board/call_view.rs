@@ -11,7 +11,7 @@ use crate::domain::types::ContactId;
 use crate::domain::urgency::Urgency;
 use crate::engine::next_step::{coming, who};
 
-use super::facts::Facts;
+use super::facts::{Facts, Sight};
 use super::words::{clock, relative};
 
 /// The characters of a caller's own words that a list shows; the call's own page shows all.
@@ -146,17 +146,19 @@ impl BoardCall {
         let notices: Vec<&Attempt> = state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice).collect();
         let class = Urgency::of(call, notices.last().map(|a| a.state));
         let (line, _) = directory.line(call.data.twilio_to_number.as_deref());
-        let text = |t: &Option<String>| t.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(shortened);
-        let phone = text(&call.data.caller_phone);
+        let whole = |t: &Option<String>| t.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
+        // Hidden before it is cut: half a number is no number any more.
+        let text = |t: &Option<String>| whole(t).map(|t| shortened(&sight.words(&t)));
+        let phone = whole(&call.data.caller_phone).map(|p| shortened(&p));
         let hidden = notices.len().saturating_sub(NOTICES_MAX);
         Self {
             call_id: call.id.to_string(),
             reference: call.reference.to_string(),
             status: call.status,
             urgency: class.as_str(),
-            word: word(class, call.status),
+            word: if call.held().is_some() { "Held by quiet hours" } else { word(class, call.status) },
             tone: tone(class),
-            level: shortened(&call.level),
+            level: shortened(&sight.words(&call.level)),
             line: line.name.clone(),
             issue: text(&call.data.issue_summary),
             caller_name: text(&call.data.caller_name),
@@ -165,9 +167,9 @@ impl BoardCall {
             address: text(&call.data.address),
             accepted_at: call.accepted_at,
             held_until: call.held(),
-            holder: holder(state, directory),
+            holder: holder(state, directory).map(|name| sight.words(&name)),
             since: call.closed_at,
-            told: notices.iter().skip(hidden).map(|a| told(a, sight.operates())).collect(),
+            told: notices.iter().skip(hidden).map(|a| told(a, sight)).collect(),
             more_told: hidden,
             next: next(call, facts),
             version: CallVersion::of(call),
@@ -220,23 +222,23 @@ pub(super) const fn word(class: Urgency, status: CallStatus) -> &'static str {
 }
 
 /// One notice as lists show it.
-pub(super) fn told(a: &Attempt, operates: bool) -> ToldView {
+pub(super) fn told(a: &Attempt, sight: Sight) -> ToldView {
     let (word, tone) = state_in_words(a);
     let by_code = a.error_code.map(|code| codes::name_of(code).to_owned());
     let ended_badly = matches!(a.state, AttemptState::Failed | AttemptState::Skipped | AttemptState::Cancelled);
     let result = Some(a.result.clone()).filter(|r| ended_badly && !r.is_empty());
     ToldView {
         attempt_id: a.id.to_string(),
-        contact: a.recipient.contact.to_string(),
-        name: a.recipient.name.clone(),
+        contact: sight.words(a.recipient.contact.as_str()),
+        name: sight.words(&a.recipient.name),
         at: a.sent_at.unwrap_or(a.created_at),
         by: a.channel.noun(),
         state: a.state,
         word,
         tone,
         code: a.error_code.map(|c| c.0),
-        why: by_code.or(result),
-        can_settle: operates && a.state == AttemptState::Unknown,
+        why: by_code.or(result).map(|why| sight.words(&why)),
+        can_settle: sight.operates() && a.state == AttemptState::Unknown,
     }
 }
 
@@ -263,7 +265,8 @@ fn next(call: &Call, facts: &Facts<'_>) -> Option<NextView> {
     let sentence = coming(call, directory, when)?;
     let at = call.ask_at.or(call.wake_at);
     let who = who(call, at.unwrap_or(now).max(now), &facts.rows.opt_outs, directory);
-    Some(NextView { at, sentence, names: who.names, problems: who.problems })
+    let shown = |all: Vec<String>| all.iter().map(|text| facts.sight.words(text)).collect();
+    Some(NextView { at, sentence, names: shown(who.names), problems: shown(who.problems) })
 }
 
 /// How bad something is, as a word that styles go by.

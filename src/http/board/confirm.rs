@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 
+use crate::domain::Settlement;
 use crate::domain::attempt::{AttemptKind, AttemptState};
 use crate::domain::call::{CallState, CallStatus};
 use crate::domain::change::Answer;
@@ -16,12 +17,12 @@ use crate::domain::types::{AttemptId, CallId};
 use crate::engine::next_step::who;
 
 use super::super::calls::CallQuery;
-use super::super::ops::engine_trouble;
 use super::super::problem::Problem;
 use super::super::state::HttpState;
 use super::call_page::{call_named, call_now, no_such_call};
 use super::call_view::{Action, BoardCall};
 use super::pages::{Clock, or_error, page};
+use super::troubles::{Trouble, troubles};
 use super::viewer::{Viewer, viewer};
 
 /// So many people are offered as who takes a call.
@@ -38,8 +39,8 @@ pub(super) struct Reader {
 #[derive(Debug, Serialize)]
 struct Asked {
     c: BoardCall,
-    /// Why nothing follows up now.
-    trouble: Option<String>,
+    /// What does not work now.
+    trouble: Vec<Trouble>,
     /// Whether it is known who would read of it.
     is_known: bool,
     action: &'static str,
@@ -65,8 +66,8 @@ struct Person {
 #[derive(Debug, Serialize)]
 struct Settled {
     c: BoardCall,
-    /// Why nothing follows up now.
-    trouble: Option<String>,
+    /// What does not work now.
+    trouble: Vec<Trouble>,
     /// Whether it is known who would read of either.
     is_known: bool,
     /// Who gets a text where it was not sent.
@@ -157,7 +158,7 @@ async fn ask(
     let clock = Clock::of(state, directory.zone(line));
     let title = format!("{} {heading}", call.reference);
     let asked = Asked {
-        trouble: engine_trouble(state).await,
+        trouble: troubles(state).await,
         is_known: readers.is_some(),
         action: action.as_str(),
         heading: heading.to_owned(),
@@ -201,11 +202,9 @@ async fn settle(
     let none = || Problem::new(StatusCode::NOT_FOUND, "There is no such text.");
     let id = attempt.ok_or_else(none)?;
     let a = found.attempt(id).ok_or_else(none)?;
-    let event = Event::Settle { attempt: id, how: crate::domain::Settlement::Resend, by: viewer.actor(), note: None };
-    let not_sent =
-        Event::Settle { attempt: id, how: crate::domain::Settlement::NotSent, by: viewer.actor(), note: None };
-    let (others, _) = readers(state, viewer, found, not_sent).await;
-    let (readers, refused) = readers(state, viewer, found, event).await;
+    let said = |how| Event::Settle { attempt: id, how, seen: None, by: viewer.actor(), note: None };
+    let (others, _) = readers(state, viewer, found, said(Settlement::NotSent)).await;
+    let (readers, refused) = readers(state, viewer, found, said(Settlement::Resend)).await;
     let is_open = a.state == AttemptState::Unknown;
     let directory = state.core.directory();
     let (line, _) = directory.line(found.call.data.twilio_to_number.as_deref());
@@ -218,7 +217,7 @@ async fn settle(
         is_known: readers.is_some() && others.is_some(),
         readers: readers.unwrap_or_default(),
         others: others.unwrap_or_default(),
-        trouble: engine_trouble(state).await,
+        trouble: troubles(state).await,
         refused: refused.or_else(|| (!is_open).then(|| format!("this text is {}, not unknown", a.state))),
         c,
     };

@@ -25,6 +25,10 @@ use super::viewer::signed_in;
 
 /// How often the store is asked whether something was committed.
 const LOOKS_EVERY: Duration = Duration::from_millis(250);
+/// And at least this often, where a look takes long.
+const LOOKS_AT_LEAST: Duration = Duration::from_secs(2);
+/// After a look the watcher rests for so many times as long.
+const REST: u32 = 20;
 /// The verdict counts minutes: it is made anew this often though nothing was committed.
 const VERDICT_EVERY: Duration = Duration::from_secs(5);
 /// A stream says this often that it lives; a page that hears nothing for 20 s says so.
@@ -51,13 +55,17 @@ async fn watch(state: Arc<HttpState>) {
                 Ok((number, view)) => Hint { number, verdict: view.verdict.sentence },
                 Err(_) => Hint { number: 0, verdict: String::new() },
             };
+            // Whoever comes because of this hint is shown nothing that was made before it.
+            state.board.parts_are_old();
             sender.send_if_modified(|hint| {
                 let changed = *hint != fresh;
                 *hint = fresh;
                 changed
             });
         }
-        clock.sleep_until(clock.now().plus(LOOKS_EVERY)).await;
+        // However long a read of very many calls takes, reading leaves the rest of the time to the work.
+        let pause = clock.boot().saturating_sub(boot).saturating_mul(REST).clamp(LOOKS_EVERY, LOOKS_AT_LEAST);
+        clock.sleep_until(clock.now().plus(pause)).await;
     }
 }
 

@@ -24,6 +24,11 @@ impl Sight {
     pub(super) fn phone(self, number: &str) -> String {
         if self.operates() { number.to_owned() } else { masked_within(&masked(number)) }
     }
+
+    /// What somebody wrote, as it is shown: a number in it is a number too.
+    pub(super) fn words(self, text: &str) -> String {
+        if self.operates() { text.to_owned() } else { masked_within(text) }
+    }
 }
 
 /// What a view is made of.
@@ -35,6 +40,8 @@ pub(super) struct Facts<'a> {
     pub(super) oncall: &'a OnCallView,
     /// Why nothing follows up now; `None`: the engine works.
     pub(super) engine_trouble: Option<String>,
+    /// Why nothing can be written; `None`: it can.
+    pub(super) store_trouble: Option<String>,
     /// Rows of the store that cannot be read.
     pub(super) unreadable: usize,
     /// The night began then.

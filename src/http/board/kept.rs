@@ -11,6 +11,7 @@ use crate::domain::team::Directory;
 use crate::store::BoardRows;
 
 use super::duties::OnCallView;
+use super::store_look::StoreLook;
 use super::throttle::Throttle;
 
 /// So many pages are kept live at once; more look by themselves.
@@ -22,7 +23,10 @@ pub(in crate::http) struct Board {
     pub(super) key: OnceCell<[u8; 32]>,
     pub(super) rows: Mutex<Option<KeptRows>>,
     pub(super) duties: Mutex<Option<KeptDuties>>,
+    /// The part that changes, as it was made last, for whoever may decide and for whoever may only look.
+    pub(super) parts: PlainMutex<[Option<KeptPart>; 2]>,
     pub(super) throttle: Throttle,
+    pub(super) store_look: StoreLook,
     pub(super) streams: Arc<Semaphore>,
     pub(super) hints: Hints,
 }
@@ -33,10 +37,17 @@ impl Board {
             key: OnceCell::new(),
             rows: Mutex::default(),
             duties: Mutex::default(),
+            parts: PlainMutex::default(),
             throttle: Throttle::default(),
+            store_look: StoreLook::default(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             hints: Hints::new(),
         }
+    }
+
+    /// No part that was made before is given again.
+    pub(super) fn parts_are_old(&self) {
+        *self.parts.lock().unwrap_or_else(PoisonError::into_inner) = Default::default();
     }
 }
 
@@ -60,6 +71,16 @@ pub(super) struct KeptDuties {
     pub(super) at: Duration,
     pub(super) of: Arc<Directory>,
     pub(super) view: Arc<OnCallView>,
+}
+
+/// The part that changes, of one read of the store: many pages that hear of one change cost one making of it.
+#[derive(Clone)]
+pub(super) struct KeptPart {
+    /// Boot clock.
+    pub(super) at: Duration,
+    pub(super) of: Arc<BoardRows>,
+    pub(super) html: Arc<str>,
+    pub(super) tag: String,
 }
 
 /// What streams are told.

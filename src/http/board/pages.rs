@@ -32,13 +32,14 @@ const HEADERS: [(HeaderName, &str); 7] = [
 ];
 
 /// The names end in `.html`: by that they are escaped.
-const TEMPLATES: [(&str, &str); 12] = [
+const TEMPLATES: [(&str, &str); 13] = [
     ("page.html", include_str!("templates/page.html")),
     ("macros.html", include_str!("templates/macros.html")),
     ("board.html", include_str!("templates/board.html")),
     ("main.html", include_str!("templates/main.html")),
     ("closed.html", include_str!("templates/closed.html")),
     ("call.html", include_str!("templates/call.html")),
+    ("call_main.html", include_str!("templates/call_main.html")),
     ("confirm.html", include_str!("templates/confirm.html")),
     ("settle.html", include_str!("templates/settle.html")),
     ("swap.html", include_str!("templates/swap.html")),

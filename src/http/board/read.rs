@@ -16,6 +16,7 @@ use super::super::state::HttpState;
 use super::duties::OnCallView;
 use super::facts::{Facts, Sight};
 use super::kept::{KeptDuties, KeptRows};
+use super::troubles::store_trouble;
 use super::view::BoardView;
 
 /// Open calls that are shown, and as many deferred ones.
@@ -50,6 +51,30 @@ pub(super) async fn numbered(state: &HttpState, sight: Sight) -> Result<(u64, Bo
     Ok((kept.number, viewed(state, sight, &kept.rows, kept.night_from).await?))
 }
 
+/// What was read, and what is kept of it.
+///
+/// # Errors
+/// The store cannot be read.
+pub(super) async fn kept(state: &HttpState) -> Result<KeptRows, Problem> {
+    rows(state).await
+}
+
+/// What these rows show now.
+///
+/// # Errors
+/// The store cannot be read.
+pub(super) async fn view_of(state: &HttpState, sight: Sight, kept: &KeptRows) -> Result<BoardView, Problem> {
+    viewed(state, sight, &kept.rows, kept.night_from).await
+}
+
+/// The number of what the board shows: a page that is made of the same moment keeps itself fresh by it.
+///
+/// # Errors
+/// The store cannot be read.
+pub(super) async fn number(state: &HttpState) -> Result<u64, Problem> {
+    rows(state).await.map(|kept| kept.number)
+}
+
 /// The same, with the closed calls that come after one.
 ///
 /// # Errors
@@ -75,6 +100,7 @@ async fn viewed(
         rows,
         oncall: &oncall,
         engine_trouble: engine_trouble(state).await,
+        store_trouble: store_trouble(state),
         unreadable: state.core.store.skipped_rows().iter().filter(|row| !row.repaired).count(),
         night_from,
         sight,

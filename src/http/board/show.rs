@@ -1,6 +1,7 @@
 //! `/board`, its part that a script loads again, the older closed calls, and `/api/board`.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -16,6 +17,7 @@ use super::super::problem::Problem;
 use super::super::request::json;
 use super::super::state::HttpState;
 use super::facts::Sight;
+use super::kept::KeptPart;
 use super::pages::{Clock, or_error, page, protect, rendered};
 use super::read;
 use super::view::BoardView;
@@ -65,23 +67,42 @@ pub(super) async fn board(State(state): State<Arc<HttpState>>, request: Request)
     or_error(&state, answer.await)
 }
 
+/// How long a part that was made is given again, where the rows are the same: it says of times what was so then.
+const PART_KEPT_FOR: Duration = Duration::from_secs(1);
+
 async fn part(state: &HttpState, viewer: &Viewer, known: Option<&HeaderValue>) -> Result<Response, Problem> {
-    let (n, view) = read::numbered(state, viewer.sight).await?;
-    let shown = BoardShown { v: &view, n, paused: false };
-    let of = ("main.html", view.verdict.sentence.as_str());
-    let html = rendered(state, Some(viewer), of, Clock::of_shop(state), shown)?;
-    let hash: String = Sha256::digest(&html).iter().take(12).map(|b| format!("{b:02x}")).collect();
-    let tag = format!("\"{hash}\"");
-    let is_known = known.is_some_and(|k| k.as_bytes() == tag.as_bytes());
+    let part = made(state, viewer).await?;
+    let is_known = known.is_some_and(|k| k.as_bytes() == part.tag.as_bytes());
     let mut response = match is_known {
         true => StatusCode::NOT_MODIFIED.into_response(),
-        false => Html(html).into_response(),
+        false => Html(part.html.to_string()).into_response(),
     };
     protect(response.headers_mut());
-    if let Ok(value) = HeaderValue::from_str(&tag) {
+    if let Ok(value) = HeaderValue::from_str(&part.tag) {
         response.headers_mut().insert(header::ETAG, value);
     }
     Ok(viewer.answer(response))
+}
+
+/// The part as it is now, or was a moment ago of the same rows.
+async fn made(state: &HttpState, viewer: &Viewer) -> Result<KeptPart, Problem> {
+    let rows = read::kept(state).await?;
+    let (at, place) = (state.core.clock.boot(), usize::from(viewer.sight.operates()));
+    let parts = || state.board.parts.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_so = |p: &KeptPart| Arc::ptr_eq(&p.of, &rows.rows) && at.saturating_sub(p.at) < PART_KEPT_FOR;
+    if let Some(known) = parts().get(place).and_then(Option::as_ref).filter(|p| is_so(p)) {
+        return Ok(known.clone());
+    }
+    let view = read::view_of(state, viewer.sight, &rows).await?;
+    let shown = BoardShown { v: &view, n: rows.number, paused: false };
+    let of = ("main.html", view.verdict.sentence.as_str());
+    let html: Arc<str> = rendered(state, Some(viewer), of, Clock::of_shop(state), shown)?.into();
+    let hash: String = Sha256::digest(html.as_bytes()).iter().take(12).map(|b| format!("{b:02x}")).collect();
+    let part = KeptPart { at, of: rows.rows, html, tag: format!("\"{hash}\"") };
+    if let Some(kept) = parts().get_mut(place) {
+        *kept = Some(part.clone());
+    }
+    Ok(part)
 }
 
 #[derive(serde::Serialize)]

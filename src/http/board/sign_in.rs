@@ -25,7 +25,7 @@ use super::super::request::{body, form};
 use super::super::state::HttpState;
 use super::pages::{Clock, or_error, page, redirect};
 use super::session::set_cookie;
-use super::viewer::{address, begin, key, own_form, sight_of, signed_in, way_of};
+use super::viewer::{address, begin, is_peer, key, own_form, sight_of, signed_in, way_of};
 
 /// Longer than any token.
 const TOKEN_MAX: usize = 4_096;
@@ -53,13 +53,16 @@ pub(super) async fn by_token(State(state): State<Arc<HttpState>>, request: Reque
         let fields = form(&raw).map_err(Problem::bad_request)?;
         let field = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
         let next = own_path(field("next"));
-        if let Err(wait) = state.board.throttle.admit(address(&parts), state.core.clock.boot()) {
-            return slowed_down(&state, &parts, next, wait);
-        }
+        let from = address(&state, &parts);
         let given = field("token").unwrap_or_default().trim();
         let known = if given.len() <= TOKEN_MAX { state.tokens.known(given.as_bytes()) } else { None };
+        // A right one is let in whatever was wrong before it: nobody keeps the owner out by guessing. `/api` takes the same tokens
+        // without a pause: what keeps guessers out is that a token is long.
         let Some(token) = known else {
-            wrong(&state, address(&parts)).await;
+            if let Err(wait) = state.board.throttle.admit(from, state.core.clock.boot()) {
+                return slowed_down(&state, &parts, next, wait);
+            }
+            wrong(&state, &parts, from).await;
             let why = "This token is not known. Paste it whole, without a blank.";
             return form_page(&state, &parts, StatusCode::UNAUTHORIZED, next, Some(why));
         };
@@ -120,7 +123,7 @@ pub(super) async fn out(State(state): State<Arc<HttpState>>, request: Request) -
 }
 
 async fn enter(state: &HttpState, parts: &Parts, token: &KnownToken, next: &str) -> Result<Response, Problem> {
-    state.board.throttle.right(address(parts));
+    state.board.throttle.right(address(state, parts));
     if sight_of(token).is_none() {
         let why = "This token hands calls over. The board needs one with the scope read or operate.";
         return form_page(state, parts, StatusCode::FORBIDDEN, next, Some(why));
@@ -166,14 +169,19 @@ fn slowed_down(state: &HttpState, parts: &Parts, next: &str, wait: Duration) -> 
 }
 
 /// It costs time from now on, and a person is told once an hour.
-async fn wrong(state: &HttpState, from: IpAddr) {
+async fn wrong(state: &HttpState, parts: &Parts, from: IpAddr) {
     if !state.board.throttle.wrong(from, state.core.clock.boot()) {
         return;
     }
     warn!("many sign-ins to the board were wrong");
+    let is_trusted = state.settings.board.trusted_proxies.iter().any(|p| p.contains(from));
+    let proxy = match parts.headers.contains_key("x-forwarded-for") && !is_trusted && is_peer(parts, from) {
+        true => ", which seems to be a proxy that server.trusted_proxies does not name",
+        false => "",
+    };
     let message = format!(
-        "sign-ins to the board fail again and again, the last from {from}: somebody guesses, or has an old token. Nobody came in by it; \
-         see that the board is reached only by whom it is meant for"
+        "sign-ins to the board fail again and again, the last from {from}{proxy}: somebody guesses, or has an old token. Nobody came in by \
+         it; see that the board is reached only by whom it is meant for"
     );
     let change = AlertChange::Raise { key: AlertKind::BoardSignIns.into(), call: None, message };
     if let Err(e) = state.core.apply(Event::Alert(change), Actor::engine()).await {
@@ -195,10 +203,10 @@ pub(super) fn digest_of(token: &str) -> String {
 fn own_path(next: Option<&str>) -> &str {
     let is_own = |path: &&str| {
         let rest = path.strip_prefix("/board");
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
             && path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
-            && !path.contains("//")
-            && !path.starts_with("/board/events")
+            && !path.split('?').next().unwrap_or_default().contains("//")
+            && !["/board/events", "/board/link", "/board/sign-"].iter().any(|other| path.starts_with(other))
     };
     next.filter(is_own).unwrap_or("/board")
 }
@@ -213,7 +221,13 @@ mod tests {
             (None, "/board"),
             (Some("/board"), "/board"),
             (Some("/board/calls/c%2F1"), "/board/calls/c%2F1"),
+            (Some("/board?pause=1"), "/board?pause=1"),
+            (Some("/board/calls/c1/settle?attempt=att_1"), "/board/calls/c1/settle?attempt=att_1"),
+            (Some("/board/closed?before=a%2F%2Fb//c"), "/board/closed?before=a%2F%2Fb//c"),
             (Some("/boards"), "/board"),
+            (Some("/board?\r\nset-cookie: a=b"), "/board"),
+            (Some("/board/link/l1"), "/board"),
+            (Some("/board/sign-out"), "/board"),
             (Some("//evil.example"), "/board"),
             (Some("/board//evil"), "/board"),
             (Some("https://evil.example/board"), "/board"),

@@ -1,4 +1,4 @@
-//! Wrong sign-ins cost time: by address, and over all of them. Whoever is signed in is not asked.
+//! Wrong sign-ins cost time: by address, and over all of them. Whoever is signed in, or brings a right token, is not asked.
 //!
 //! Bounded, and in memory alone: a restart forgives.
 

@@ -10,7 +10,7 @@ use crate::domain::urgency::Urgency;
 
 use super::facts::Facts;
 use super::night_view::NightView;
-use super::words::{length, plural};
+use super::words::{clock, length, plural};
 
 /// From the first hour of the day to the hour in which the next night begins.
 const MORNING: std::ops::Range<i8> = 5..17;
@@ -20,7 +20,7 @@ const MORNING: std::ops::Range<i8> = 5..17;
 #[serde(rename_all = "camelCase")]
 pub(super) struct Verdict {
     pub(super) sentence: String,
-    /// `bad`: a person must act now. `warn`: a person should look. `busy`: the engine looks for somebody. `good`: nobody waits.
+    /// `bad`: a person must act now. `warn`: a person should look. `busy`: the engine looks for somebody, or will. `good`: nobody waits.
     pub(super) tone: &'static str,
 }
 
@@ -32,7 +32,8 @@ pub(super) fn verdict(facts: &Facts<'_>, night: &NightView) -> Verdict {
     let (taken, deferred) = (of(CallStatus::Acknowledged), of(CallStatus::Deferred));
     let open = dispatching.saturating_add(exhausted).saturating_add(taken);
     let told_nobody = rows.nobody_told;
-    let looking = dispatching.saturating_sub(told_nobody);
+    let held = rows.held;
+    let looking = dispatching.saturating_sub(told_nobody).saturating_sub(held);
     let age = |urgency: Urgency| -> Option<Duration> {
         let of_class = rows.open.iter().filter(|s| Urgency::of(&s.call, None) == urgency);
         of_class.map(|s| facts.now.since(s.call.accepted_at)).max()
@@ -54,6 +55,7 @@ pub(super) fn verdict(facts: &Facts<'_>, night: &NightView) -> Verdict {
     };
     parts.extend(counted(exhausted, "taken by nobody", "nobody took it"));
     parts.extend(counted(looking, "looking for somebody", "looking for somebody"));
+    parts.extend(counted(held, "held by quiet hours", &held_alone(facts)));
     parts.extend(counted(taken, "taken", "taken"));
     let unknown = rows.figures.unknown_outcomes;
     if unknown > 0 {
@@ -73,16 +75,30 @@ pub(super) fn verdict(facts: &Facts<'_>, night: &NightView) -> Verdict {
     if facts.engine_trouble.is_some() {
         sentence.insert_str(0, "ENGINE NOT RUNNING. ");
     }
-    let tone = if facts.engine_trouble.is_some() || told_nobody > 0 || exhausted > 0 {
+    if facts.store_trouble.is_some() {
+        sentence.insert_str(0, "THE STORE TAKES NO WRITES. ");
+    }
+    let is_broken = facts.engine_trouble.is_some() || facts.store_trouble.is_some();
+    let tone = if is_broken || told_nobody > 0 || exhausted > 0 {
         "bad"
     } else if unknown > 0 || deferred > 0 || rows.figures.open_breakers > 0 {
         "warn"
-    } else if looking > 0 {
+    } else if looking > 0 || held > 0 {
         "busy"
     } else {
         "good"
     };
     Verdict { sentence, tone }
+}
+
+/// The one open call is one that quiet hours hold.
+fn held_alone(facts: &Facts<'_>) -> String {
+    let until = facts.rows.open.iter().find_map(|s| s.call.held());
+    let zone = zone_named(facts.directory.zone(&facts.directory.default_line));
+    until.map_or_else(
+        || "held by quiet hours".to_owned(),
+        |at| format!("held by quiet hours until {}", clock(at, facts.now, &zone)),
+    )
 }
 
 /// By day it is the last night that the figures are of.

@@ -4,13 +4,13 @@
 use serde::Serialize;
 
 use crate::domain::Timestamp;
-use crate::domain::alert::what_to_do;
+use crate::domain::alert::{Severity, Until, what_to_do};
 use crate::domain::call::CallStatus;
 use crate::domain::masking::masked;
 use crate::domain::team::Directory;
 use crate::store::{AlertLine, CallLine};
 
-use super::call_view::BoardCall;
+use super::call_view::{BoardCall, shortened};
 use super::duties::OnCallView;
 use super::facts::{Facts, Sight};
 use super::night_view::{NightView, night};
@@ -26,6 +26,7 @@ pub(super) struct BoardView {
     pub(super) zone: String,
     pub(super) verdict: Verdict,
     pub(super) engine: EngineView,
+    pub(super) store: StoreView,
     pub(super) breakers: Vec<BreakerView>,
     pub(super) on_call: OnCallView,
     pub(super) alerts: Vec<AlertView>,
@@ -48,6 +49,14 @@ pub(super) struct EngineView {
     pub(super) trouble: Option<String>,
 }
 
+/// Whether what is decided can be kept.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StoreView {
+    pub(super) takes_writes: bool,
+    pub(super) trouble: Option<String>,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct BreakerView {
@@ -67,6 +76,8 @@ pub(super) struct AlertView {
     pub(super) call_id: Option<String>,
     pub(super) reference: Option<String>,
     pub(super) to_do: Option<String>,
+    /// It is over when somebody takes the call.
+    pub(super) wants_taker: bool,
     pub(super) seen_by: Option<String>,
 }
 
@@ -94,7 +105,7 @@ impl BoardView {
         let open = rows.figures.open_calls.saturating_sub(deferred);
         let night = night(facts);
         let closed: Vec<ClosedView> =
-            rows.closed.iter().take(facts.closed_max).map(|line| closed(line, directory)).collect();
+            rows.closed.iter().take(facts.closed_max).map(|line| closed(line, directory, facts.sight)).collect();
         let closed_next =
             (rows.closed.len() > facts.closed_max).then(|| closed.last().map(|c| c.call_id.clone())).flatten();
         let mut alerts: Vec<&AlertLine> = rows.alerts.iter().collect();
@@ -106,7 +117,8 @@ impl BoardView {
             zone: directory.zone(&directory.default_line).unwrap_or("UTC").to_owned(),
             verdict: verdict(facts, &night),
             engine: EngineView { works: facts.engine_trouble.is_none(), trouble: facts.engine_trouble.clone() },
-            breakers: rows.breakers.iter().filter(|b| b.is_open()).map(breaker).collect(),
+            store: StoreView { takes_writes: facts.store_trouble.is_none(), trouble: facts.store_trouble.clone() },
+            breakers: rows.breakers.iter().filter(|b| b.is_open()).map(|b| breaker(b, facts.sight)).collect(),
             on_call: facts.oncall.clone(),
             more_alerts: more(rows.figures.alerts, alerts.len()),
             alerts: alerts.into_iter().map(|a| alert(a, facts.sight)).collect(),
@@ -122,8 +134,8 @@ impl BoardView {
     }
 }
 
-fn breaker(b: &crate::domain::breaker::Breaker) -> BreakerView {
-    BreakerView { sender: masked(&b.sender), since: b.opened_at, why: b.why.clone() }
+fn breaker(b: &crate::domain::breaker::Breaker, sight: Sight) -> BreakerView {
+    BreakerView { sender: masked(&b.sender), since: b.opened_at, why: sight.words(&b.why) }
 }
 
 fn alert(line: &AlertLine, sight: Sight) -> AlertView {
@@ -139,15 +151,16 @@ fn alert(line: &AlertLine, sight: Sight) -> AlertView {
         severity: kind.severity().as_str(),
         since: line.raised_at,
         title: kind.title(),
-        message: if hidden { kind.title().to_owned() } else { line.message.clone() },
+        message: if hidden { kind.title().to_owned() } else { sight.words(&line.message) },
         call_id: line.call.as_ref().map(ToString::to_string),
         reference: line.reference.as_ref().map(ToString::to_string),
         to_do,
+        wants_taker: line.call.is_some() && kind.severity() == Severity::Page && kind.until() == Until::Taken,
         seen_by: line.acknowledged.as_ref().map(|(_, by)| by.0.clone()),
     }
 }
 
-fn closed(line: &CallLine, directory: &Directory) -> ClosedView {
+fn closed(line: &CallLine, directory: &Directory, sight: Sight) -> ClosedView {
     let call = &line.call;
     let (of, _) = directory.line(call.data.twilio_to_number.as_deref());
     let name = |id| directory.contact(id).map_or_else(|| id.to_string(), |c| c.name.clone());
@@ -156,9 +169,14 @@ fn closed(line: &CallLine, directory: &Directory) -> ClosedView {
         reference: call.reference.to_string(),
         status: call.status,
         line: of.name.clone(),
-        issue: call.data.issue_summary.clone(),
+        issue: call
+            .data
+            .issue_summary
+            .as_deref()
+            .map(|text| shortened(&sight.words(text.trim())))
+            .filter(|t| !t.is_empty()),
         accepted_at: call.accepted_at,
         closed_at: call.closed_at,
-        holder: call.holder.as_ref().map(name),
+        holder: call.holder.as_ref().map(name).map(|name| sight.words(&name)),
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use crate::config::TokenScope;
@@ -100,13 +100,18 @@ pub(super) fn sight_of(token: &KnownToken) -> Option<Sight> {
     }
 }
 
-/// Who looks; whoever must sign in is led there, and comes back to this path.
+/// Who looks; whoever must sign in is led there, and comes back to this path and its query.
 ///
 /// # Errors
 /// As [`signed_in`].
 pub(super) async fn viewer(state: &HttpState, parts: &Parts) -> Result<Result<Viewer, Response>, Problem> {
     Ok(signed_in(state, parts).await?.ok_or_else(|| {
-        let path = parts.uri.path();
+        // What a form asked for is asked for anew, on the page that its path has: its fields are gone.
+        let uri = &parts.uri;
+        let path = match (&parts.method, uri.path_and_query()) {
+            (&Method::GET, Some(whole)) => whole.as_str(),
+            _ => uri.path(),
+        };
         let own = path.strip_prefix(state.settings.board.base_path.as_str()).unwrap_or(path);
         let next = percent_encoding::utf8_percent_encode(own, percent_encoding::NON_ALPHANUMERIC);
         redirect(state, &format!("/board/sign-in?next={next}"))
@@ -142,14 +147,33 @@ pub(super) fn own_form(state: &HttpState, parts: &Parts) -> Result<(), Problem> 
     Err(Problem::new(StatusCode::FORBIDDEN, detail).kind("other-origin", "The form came from another page"))
 }
 
-/// From where somebody signs in. A proxy on this machine says for whom it speaks.
-pub(super) fn address(parts: &Parts) -> IpAddr {
+/// From where somebody signs in: the peer; of a trusted proxy, whom it names last, and of several one behind the other, the last that is
+/// none of them. What a stranger wrote into the header stands before that, and is not read.
+pub(super) fn address(state: &HttpState, parts: &Parts) -> IpAddr {
+    let is_trusted = |ip: IpAddr| state.settings.board.trusted_proxies.iter().any(|p| p.contains(ip));
     let peer = parts.extensions.get::<Peer>().map_or(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), |p| p.0);
-    if !peer.to_canonical().is_loopback() {
-        return peer;
+    let lines = parts.headers.get_all("x-forwarded-for").iter().rev().map(|v| v.to_str().unwrap_or_default());
+    let mut named = lines.flat_map(|line| line.rsplit(',')).map(forwarded);
+    let mut from = peer;
+    while is_trusted(from) {
+        match named.next().flatten() {
+            Some(before) => from = before,
+            None => break,
+        }
     }
-    let last = parts.headers.get_all("x-forwarded-for").iter().next_back().and_then(|v| v.to_str().ok());
-    last.and_then(|v| v.rsplit(',').next()).and_then(|v| v.trim().parse().ok()).unwrap_or(peer)
+    from
+}
+
+/// Whether it is the other end of the connection itself.
+pub(super) fn is_peer(parts: &Parts, address: IpAddr) -> bool {
+    parts.extensions.get::<Peer>().is_some_and(|p| p.0 == address)
+}
+
+/// An address as proxies write it, with or without its port.
+fn forwarded(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let with_port = || text.parse::<std::net::SocketAddr>().ok().map(|a| a.ip());
+    text.parse().ok().or_else(with_port)
 }
 
 /// Begins a session, and leads on.

@@ -13,9 +13,9 @@ use crate::store::BoardLink;
 
 use super::helpers::*;
 
-const OWN: (&str, &str) = ("sec-fetch-site", "same-origin");
+pub(super) const OWN: (&str, &str) = ("sec-fetch-site", "same-origin");
 
-fn desk() -> Plan {
+pub(super) fn desk() -> Plan {
     let tokens = vec![
         token("eyes", "secret-read", TokenScope::Read),
         token("intake", "secret-dispatch", TokenScope::Dispatch),
@@ -25,11 +25,11 @@ fn desk() -> Plan {
 }
 
 /// Without a token, as on a developer's machine.
-fn open() -> Plan {
+pub(super) fn open() -> Plan {
     Plan { gateway: Some(Provider::Accepts), tweak: Some(|s| s.board.is_enabled = true), ..Plan::default() }
 }
 
-async fn signed_in(shop: &Shop, secret: &str) -> String {
+pub(super) async fn signed_in(shop: &Shop, secret: &str) -> String {
     let got = shop.ask("POST", "/board/sign-in", &[LOCAL, FORM, OWN], format!("token={secret}")).await;
     assert_eq!(got.status, StatusCode::SEE_OTHER, "{}", got.text);
     assert_eq!(got.header("location"), "/board");
@@ -37,15 +37,15 @@ async fn signed_in(shop: &Shop, secret: &str) -> String {
 }
 
 impl Shop {
-    async fn board(&self, path: &str, cookie: &str) -> Answered {
+    pub(super) async fn board(&self, path: &str, cookie: &str) -> Answered {
         self.ask("GET", path, &[LOCAL, ("cookie", cookie)], Body::empty()).await
     }
 
-    async fn press(&self, path: &str, cookie: &str, form: &str) -> Answered {
+    pub(super) async fn press(&self, path: &str, cookie: &str, form: &str) -> Answered {
         self.ask("POST", path, &[LOCAL, FORM, OWN, ("cookie", cookie)], form.to_owned()).await
     }
 
-    async fn dispatch(&self, token: &str, id: &str, issue: &str) {
+    pub(super) async fn dispatch(&self, token: &str, id: &str, issue: &str) {
         let bearer = format!("Bearer {token}");
         let body = serde_json::json!({ "callId": id, "callData": { "callerPhone": "+19495550150", "callerName": issue,
             "emergencyLevel": "normal", "issueSummary": issue, "address": issue } });
@@ -55,7 +55,7 @@ impl Shop {
         assert!(got.status.is_success(), "{}", got.text);
     }
 
-    async fn version(&self, id: &str) -> String {
+    pub(super) async fn version(&self, id: &str) -> String {
         serde_json::to_value(CallVersion::of(&self.call(id).await.call))
             .expect("JSON")
             .as_str()
@@ -63,7 +63,7 @@ impl Shop {
             .to_owned()
     }
 
-    async fn accepted(&self, id: &str) {
+    pub(super) async fn accepted(&self, id: &str) {
         until("its text is accepted", async || {
             let call = self.call(id).await;
             let is_out = call.attempts.iter().any(|a| a.state == AttemptState::Submitted);
@@ -123,6 +123,12 @@ async fn whoever_is_not_signed_in_is_led_to_the_form_and_back() {
     for (path, to) in [
         ("/board", "/board/sign-in?next=%2Fboard"),
         ("/board/calls/c%2F1", "/board/sign-in?next=%2Fboard%2Fcalls%2Fc%252F1"),
+        ("/board?pause=1", "/board/sign-in?next=%2Fboard%3Fpause%3D1"),
+        ("/board/closed?before=a%2Fb", "/board/sign-in?next=%2Fboard%2Fclosed%3Fbefore%3Da%252Fb"),
+        (
+            "/board/calls/c%2F1/settle?attempt=a&b",
+            "/board/sign-in?next=%2Fboard%2Fcalls%2Fc%252F1%2Fsettle%3Fattempt%3Da%26b",
+        ),
     ] {
         let got = shop.get(path).await;
         assert_eq!((got.status, got.header("location")), (StatusCode::SEE_OTHER, to));
@@ -341,6 +347,15 @@ async fn a_text_of_which_nobody_knows_is_settled_by_a_person() {
     assert!(board.contains("say what became of it") && board.contains("unknown: neither sent nor not"), "{board}");
     let page = shop.board(&format!("/board/calls/c1/settle?attempt={attempt}"), &cookie).await.text;
     assert!(page.contains("It was not sent"), "{page}");
+    let v = shop.version("c1").await;
+    assert!(page.contains(&format!("name=\"v\" value=\"{v}\"")), "{page}");
+    for (v, status) in [("", StatusCode::BAD_REQUEST), ("1-ACKNOWLEDGED-sam", StatusCode::CONFLICT)] {
+        let form = format!("attempt={attempt}&how=not-sent&v={v}");
+        let got = shop.press("/board/calls/c1/settle", &cookie, &form).await;
+        assert_eq!(got.status, status, "{v:?}: {}", got.text);
+        let state = shop.call("c1").await.attempt(attempt).map(|a| a.state);
+        assert_eq!(state, Some(AttemptState::Unknown), "{v:?}: nothing was done");
+    }
     for (form, status) in [
         ("how=sent&sid=SMx", StatusCode::BAD_REQUEST),
         ("how=burn", StatusCode::BAD_REQUEST),
@@ -348,7 +363,7 @@ async fn a_text_of_which_nobody_knows_is_settled_by_a_person() {
         ("how=not-sent", StatusCode::SEE_OTHER),
         ("how=sent&sid=SM00000000000000000000000000000001", StatusCode::CONFLICT),
     ] {
-        let got = shop.press("/board/calls/c1/settle", &cookie, &format!("attempt={attempt}&{form}")).await;
+        let got = shop.press("/board/calls/c1/settle", &cookie, &format!("attempt={attempt}&v={v}&{form}")).await;
         assert_eq!(got.status, status, "{form}: {}", got.text);
     }
     let call = shop.call("c1").await;
@@ -442,27 +457,6 @@ fn sha256(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_thousand_wrong_sign_ins_raise_one_alert_and_lock_nobody_out_who_is_in() {
-    let shop = shop_with(desk());
-    let cookie = signed_in(&shop, "secret-operate").await;
-    let mut seen = std::collections::BTreeMap::new();
-    for n in 0..1_000 {
-        let from = format!("192.0.2.{}", n % 200);
-        let headers = [LOCAL, FORM, OWN, ("x-forwarded-for", from.as_str())];
-        let got = shop.ask("POST", "/board/sign-in", &headers, format!("token=guess-{n}")).await;
-        if got.status == StatusCode::TOO_MANY_REQUESTS {
-            assert!(got.header("retry-after").parse::<u64>().is_ok_and(|s| s > 0), "{:?}", got.headers);
-        }
-        *seen.entry(got.status.as_u16()).or_insert(0) += 1;
-    }
-    assert_eq!(seen.keys().collect::<Vec<_>>(), [&401, &429], "{seen:?}");
-    assert!(seen[&401] <= 120, "{seen:?}");
-    let alerts = shop.open_alerts().await;
-    assert_eq!(alerts.iter().filter(|k| k.as_str() == "board-sign-ins").count(), 1, "{alerts:?}");
-    assert_eq!(shop.board("/board", &cookie).await.status, StatusCode::OK);
-}
-
-#[tokio::test]
 async fn without_a_token_this_machine_alone_sees_the_page_and_only_in_a_test() {
     let shop = shop_with(open());
     let page = shop.get("/board").await;
@@ -527,8 +521,9 @@ async fn the_page_is_short_and_its_part_is_known_by_its_tag() {
     assert_eq!((v["open"].as_array().map(Vec::len), &v["moreOpen"]), (Some(50), &Value::from(10)), "{}", v["verdict"]);
     let page = shop.get("/board").await;
     assert!(page.text.contains("and 10 more"));
-    let size = |calls: usize| page.text.len() * calls / 50;
-    assert!(size(20) < 40 * 1024, "{} bytes for 50 calls", page.text.len());
+    assert_eq!((page.text.matches("<article").count(), page.text.matches("ago</span></a></li>").count()), (20, 30));
+    // 20 calls whole and 30 in a line each: with style, script and icon under 60 KB.
+    assert!(page.text.len() < 45 * 1024, "{} bytes for 50 calls", page.text.len());
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod api;
 mod board;
+mod board_access;
 mod dispatch;
 mod feed;
 mod health;

@@ -56,7 +56,7 @@ pub(crate) async fn the_board_shows_the_worst_first_and_no_more_than_it_is_asked
     let want =
         ["untold-old", "untold-new", "exhausted", "unknown", "failed", "held", "looks-old", "looks-new", "taken"];
     assert_eq!(names(&rows.open), want);
-    assert_eq!((names(&rows.deferred), rows.nobody_told), (vec!["asleep".to_owned()], 2));
+    assert_eq!((names(&rows.deferred), rows.nobody_told, rows.held), (vec!["asleep".to_owned()], 2, 1));
     assert_eq!(rows.figures.open_calls, 10);
     let closed: Vec<&str> = rows.closed.iter().map(|l| l.call.id.as_str()).collect();
     assert_eq!(closed, ["gone", "done"], "the newest, as many as asked for");

@@ -24,10 +24,13 @@ const IN_DOUBT_MAX: usize = 1_000;
 
 /// Nobody is told of them, and no quiet hours say why.
 pub(in crate::store) const NOBODY_TOLD: &str = "calls INDEXED BY calls_untold
-    WHERE status = 'DISPATCHING' AND told_at IS NULL AND (held_until IS NULL OR wake_at <> held_until)";
+    WHERE status = 'DISPATCHING' AND told_at IS NULL AND (held_until IS NULL OR wake_at IS DISTINCT FROM held_until)";
 pub(in crate::store) const OLDEST_NOBODY_TOLD: &str = "SELECT id FROM calls INDEXED BY calls_untold
-    WHERE status = 'DISPATCHING' AND told_at IS NULL AND (held_until IS NULL OR wake_at <> held_until)
+    WHERE status = 'DISPATCHING' AND told_at IS NULL AND (held_until IS NULL OR wake_at IS DISTINCT FROM held_until)
     ORDER BY accepted_at LIMIT ?1";
+/// Nobody is told of them, because of quiet hours: see [`crate::domain::call::Call::held`].
+pub(in crate::store) const HELD: &str = "calls INDEXED BY calls_untold
+    WHERE status = 'DISPATCHING' AND told_at IS NULL AND held_until IS NOT NULL AND wake_at IS NOT DISTINCT FROM held_until";
 pub(in crate::store) const OLDEST_OF_STATUS: &str =
     "SELECT id FROM calls INDEXED BY calls_by_status WHERE status = ?1 ORDER BY accepted_at LIMIT ?2";
 pub(in crate::store) const IN_DOUBT: &str = "SELECT id FROM
@@ -131,6 +134,7 @@ fn board(context: ReadContext<'_>, query: &BoardQuery) -> Result<BoardRows, Stor
     Ok(BoardRows {
         figures: figures::figures(context, query.now)?,
         nobody_told: figures::count(conn, NOBODY_TOLD, [])?,
+        held: figures::count(conn, HELD, [])?,
         open,
         deferred: states(context, oldest(CallStatus::Deferred)?)?,
         alerts: reads::alerts(context, query.alerts_max)?,

@@ -70,6 +70,7 @@ pub(in crate::store) fn reads() -> Vec<(&'static str, String)> {
         ("calls with a notice in doubt", board::IN_DOUBT.to_owned()),
         ("calls of the night", board::NEWEST_OF_STATUS.to_owned()),
         ("how many nobody is told of", figures::counting(board::NOBODY_TOLD)),
+        ("how many quiet hours hold", figures::counting(board::HELD)),
         ("active retries", figures::counting(figures::ACTIVE)),
         ("overdue", figures::counting(figures::OVERDUE)),
         ("unknown", figures::counting(figures::UNKNOWN)),

@@ -1,0 +1,73 @@
+// What the cases of the office's page share: a browser, a way to say each case, judges.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+import { OPERATE } from "./shop.mjs";
+
+export const BINARY = process.env.DISPATCHCTL;
+const CHROMIUM = process.env.CHROMIUM || "/usr/bin/chromium";
+export const NGINX = process.env.NGINX || "/usr/sbin/nginx";
+export const SHOTS = process.env.BOARD_SHOTS;
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+export const HOSTILE = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>\u202e{{7*7}} ${"x".repeat(1600)}`;
+const only = process.argv[2];
+
+export const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
+let failed = 0;
+
+export async function check(name, run) {
+  if (only && !name.includes(only)) return;
+  const began = Date.now();
+  try {
+    await run();
+    console.log(`ok    ${name} (${Date.now() - began} ms)`);
+  } catch (e) {
+    failed += 1;
+    console.log(`FAIL  ${name}: ${e.stack}`);
+  }
+}
+
+export function equal(a, b, what) {
+  if (a !== b) throw new Error(`${what}: ${JSON.stringify(a)}, and not ${JSON.stringify(b)}`);
+}
+
+export function is(truth, what) {
+  if (!truth) throw new Error(what);
+}
+
+/** A page of a fresh browser that is signed in; what its console says is kept. */
+export async function signedIn(shop, options = {}, { token = OPERATE, base = shop.url + shop.basePath } = {}) {
+  const context = await browser.newContext({ viewport: { width: 360, height: 740 }, ...options });
+  const page = await context.newPage();
+  page.said = [];
+  page.on("console", (m) => page.said.push(m.text()));
+  page.on("pageerror", (e) => page.said.push(e.message));
+  await page.goto(`${base}/board`);
+  await page.fill("#token", token);
+  await page.press("#token", "Enter");
+  await page.waitForURL(`${base}/board`);
+  page.said.length = 0;
+  return page;
+}
+
+export async function axe(page, rules = {}) {
+  await page.evaluate(AXE);
+  const found = await page.evaluate((rules) => axe.run(document, { rules }), rules);
+  return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target} ${n.failureSummary}`).join("; ")}`);
+}
+
+/** What a browser without script shows, in one in which axe runs: no script is loaded, and what stands in noscript is there. */
+export async function asWithoutScript(page) {
+  await page.route("**/board**", async (route) => {
+    if (route.request().resourceType() !== "document") return route.continue();
+    const answer = await route.fetch();
+    const body = (await answer.text()).replace(/<script[^>]*><\/script>/g, "").replace(/<\/?noscript>/g, "");
+    return route.fulfill({ response: answer, body });
+  });
+}
+
+export const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+
+export function failures() {
+  return failed;
+}

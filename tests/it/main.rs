@@ -27,6 +27,7 @@ mod live;
 mod mail;
 mod main_job;
 mod mirror;
+mod model;
 mod night;
 mod odd_bodies;
 mod oncall;

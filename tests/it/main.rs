@@ -9,6 +9,7 @@ mod board;
 mod breaker;
 mod calendars;
 mod channels;
+mod checker;
 mod cli_operator;
 mod cli_send;
 mod completions;

@@ -1174,6 +1174,7 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
             [CompletionResult]::new('--dispatches', '--dispatches', [CompletionResultType]::ParameterName, 'So many calls in the storm [default: ten a kill]')
             [CompletionResult]::new('--replicas', '--replicas', [CompletionResultType]::ParameterName, 'A storm over so many replicas of one store, whose engine is killed, stopped and cut off; the store: --store postgres://...')
             [CompletionResult]::new('--save', '--save', [CompletionResultType]::ParameterName, 'Keep the storm as a scenario file')
+            [CompletionResult]::new('--history', '--history', [CompletionResultType]::ParameterName, 'Keep what was asked, answered and accepted in the storm as JSON lines, for a judge that knows nothing of this program')
             [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Decides every chance [default: 1; a storm draws one]')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'So many scenarios side by side [default: three a processor]')
             [CompletionResult]::new('--junit', '--junit', [CompletionResultType]::ParameterName, 'Also write the results for a build server')

@@ -2771,7 +2771,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__test__subcmd__reliability)
-            opts="-o -q -v -h -V --list --scenario --storm --dispatches --replicas --save --seed --jobs --junit --html --baseline --guards-off --keep --live --yes --t1 --max-messages --listen --price-per-segment --voice --price-per-minute --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            opts="-o -q -v -h -V --list --scenario --storm --dispatches --replicas --save --history --seed --jobs --junit --html --baseline --guards-off --keep --live --yes --t1 --max-messages --listen --price-per-segment --voice --price-per-minute --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2794,6 +2794,10 @@ _dispatchctl() {
                     return 0
                     ;;
                 --save)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --history)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

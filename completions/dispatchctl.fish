@@ -1128,6 +1128,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l dispatches -d 'So many calls in the storm [default: ten a kill]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l replicas -d 'A storm over so many replicas of one store, whose engine is killed, stopped and cut off; the store: --store postgres://...' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l save -d 'Keep the storm as a scenario file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l history -d 'Keep what was asked, answered and accepted in the storm as JSON lines, for a judge that knows nothing of this program' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l seed -d 'Decides every chance [default: 1; a storm draws one]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l jobs -d 'So many scenarios side by side [default: three a processor]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l junit -d 'Also write the results for a build server' -r -F

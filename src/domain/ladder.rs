@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, Recipient};
 use super::oncall::{Holder, HoldersInOrder};
-use super::types::{ContactId, Role};
+use super::types::{ContactId, Role, Timestamp};
 use super::voice::NO_PHONE_CALLS;
 use super::work::Work;
 
@@ -144,6 +144,34 @@ pub(super) fn told_under(w: &Work<'_>, missed: &[u32], recipients: &[Recipient])
         named.iter().filter(theirs).all(|(step, _)| has_notice(*step, &r.contact))
     };
     recipients.iter().filter(is_told).map(|r| (r.contact.clone(), r.channel)).collect()
+}
+
+/// Whose notice of this round left after the latest of these steps that names them was due, the first of them at `first_due`: a text
+/// that had waited while no engine ran stands for those steps, as they would have stood for it had they fired first. One of which nobody
+/// knows whether it arrived stands for nothing: a due step fires all the same.
+pub(super) fn told_past_due(w: &Work<'_>, missed: &[u32], first_due: Timestamp) -> Vec<(ContactId, Channel)> {
+    let mut due = first_due;
+    let mut named: Vec<(Recipient, Timestamp)> = Vec::new();
+    for index in missed {
+        if Some(index) != missed.first() {
+            due = due.plus(wait_before(w, *index));
+        }
+        for r in who(w, *index).recipients {
+            named.retain(|(known, _)| known.contact != r.contact || known.channel != r.channel);
+            named.push((r, due));
+        }
+    }
+    let has_left = |(r, due): &(Recipient, Timestamp)| {
+        w.state.attempts.iter().any(|a| {
+            a.kind == AttemptKind::Notice
+                && a.round == w.state.call.round
+                && (&a.recipient.contact, a.channel) == (&r.contact, r.channel)
+                && matches!(a.state, AttemptState::Sending | AttemptState::Submitted | AttemptState::Delivered)
+                // One later than now is of a clock that was set back since: it says nothing.
+                && a.sent_at.is_some_and(|at| (*due..=w.now()).contains(&at))
+        })
+    };
+    named.into_iter().filter(has_left).map(|(r, _)| (r.contact, r.channel)).collect()
 }
 
 fn roles_of<'a>(w: &'a Work<'_>, index: u32) -> &'a [Role] {

@@ -7,7 +7,9 @@ use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, 
 use super::breaker;
 use super::call::{Call, CallStatus, ExclusionReason};
 use super::change::Answer;
-use super::ladder::{LadderStep, at, channel_of, end, step_data, step_name, told_under, total, wait_before, who};
+use super::ladder::{
+    LadderStep, at, channel_of, end, step_data, step_name, told_past_due, told_under, total, wait_before, who,
+};
 use super::ladder_end::{end_of_ladder, exhaust};
 use super::log::LogKind;
 use super::quiet;
@@ -95,7 +97,10 @@ pub(super) fn fire_missed(w: &mut Work<'_>) -> Result<(), Illegal> {
     };
     let counts_from_now = missed.len() > 1 || due <= w.now();
     let next_due = if counts_from_now { w.now().plus(wait_before(w, index)) } else { due };
-    let notified = deferred.map(|since| notified_since(w, since)).unwrap_or_default();
+    let notified = match deferred {
+        Some(since) => notified_since(w, since),
+        None => told_past_due(w, &missed, first_due),
+    };
     fire(w, &missed, latest, next_due, first_due, &notified)
 }
 

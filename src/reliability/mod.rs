@@ -18,6 +18,7 @@ mod drill_dir;
 mod expect;
 mod file;
 mod fill;
+mod history;
 pub(crate) mod html;
 mod intake;
 pub(crate) mod junit;

@@ -105,6 +105,9 @@ async fn through(scenario: &Scenario, world: &mut World, outcome: &mut Outcome) 
             if !cut_short {
                 outcome.checks.extend(expect::all(&scenario.then, &seen, world).await);
             }
+            if let Err(e) = world.keep_history(&outcome.name, &seen.ledger, &seen.stories) {
+                outcome.checks.push(Check::of("the history is kept", false, e));
+            }
             outcome.judged = judge(&seen.ledger, &seen.stories, world.accepted.iter().map(String::as_str));
             if scenario.then.mirror && !cut_short {
                 let within = scenario.then.mirror_within.unwrap_or(MIRROR_WITHIN);

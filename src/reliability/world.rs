@@ -30,6 +30,7 @@ use crate::store::{DrillSchema, Location, PostgresUrl};
 use super::action::Edit;
 use super::documents::text;
 use super::drill_dir::DrillDir;
+use super::history::{Asked, History};
 use super::process::{Process, Signal};
 use super::scenario::{Given, Scenario, Script};
 use super::settings::{self, STORE, environment, settings_of, zone_with_summer_at};
@@ -66,6 +67,8 @@ pub struct DrillEnv {
     pub guards_off: Vec<String>,
     /// The server whose database the stores are in, each in a schema of its own; `None`: each is a file in its drill's directory.
     pub server: Option<PostgresUrl>,
+    /// Where the history of a storm is written, see [`super::history`].
+    pub history: Option<PathBuf>,
 }
 
 /// What became of a start.
@@ -97,6 +100,8 @@ pub(super) struct World {
     armed_faults: armed_faults::ArmedFaults,
     /// Calls whose acceptance was answered with success.
     pub(super) accepted: BTreeSet<String>,
+    /// What was handed over, and how it was answered.
+    pub(super) asked: Asked,
     /// When the newest engine first answered.
     pub(super) ready_at: Option<Timestamp>,
     /// When its process was started.
@@ -201,6 +206,7 @@ impl World {
             logs: Vec::new(),
             armed_faults,
             accepted: BTreeSet::new(),
+            asked: Asked::default(),
             started_at: None,
             ready_at: None,
             thawed_at: None,
@@ -490,6 +496,13 @@ impl World {
     pub(super) fn downtimes(&self) -> Vec<(Timestamp, Timestamp)> {
         let open = self.down_since.map(|since| (since, self.now()));
         self.down.iter().copied().chain(open).collect()
+    }
+
+    /// Writes the history of what was seen, where one is asked for.
+    pub(super) fn keep_history(&self, name: &str, ledger: &Value, stories: &[Value]) -> Result<(), String> {
+        let Some(file) = &self.drill_env.history else { return Ok(()) };
+        let (down, seed) = (self.downtimes(), self.drill_env.seed);
+        History { name, seed, down: &down, asked: &self.asked, ledger, stories }.write(file)
     }
 
     /// Ends everything, in order, and waits for it.

@@ -13,6 +13,7 @@ pub(crate) mod postgres;
 pub(crate) mod postgres_server;
 pub(crate) mod relay;
 pub(crate) mod replies;
+mod simulation;
 pub(crate) mod story;
 pub(crate) mod world;
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use crate::checker::check::check;
+use crate::checker::history::History;
 use crate::support::Shop;
 use crate::support::process::Process;
 use crate::support::wait::until;
@@ -323,6 +325,8 @@ fn what_cannot_be_played_is_told_clearly() {
         (vec!["--scenario", "broken.toml"], "broken.toml:2: not valid TOML"),
         (vec!["--storm", "5", "--scenario", "send-verified"], "cannot be used with"),
         (vec!["--save", "x.toml"], "--storm"),
+        (vec!["--history", "x.ndjson"], "--storm"),
+        (vec!["--storm", "1", "--history", "/nowhere/x"], "cannot be written to /nowhere/x"),
         (vec!["--baseline", "nowhere.json"], "the earlier results in nowhere.json cannot be used"),
         (vec!["--baseline", "broken.toml"], "the earlier results in broken.toml cannot be used"),
         (vec!["--scenario", "send-verified", "--junit", "/nowhere/x.xml"], "cannot be written to /nowhere/x.xml"),
@@ -425,10 +429,15 @@ fn a_storm_is_played_kept_and_can_be_played_again() {
         "5",
         "--save",
         "kept.toml",
+        "--history",
+        "seen.ndjson",
         "-o",
         "json",
     ]);
     assert_eq!((run.code, left_behind(&temp)), (0, Vec::new()), "{run:?}");
+    let seen = History::parse(&std::fs::read(shop.path("seen.ndjson")).expect("a history")).expect("a whole one");
+    let found = check(&seen);
+    assert!(found.wrongs.is_empty() && seen.asked.len() >= 12 && seen.texts.len() >= 8, "{found}");
     let report = run.json();
     assert_eq!((&report["suite"], &report["seed"]), (&json!("storm"), &json!(5)));
     assert_eq!(report["repeat"], "dispatchctl test-reliability --storm 2 --dispatches 12 --seed 5");

@@ -43,6 +43,9 @@ pub(crate) struct Args {
     /// Keep the storm as a scenario file
     #[arg(long, value_name = "FILE", requires = "storm")]
     save: Option<PathBuf>,
+    /// Keep what was asked, answered and accepted in the storm as JSON lines, for a judge that knows nothing of this program
+    #[arg(long, value_name = "FILE", requires = "storm")]
+    history: Option<PathBuf>,
     /// Decides every chance [default: 1; a storm draws one]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
@@ -136,6 +139,7 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
         return Ok(show_list(&scenarios, out));
     }
     let earlier = args.results.prepare()?;
+    args.history.as_deref().map(writable).transpose()?;
     if let (Some(file), Some(storm)) = (&args.save, &storm) {
         write(file, &storm.text)?;
     }
@@ -230,7 +234,7 @@ fn drill_env(
         drill_dir.keep();
         out.note(&format!("kept: {}", drill_dir.path().display()));
     }
-    Ok(Arc::new(DrillEnv { program, drill_dir, seed, guards_off, server }))
+    Ok(Arc::new(DrillEnv { program, drill_dir, seed, guards_off, server, history: args.history.clone() }))
 }
 
 /// The server that `--store` names: the stores of the drills are made in its database. A file is no place for those of many.

@@ -215,3 +215,72 @@ fn what_does_nothing_is_warned_of() {
         c.warnings
     );
 }
+
+/// A line of a configuration, or what looks like one.
+fn line() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let heads = [
+        "[twilio]",
+        "[server]",
+        "[store]",
+        "[delivery]",
+        "[[contacts]]",
+        "[[lines]]",
+        "[policies.normal]",
+        "[alerts]",
+        "[board]",
+        "[[",
+    ];
+    let keys = [
+        "from",
+        "listen",
+        "url",
+        "settle",
+        "id",
+        "phone",
+        "name",
+        "steps",
+        "number",
+        "public_url",
+        "auth_token",
+        "no_such_key",
+        "team",
+    ];
+    let values = [
+        "\"\"",
+        "\"30s\"",
+        "\"+19495550101\"",
+        "\"-1s\"",
+        "7",
+        "-1",
+        "true",
+        "[]",
+        "[{}]",
+        "{ wait = \"0s\" }",
+        "\"hush-secret\"",
+        "1e400",
+        "2026-01-01",
+        "\"",
+    ];
+    prop_oneof![
+        prop::sample::select(heads.to_vec()).prop_map(str::to_owned),
+        (prop::sample::select(keys.to_vec()), prop::sample::select(values.to_vec()))
+            .prop_map(|(k, v)| format!("{k} = {v}")),
+        "\\PC{0,20}",
+    ]
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 96, ..Default::default() })]
+    /// Any file is a configuration or a list of what is wrong with it; neither is a panic, and a secret stands in neither.
+    #[test]
+    fn any_file_is_read_or_refused(lines in proptest::collection::vec(line(), 0..14), whole: bool) {
+        let start = if whole { TWILIO.replace("hush-auth", "hush-secret-of-twilio") } else { String::new() };
+        let bench = Bench::new().toml(&format!("{}\n{start}", lines.join("\n")));
+        let said = match load(&bench.sources) {
+            Ok(config) => format!("{config:?}"),
+            Err(e) => e.to_string(),
+        };
+        proptest::prop_assert!(!said.contains("hush-secret-of-twilio"), "{}", said);
+    }
+}

@@ -350,3 +350,27 @@ fn the_minutes_that_somebody_says_are_read_and_those_of_what_is_no_take_are_not(
         assert_eq!(read(text, SAM, &Lexicon::default()).minutes, minutes, "{text}");
     }
 }
+
+proptest::proptest! {
+    /// However words of the grammar are put together, written large or small, and set apart: what they say stays the same, what they
+    /// name is a reference that is there, and nothing panics. Names of people and quoted lines are other tests' matter.
+    #[test]
+    fn words_of_the_grammar_say_the_same_however_they_are_set(words in proptest::collection::vec(proptest::sample::select(vec!["1", "2", "3", "done", "7K3Q", "8M4R-2", "all", "ok", "thanks", "on my way", "20 min", "stop", "no"]), 1..5), before in "[ \n]{0,2}", behind in "[ \n.]{0,2}") {
+        let lexicon = Lexicon::default();
+        let plain = words.join(" ");
+        let one = read(&plain, SAM, &lexicon);
+        let set = read(&format!("{before}{}{behind}", plain.to_uppercase()), SAM, &lexicon);
+        proptest::prop_assert_eq!(words_of(&one), words_of(&set), "{:?}", plain);
+        proptest::prop_assert_eq!(&one.reference, &set.reference, "{:?}", plain);
+        if let Some(named) = &one.reference {
+            proptest::prop_assert!(references(&plain).contains(named), "{:?} names {}", plain, named);
+        }
+    }
+
+    /// Whatever is written takes no call by words that are none of ours: no digit, no letter, no sign of the tables.
+    #[test]
+    fn what_says_nothing_takes_nothing(text in "[^a-zA-Z0-9\\PL]{0,30}") {
+        let said = read(&text, SAM, &Lexicon::default());
+        proptest::prop_assert!(!matches!(said.says, Says::Take | Says::Pass | Says::Done | Says::Later), "{:?}: {:?}", text, said);
+    }
+}

@@ -114,3 +114,56 @@ fn what_a_breaker_held_counts_from_its_end() {
         assert_eq!(harness.attempt(2).state, AttemptState::Submitted, "{label}");
     }
 }
+
+/// Texts that the provider accepted for these contacts.
+fn accepted_for(harness: &CoreHarness) -> Vec<(String, u32)> {
+    let taken = harness.call().attempts.iter().filter(|a| a.state == AttemptState::Submitted);
+    taken.map(|a| (a.recipient.contact.to_string(), a.number)).collect()
+}
+
+#[test]
+fn what_had_waited_and_what_came_due_meanwhile_are_one_text_whichever_leaves_first() {
+    let call: crate::domain::types::CallId = "c".parse().expect("an id");
+    // The engine died with Sam's second text unsent; steps 3 (Ana) and 4 (both) came due before the next one.
+    for (label, sent_first, last) in [("the text leaves first", true, 2), ("the steps fire first", false, 4)] {
+        let mut harness = woken(120);
+        harness.now = harness.now.plus(secs(1_000));
+        if sent_first {
+            harness.send_all();
+        }
+        harness.apply(Event::Wake { call: call.clone() });
+        harness.send_all();
+        let found = accepted_for(&harness);
+        let of = |who: &str| found.iter().filter(|(c, _)| c == who).map(|(_, n)| *n).collect::<Vec<_>>();
+        assert_eq!((of("sam"), of("ana").len()), (vec![1, last], 1), "{label}: {found:?}");
+        assert!(harness.call().call.wake_at.is_some_and(|at| at > harness.now), "{label}: the ladder goes on");
+    }
+}
+
+#[test]
+fn a_text_of_which_nobody_knows_stands_for_no_step() {
+    let mut harness = woken(120);
+    harness.now = harness.now.plus(secs(1_000));
+    let attempt = harness.attempt(2).id;
+    harness.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
+    let outcome = crate::domain::event::SendOutcome::Unknown { why: "no answer".into() };
+    harness.apply(Event::Sent { attempt, by: None, outcome });
+    let call = harness.call().call.id.clone();
+    harness.apply(Event::Wake { call });
+    harness.send_all();
+    let to_sam = accepted_for(&harness).iter().filter(|(who, _)| who == "sam").count();
+    assert_eq!(to_sam, 2, "a due step fires all the same");
+}
+
+#[test]
+fn a_text_that_left_before_a_step_was_due_stands_for_nothing_but_itself() {
+    let mut harness = woken(120);
+    harness.now = harness.now.plus(secs(60));
+    harness.send_all();
+    let call = harness.call().call.id.clone();
+    harness.now = harness.now.plus(secs(1_000));
+    harness.apply(Event::Wake { call });
+    harness.send_all();
+    let to_sam = accepted_for(&harness).iter().filter(|(who, _)| who == "sam").count();
+    assert_eq!(to_sam, 3, "step 4 tells him anew");
+}

@@ -316,4 +316,49 @@ mod tests {
         let kept = crate::domain::dial::job::kept(&job());
         assert_eq!(TwimlSource::of(&kept), TwimlSource::Asked, "the words for people are none");
     }
+
+    /// What is wrong with a document, as a reader of XML sees it: tags that are ours alone and close each other, no stray sign.
+    fn ill_formed(document: &str) -> Option<String> {
+        const TAGS: [&str; 6] = ["Response", "Say", "Gather", "Pause", "Redirect", "Hangup"];
+        let mut rest = document.strip_prefix(HEAD)?;
+        let mut open: Vec<&str> = Vec::new();
+        while let Some(at) = rest.find(['<', '&']) {
+            if rest[at..].starts_with('&') {
+                let known = ["&amp;", "&lt;", "&gt;", "&quot;"].iter().any(|e| rest[at..].starts_with(e));
+                if !known {
+                    return Some(format!("a stray & before {:?}", &rest[at..]));
+                }
+                rest = &rest[at + 1..];
+                continue;
+            }
+            let Some(end) = rest[at..].find('>') else { return Some("a tag without an end".into()) };
+            let tag = &rest[at + 1..at + end];
+            let name = tag.trim_matches('/').split(' ').next().unwrap_or_default();
+            if !TAGS.contains(&name) {
+                return Some(format!("a tag <{tag}>"));
+            }
+            match (tag.starts_with('/'), tag.ends_with('/')) {
+                (true, _) if open.pop() != Some(name) => return Some(format!("</{name}> closes nothing")),
+                (false, false) => open.push(name),
+                _ => {}
+            }
+            rest = &rest[at + end + 1..];
+        }
+        (!open.is_empty()).then(|| format!("{open:?} are left open"))
+    }
+
+    proptest::proptest! {
+        /// Whatever a customer said is read aloud, and is no tag, no address and no second document.
+        #[test]
+        fn whatever_is_said_the_document_is_well_formed(issue in "\\PC{0,900}", address in "[<>&\"'/a-z \u{0}-\u{1f}]{0,300}", business in "\\PC{0,120}", turn in 0..9_u32, has_texts: bool) {
+            let odd = SpokenJob { issue, address, business, has_texts, ..job() };
+            for speech in [Speech::Job { turn, job: odd.clone() }, Speech::MayNotWait { turn, job: odd.clone() }, Speech::Yours(Some(odd.clone())), Speech::Taken(Some(odd.business.clone()))] {
+                for to in [None, Some(&addresses())] {
+                    let Twiml(said) = say(&speech, to);
+                    proptest::prop_assert_eq!(ill_formed(&said), None, "{}", said);
+                    proptest::prop_assert!(said.chars().count() <= DOCUMENT_MAX && !said.chars().any(|c| c.is_control() && c != '\n'), "{}", said);
+                }
+            }
+        }
+    }
 }

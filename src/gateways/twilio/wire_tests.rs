@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 const ACCOUNT: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -138,5 +140,73 @@ fn retry_after_is_seconds_or_a_date_against_the_answers_own() {
         (None, now, None),
     ] {
         assert_eq!(retry_after(header, date), want.map(Duration::from_secs), "{header:?} {date:?}");
+    }
+}
+
+/// A field as the provider has it, or anything else.
+fn field() -> impl Strategy<Value = Value> {
+    let word = "[ -~]{0,12}";
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        word.prop_map(Value::from),
+        prop::sample::select(vec![
+            "queued",
+            "SM00000000000000000000000000000001",
+            "+19495550101",
+            "whatsapp:+19495550101"
+        ])
+        .prop_map(Value::from),
+        Just(Value::Array(Vec::new())),
+    ]
+}
+
+/// A message, or what looks like one.
+fn document() -> impl Strategy<Value = Value> {
+    let names = [
+        "sid",
+        "status",
+        "to",
+        "from",
+        "body",
+        "direction",
+        "date_created",
+        "error_code",
+        "messaging_service_sid",
+        "code",
+        "message",
+    ];
+    proptest::collection::vec((prop::sample::select(names.to_vec()), field()), 0..9)
+        .prop_map(|pairs| Value::Object(pairs.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()))
+}
+
+proptest! {
+    /// Nothing that is answered panics; what is read as a message has a SID, and what is read as an error shows no number.
+    #[test]
+    fn no_answer_of_the_provider_is_too_odd(one in document(), cut in 0.0..1.0_f64, noise in proptest::collection::vec(any::<u8>(), 0..64)) {
+        let whole = one.to_string().into_bytes();
+        let short = whole.iter().copied().take((whole.len() as f64 * cut) as usize).collect::<Vec<u8>>();
+        for body in [whole, short, noise] {
+            if let Some(read) = message(&body) {
+                prop_assert_eq!(read.sid.as_str().len(), 34);
+            }
+            if let Some(e) = error(&body) {
+                prop_assert!(!e.message.contains("9495550101") && !e.message.chars().any(char::is_control), "{}", e.message);
+            }
+            drop(serde_json::from_slice::<PageWire>(&body).map(Page::into_items));
+        }
+    }
+
+    /// Nothing that is posted panics; what a person wrote is read as it was written.
+    #[test]
+    fn no_form_is_too_odd(pairs in proptest::collection::vec((prop::sample::select(vec!["MessageSid", "SmsSid", "From", "To", "Body", "MessageStatus", "ErrorCode", "OptOutType", "AccountSid", "Other"]), "\\PC{0,20}"), 0..8), body in "\\PC{0,40}") {
+        let any: Vec<(String, String)> = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        drop(StatusCallback::parse(&any, ACCOUNT));
+        drop(InboundSms::parse(&any, ACCOUNT));
+        let known = [("MessageSid", "SM00000000000000000000000000000001"), ("AccountSid", ACCOUNT), ("From", "+19495550101"), ("To", "+15005550006"), ("Body", &body)];
+        let form: Vec<(String, String)> = known.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let read = InboundSms::parse(&form, ACCOUNT);
+        prop_assert_eq!(read.map(|m| m.body.0), Ok(body));
     }
 }

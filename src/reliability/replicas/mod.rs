@@ -189,6 +189,7 @@ async fn through(
     shop.rests(leader).await?;
     let ledger = shop.world.ledger()?;
     let stories = shop.world.stories(&[]).await?;
+    shop.world.keep_history(&outcome.name, &ledger, &stories)?;
     outcome.judged = judge(&ledger, &stories, accepted.iter().map(String::as_str));
     let logs = shop.world.logs();
     let requests = terms::requests(&logs);
@@ -300,7 +301,7 @@ impl Shop {
         let tasks = (0..AT_ONCE)
             .map(|_| {
                 let (next, hurry, refused) = (next.clone(), hurry.clone(), refused.clone());
-                let (client, places) = (self.client.clone(), places.clone());
+                let (client, places, asked) = (self.client.clone(), places.clone(), self.world.asked.clone());
                 let chance = Ids::seeded(ids.below(u64::MAX));
                 let clock = crate::clock::SystemClock::new();
                 tokio::spawn(async move {
@@ -319,7 +320,9 @@ impl Shop {
                             let many = u64::try_from(places.len()).unwrap_or(1);
                             let at = places.get(usize::try_from(chance.below(many)).unwrap_or(0)).copied();
                             let Some(at) = at else { return accepted };
+                            let from = clock.now();
                             let sent = client.post(format!("http://{at}/api/dispatch/manual")).json(&body).send().await;
+                            asked.note(&call, (from, clock.now()), sent.as_ref().ok().map(|a| a.status().as_u16()));
                             if sent.is_ok_and(|a| a.status().is_success()) {
                                 accepted.push(call);
                                 break;

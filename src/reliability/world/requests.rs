@@ -37,8 +37,9 @@ impl World {
 
     /// Hands a call over; the answer's status. Counted as accepted where it is a success.
     pub(in crate::reliability) async fn post_call(&mut self, body: &Value) -> Result<u16, String> {
-        let id = text(body, "callId").to_owned();
+        let (id, from) = (text(body, "callId").to_owned(), self.now());
         let sent = self.ask("POST", "/api/dispatch/manual", "application/json", Some(body.to_string())).await;
+        self.asked.note(&id, (from, self.now()), sent.as_ref().ok().map(|(status, _)| *status));
         let (status, answer) = sent.map_err(|e| format!("{id}: {e}"))?;
         if (200..300).contains(&status) {
             self.accepted.insert(id);
@@ -60,10 +61,14 @@ impl World {
         for share in shares {
             let (client, url) = (self.client.clone(), format!("http://{}/api/dispatch/manual", self.at));
             for body in share {
-                let (client, url) = (client.clone(), url.clone());
+                let (client, url, asked) = (client.clone(), url.clone(), self.asked.clone());
                 self.requests.spawn(async move {
                     let id = text(&body, "callId").to_owned();
-                    (id, crate::reliability::intake::post(&client, &url, &body).await)
+                    let clock = SystemClock::new();
+                    let from = clock.now();
+                    let status = crate::reliability::intake::post(&client, &url, &body).await;
+                    asked.note(&id, (from, clock.now()), status);
+                    (id, status)
                 });
             }
         }

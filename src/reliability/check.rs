@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::documents::{list, mails, phone_calls, phone_calls_of, text, texts};
 use super::mirror::compare::Rows;
 use super::spared;
+use crate::domain::phone::PRUNED;
 
 /// What came of one call; of several, the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

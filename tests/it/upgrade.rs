@@ -79,6 +79,14 @@ fn a_store_of_version_2_goes_on_where_it_was_and_takes_the_settings_of_the_first
     stage.judge();
     both().expect("still once");
     serve.process.kill();
+
+    // The way back: the copy that the upgrade made takes the store's place, and what was there is kept.
+    let copy = stage.shop.backups("-v2").pop().expect("a copy");
+    let copy = copy.to_str().expect("plain");
+    let back = stage.shop.expect(0, &["-o", "json", "store", "restore", copy, "--force"]).json();
+    assert_eq!((&back["schema"], &back["calls"]), (&json!(2), &json!(4)), "{back:#}");
+    assert!(std::path::Path::new(text(&back, "kept")).exists(), "{back:#}");
+    stage.shop.expect(0, &["store", "check"]);
 }
 
 #[test]

@@ -143,11 +143,11 @@ async fn commits_go_on_beside_it() {
     bulk::of(&path, "x", many);
     Connection::open(&path)
         .expect("opens")
-        .execute_batch(&format!(
+        .execute_batch(
             "INSERT INTO log (kind, at, call_id, attempt_id, actor, message, data)
                 SELECT l.kind, l.at, c.id, l.attempt_id, l.actor, l.message, l.data FROM calls c, log l
-                WHERE c.id <> 'x' AND l.call_id = 'x'"
-        ))
+                WHERE c.id <> 'x' AND l.call_id = 'x'",
+        )
         .expect("logged");
     let done = Arc::new(AtomicBool::new(false));
     let (beside, stop) = (Arc::clone(&store), Arc::clone(&done));
@@ -176,7 +176,7 @@ async fn commits_go_on_beside_it() {
     done.store(true, Ordering::Release);
     let waits = commits.await.expect("no panic");
     let of = |part: usize| waits[(waits.len() - 1) * part / 1000];
-    crate::store::sqlite::prune_tests::report(&format!(
+    report(&format!(
         "{} calls in {slices} slices and {} s, the longest slice {} ms; {} commits beside it: p50 {} ms, p99 {} ms, p99.9 {} ms, max {} ms",
         sum.calls,
         whole.passed().as_secs(),

@@ -12,7 +12,7 @@ pub const RESEND: &str = "resend";
 /// The key of an entry's data that is true where an outcome was found out after it had been decided.
 pub const LATE: &str = "late";
 
-/// The key of an entry's data that names the number of an attempt that says the same and arrived too.
+/// The key of an entry's data that names the number of another accepted text of the same notice.
 pub const TWIN: &str = "twin";
 
 words! {

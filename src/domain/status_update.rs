@@ -170,7 +170,7 @@ fn moved(
         data[log::LATE] = true.into();
     }
     if let Some(other) = twin(w, id, was)? {
-        found += &format!("; attempt {other} says the same and arrived too: this notice came twice");
+        found += &format!("; attempt {other} of the same notice was accepted too: it went out twice");
         data[TWIN] = json!(other);
     }
     match to {
@@ -200,15 +200,15 @@ fn moved(
     Ok(())
 }
 
-/// The number of an attempt that repeats this one, or that it repeats, and that arrived as this one does now: what no client can
-/// rule out where an answer is lost, or where a process sleeps between its last look and the first byte.
+/// The number of another text of the same notice that was accepted and has not failed, as this one is now: what no client can rule
+/// out where an answer is lost, or where a process sleeps between its last look and the first byte.
 fn twin(w: &Work<'_>, id: AttemptId, was: AttemptState) -> Result<Option<u32>, Illegal> {
-    let arrived = |state| matches!(state, AttemptState::Submitted | AttemptState::Delivered);
+    let is_out = |state| matches!(state, AttemptState::Submitted | AttemptState::Delivered);
     let a = w.attempt(id)?;
-    if a.channel != Channel::Sms || arrived(was) || !arrived(a.state) {
+    let Some(notice) = a.notice().filter(|_| a.channel == Channel::Sms && !is_out(was) && is_out(a.state)) else {
         return Ok(None);
-    }
-    let is_twin = |b: &&Attempt| arrived(b.state) && (b.repeats == Some(id) || a.repeats == Some(b.id));
+    };
+    let is_twin = |b: &&Attempt| b.id != id && is_out(b.state) && b.notice().as_ref() == Some(&notice);
     Ok(w.state.attempts.iter().find(is_twin).map(|b| b.number))
 }
 

@@ -44,6 +44,8 @@ pub const SENT_BEFORE: Duration = Duration::from_millis(200);
 const RENEWAL_LOOK: Duration = Duration::from_millis(100);
 /// How soon it is looked again whether what the store lost is found out; the end of that rings.
 const HELD_LOOK: Duration = Duration::from_secs(1);
+/// How soon it is looked again whether the replies of the time before the start were read.
+const FIRST_READ_LOOK: Duration = Duration::from_millis(100);
 /// How many mails may be under way at once: a relay that hangs keeps no text waiting.
 const MAILS_IN_FLIGHT_MAX: usize = 16;
 
@@ -120,7 +122,9 @@ impl Dispatcher {
             Scope::Only(_) => own,
         };
         let quarantined = lock(&self.quarantined).values().min().copied();
-        Ok([rate, next, quarantined].into_iter().flatten().min())
+        // What waits for the first read of replies goes when that has taken too long, which nothing rings for.
+        let first_read = self.engine.missed_replies_wait().then(|| now.plus(FIRST_READ_LOOK));
+        Ok([rate, next, quarantined, first_read].into_iter().flatten().min())
     }
 
     /// Looks into every lane that may send: all that waits with one priority before the next one, a page of each lane at a time,

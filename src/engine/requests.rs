@@ -51,10 +51,12 @@ impl Requests {
             if self.seen_of_others.load(Ordering::Relaxed) != of_others {
                 core.wake.all();
                 self.answer_all().await?;
+                // What could not be answered is looked for again. A commit of our own that is not counted yet looks like another's:
+                // so the version is known only once it was computed twice.
                 self.seen_of_others.store(of_others, Ordering::Relaxed);
+            } else {
+                self.seen.store(version, Ordering::Relaxed);
             }
-            // What could not be answered is looked for again.
-            self.seen.store(version, Ordering::Relaxed);
         }
         Ok(Some(now.plus(if self.engine.is_in_a_term() { EVERY_ON_A_SERVER } else { EVERY })))
     }

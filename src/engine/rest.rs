@@ -2,7 +2,8 @@
 //!
 //! Whoever polls the store for commits notes here what it saw. A duty whose passes read the store alone, and that answered when
 //! it has something to do next, is not driven again before that time while the store stands still ([`REST_MAX`] at the
-//! longest). A commit that nobody has seen yet rings, or is seen by the next poll; so a rest delays nothing by more than that poll.
+//! longest). A commit of this process rings for whom it concerns, one of another process rings for all once a poll has seen it; a duty
+//! that nothing rings for looks at its next usual pause.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

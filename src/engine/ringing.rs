@@ -63,7 +63,8 @@ impl Ringing {
         }
         let every = now.plus(EVERY);
         let soonest = self.lock().values().min().map_or(every, |at| every.min(*at));
-        Ok((!all.is_empty()).then_some(soonest))
+        // One that the provider has queued is stale by time alone.
+        Ok(Some(soonest))
     }
 
     async fn end(&self, id: AttemptId, provider: &dyn VoiceGateway) -> Result<(), crate::store::StoreError> {

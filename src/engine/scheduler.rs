@@ -63,7 +63,9 @@ impl Scheduler {
             return Ok(Some(now.plus(FIRST_READ_LOOK)));
         }
         // What is due and was not fired is set aside, or cannot be read: it must not be slept to.
-        core.store.next_wake(now).await
+        let set_aside = self.still_quarantined(now).into_values().min();
+        let next = core.store.next_wake(now).await?;
+        Ok(next.into_iter().chain(set_aside).min())
     }
 
     async fn only(&self, call: &CallId, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

@@ -127,11 +127,7 @@ fn a_leader_that_is_stopped_for_long_between_its_last_look_and_the_first_byte_is
         });
         let said = r.stage.call("in-hand-0").to_string();
         let is_repeated = attempts(&story).iter().any(|a| a["repeats"] == first["attemptId"]);
-        assert_eq!(
-            said.contains("this notice came twice"),
-            is_repeated,
-            "it is said where its repeat went too: {said}"
-        );
+        assert_eq!(said.contains("it went out twice"), is_repeated, "it is said where its repeat went too: {said}");
     }
 }
 

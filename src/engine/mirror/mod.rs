@@ -154,7 +154,8 @@ impl Mirror {
         match figures.oldest_waiting {
             None => state.batch_is_open = false,
             Some(since) if since.plus(every) <= now => state.batch_is_open = true,
-            Some(_) => {}
+            // It opens by time alone.
+            Some(_) => state.waits = true,
         }
         Ok(state.batch_is_open)
     }

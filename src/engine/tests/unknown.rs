@@ -398,7 +398,7 @@ async fn late_evidence_settles_both_the_attempt_and_its_repeat() {
         }
         assert_eq!(w.sms.ledger().len(), 2, "the policy's one repeat");
         let log = w.log_text().await;
-        assert_eq!(log.matches("this notice came twice").count(), 1, "said once: {log}");
+        assert_eq!(log.matches("it went out twice").count(), 1, "said once: {log}");
         let log = w.process.store.log(&LogFilter { limit: 10_000, ..LogFilter::default() }).await.expect("read");
         assert_eq!(log.iter().filter(|line| line.entry.data.get(TWIN).is_some()).count(), 1, "metrics count it once");
     }

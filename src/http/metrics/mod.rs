@@ -259,7 +259,7 @@ fn of_the_log(c: &Counters, e: &mut Exposition) {
     e.single(
         "notices_doubled_total",
         Counter,
-        "Notices that came twice: the answer to the first text was lost, and it was found to have arrived after it was repeated.",
+        "Notices that went out twice: the answer to a text was lost, and it was found to have been accepted after it was repeated.",
         as_f64(c.doubled),
     );
     let resends = c.resends.iter().map(|(why, n)| (vec![("why", (*why).to_owned())], as_f64(*n)));

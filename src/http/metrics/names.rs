@@ -27,7 +27,7 @@ pub const METRICS: &[(&str, &str)] = &[
     ("dispatchctl_calls_accepted_total", "Calls that were accepted, by line and level."),
     ("dispatchctl_attempts_total", "Attempts that came to a state, by kind."),
     ("dispatchctl_attempt_failures_total", "Attempts that failed, by the provider's code and its class."),
-    ("dispatchctl_notices_doubled_total", "Notices that came twice, because the answer to the first text was lost."),
+    ("dispatchctl_notices_doubled_total", "Notices that went out twice, because the answer to a text was lost."),
     ("dispatchctl_time_to_told_seconds", "From the acceptance of a call to its first accepted text."),
     ("dispatchctl_time_to_taken_seconds", "From the acceptance of a call until somebody took it."),
     ("dispatchctl_follow_up_lateness_seconds", "From the due time of a follow-up to its firing."),

@@ -154,6 +154,8 @@ impl Observer {
             self.conn = Some(conn);
             return Err(LeaseError::Held(Some(row.holder)));
         }
+        // Who is outdated may decide nothing, not for a moment.
+        is_not_outdated(&conn, url)?;
         let term = format!("eng_{}", Ids::random().uuid(SystemClock.now()).simple());
         let sent = SystemClock.boot();
         let taken = Connection::Postgres(&conn).prepare_cached(TAKE)?.execute(params![

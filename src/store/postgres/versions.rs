@@ -73,9 +73,12 @@ pub(super) fn of(conn: &PgConnection) -> Result<Option<SchemaVersion>, StoreErro
 /// Notes that the schema is of this version now.
 pub(super) fn note(conn: &PgConnection, found: i64) -> Result<(), StoreError> {
     let step = usize::try_from(found - 1).ok().and_then(|at| MIGRATIONS.get(at));
+    let works_from = step.map_or(found, |step| step.works_from);
+    // What an earlier step demanded, a later one that only adds demands too.
+    let oldest = of(conn)?.map_or(works_from, |before| before.oldest.max(works_from));
     let mut put = Connection::Postgres(conn).prepare_cached(PUT_META)?;
     put.execute(params!["schema", found.to_string()])?;
-    put.execute(params![OLDEST, step.map_or(found, |step| step.works_from).to_string()])?;
+    put.execute(params![OLDEST, oldest.to_string()])?;
     Ok(())
 }
 
@@ -84,13 +87,15 @@ pub(super) fn note(conn: &PgConnection, found: i64) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError::Open`], with what to do.
 pub(super) fn may_make(conn: &PgConnection, step: &Migration, found: i64, url: &PostgresUrl) -> Result<(), StoreError> {
-    if found == 0 || step.works_from <= found {
+    // An engine that lives may know no more than the store demanded of it so far.
+    let demanded = of(conn)?.map_or(0, |version| version.oldest);
+    if found == 0 || step.works_from <= demanded {
         return Ok(());
     }
     let Some(engine) = conn.word(LIVES)? else { return Ok(()) };
     let why = format!(
         "its schema is {found} and this program's is {}, under which the engine ({engine}) could not work on: stop every `serve` of the \
-         older version first, then start this one; nothing was changed",
+         older version first, then start this one; what is in the store is as it was",
         found + 1
     );
     Err(StoreError::Open { path: url.to_string().into(), source: why.into() })

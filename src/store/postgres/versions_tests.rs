@@ -16,7 +16,8 @@ use crate::testing::postgres::TestSchema;
 async fn is_of(store: &PostgresStore, found: i64, oldest: i64) {
     let done = store.run_write(move |conn| {
         for (key, value) in [("schema", found), ("oldest_schema", oldest)] {
-            conn.prepare_cached("UPDATE meta SET value = ?2 WHERE key = ?1")?.execute(params![key, value.to_string()])?;
+            conn.prepare_cached("UPDATE meta SET value = ?2 WHERE key = ?1")?
+                .execute(params![key, value.to_string()])?;
         }
         Ok(())
     });

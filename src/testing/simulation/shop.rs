@@ -133,6 +133,7 @@ fn rules(unknown_first: UnknownPolicy, unknown_follow_up: UnknownPolicy) -> Rule
         followthrough: FollowthroughRules::default(),
         oncall: OnCallRules::default(),
         test_mode: false,
+        retention: None,
         morning: time(8, 0, 0, 0),
         lexicon: std::sync::Arc::default(),
         off: crate::domain::safeguards::SafeguardsOff::default(),

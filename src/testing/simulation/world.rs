@@ -517,7 +517,7 @@ impl World {
                 // A person knows what the provider has.
                 let message = self.provider.messages.iter().find(|m| m.attempt == attempt).map(|m| m.sid.clone());
                 let how = message.map_or(Settlement::NotSent, Settlement::Sent);
-                let event = Event::Settle { attempt, how, by: Actor("mia".into()), note: None };
+                let event = Event::Settle { attempt, how, by: Actor("mia".into()), note: None, seen: None };
                 return self.apply(p, &event).map(drop);
             }
         };

@@ -10,7 +10,10 @@ use crate::domain::Timestamp;
 
 use super::exit::ExitStatus;
 pub(crate) use super::table::Table;
+use super::table::folded;
 
+/// Beside a head, text has so many columns at least.
+const BESIDE_MIN: usize = 28;
 /// A terminal that does not say how wide it is.
 const WIDTH_UNKNOWN: usize = 80;
 
@@ -51,6 +54,8 @@ pub(crate) struct Output {
     lasting: bool,
     /// Why a result did not reach stdout.
     unwritten: Option<std::io::Error>,
+    /// What is written is kept here for now.
+    kept: Option<String>,
 }
 
 impl Output {
@@ -71,6 +76,7 @@ impl Output {
             terminal,
             lasting: false,
             unwritten: None,
+            kept: None,
         }
     }
 
@@ -120,6 +126,23 @@ impl Output {
     /// Whether stdout is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         self.terminal
+    }
+
+    /// Whether results are drawn on the whole screen: both ends are a terminal, and text is wanted.
+    pub(crate) fn is_drawn(&self) -> bool {
+        self.terminal && self.format == Format::Table && std::io::stdin().is_terminal()
+    }
+
+    /// Whether there is colour.
+    pub(crate) fn has_color(&self) -> bool {
+        self.color
+    }
+
+    /// What this writes, in place of writing it.
+    pub(crate) fn captured(&mut self, writes: impl FnOnce(&mut Self)) -> String {
+        self.kept = Some(String::new());
+        writes(self);
+        self.kept.take().unwrap_or_default()
     }
 
     /// Whether only what was asked for is wanted.
@@ -203,6 +226,34 @@ impl Output {
         self.write(&printable_lines(text));
     }
 
+    /// A line of a text result that a terminal has in several, broken between words.
+    pub(crate) fn paragraph(&mut self, text: &str) {
+        self.hanging("", text);
+    }
+
+    /// The same behind a head, under which its lines stand; where there is no room beside the head, below it.
+    pub(crate) fn hanging(&mut self, head: &str, text: &str) {
+        let text = printable(text);
+        let taken = console::measure_text_width(head);
+        let (head, room) = match self.width() {
+            None => {
+                self.write(&format!("{}{text}", printable(head)));
+                return;
+            }
+            Some(width) if width >= taken + BESIDE_MIN || head.is_empty() => {
+                (printable(head), width.saturating_sub(taken).max(1))
+            }
+            Some(width) => {
+                self.write(printable(head).trim_end());
+                ("  ".to_owned(), width.saturating_sub(2).max(1))
+            }
+        };
+        let under = " ".repeat(console::measure_text_width(&head));
+        for (at, line) in folded(&text, room).into_iter().enumerate() {
+            self.write(&format!("{}{line}", if at == 0 { &head } else { &under }));
+        }
+    }
+
     /// Says TEST MODE ahead of a text result, once it is one.
     pub(crate) fn mode_line(&mut self) {
         if self.mode == "test" {
@@ -267,6 +318,11 @@ impl Output {
     }
 
     fn write(&mut self, text: &str) {
+        if let Some(kept) = &mut self.kept {
+            kept.push_str(text);
+            kept.push('\n');
+            return;
+        }
         let mut out = std::io::stdout().lock();
         let done = writeln!(out, "{text}").and_then(|()| out.flush());
         match done {

@@ -30,6 +30,7 @@ use super::output::{Output, Table};
 use super::parse::Since;
 use super::refresh::refresh;
 use super::report::CliError;
+use super::status_watch;
 use super::timeline;
 use super::watch::{Wakeup, Watcher};
 
@@ -92,7 +93,7 @@ const OPEN_MAX: usize = 5_000;
 const NEXT_DUE: usize = 5;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// An engine that dies commits nothing: a watcher looks again after this.
-const LOOK_AT_MOST: Duration = Duration::from_secs(1);
+pub(super) const LOOK_AT_MOST: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let core = app.core(app.store(NoStore::Refuse).await?);
@@ -100,6 +101,10 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     let call = call_named(core.store.as_ref(), text).await?;
     if args.refresh {
         refresh(&mut app, &core, &call, out).await?;
+    }
+    if args.watch && out.is_drawn() {
+        let watched = WatchedCalls { args: &args, since: None };
+        return Box::pin(status_watch::run(watched, Some(call), &app, &core, out)).await;
     }
     if args.watch {
         return watch_story(&call, &app, &core, out).await;
@@ -121,11 +126,12 @@ fn show_story(story: &CallStory, app: &App, out: &mut Output) {
     } else {
         out.mode_line();
         for line in timeline::header(story, app, app.clock.now(), out) {
-            out.line(&line);
+            let (name, value) = line.split_at_checked(timeline::NAME).unwrap_or((line.as_str(), ""));
+            out.hanging(name, value);
         }
         out.line("");
-        for line in timeline::entries(&story.log, story.state.call.accepted_at, out) {
-            out.line(&line);
+        for (head, what) in timeline::entries(&story.log, story.state.call.accepted_at, out) {
+            out.hanging(&head, &what);
         }
         if !story.state.attempts.is_empty() {
             out.line("");
@@ -172,8 +178,8 @@ fn draw_story(before: Option<&CallStory>, story: &CallStory, app: &App, out: &mu
             let rows: Vec<Vec<String>> = new.iter().map(|l| super::log::cells(l, out)).collect();
             out.more_csv(&rows);
         } else {
-            for line in timeline::entries(&new, story.state.call.accepted_at, out) {
-                out.line(&line);
+            for (head, what) in timeline::entries(&new, story.state.call.accepted_at, out) {
+                out.hanging(&head, &what);
             }
         }
         return;
@@ -186,23 +192,49 @@ fn draw_story(before: Option<&CallStory>, story: &CallStory, app: &App, out: &mu
 
 /// All that the overview shows, read once.
 #[derive(PartialEq)]
-struct Overview {
+pub(super) struct Overview {
     holder: Option<Holder>,
     /// Whether it works; its signs of life are no news.
     beside: Option<Engine>,
     engine: Option<EngineRow>,
     figures: Figures,
-    calls: Vec<CallLine>,
+    pub(super) calls: Vec<CallLine>,
     /// What is said where not all calls are shown.
-    cut: Option<String>,
+    pub(super) cut: Option<String>,
     due: Vec<DueLine>,
     /// Whether more follow-ups are to come than are shown.
     more_due: bool,
     failures: Vec<FailureLine>,
-    alerts: Vec<AlertLine>,
+    pub(super) alerts: Vec<AlertLine>,
     sinks: Vec<SinkLine>,
     opt_outs: Vec<OptOutLine>,
     skipped_rows: Vec<Unreadable>,
+}
+
+impl Overview {
+    /// Whether the engine works, and what is said of it, without colours.
+    pub(super) fn engine_said(&self, app: &App, out: &Output) -> (bool, String) {
+        let works = self.holder.is_some() && !self.beside.as_ref().is_some_and(Engine::is_silent);
+        (works, console::strip_ansi_codes(&engine_line(self, app, out)).into_owned())
+    }
+
+    /// The figures in one line.
+    pub(super) fn figures_said(&self) -> String {
+        figures_line(&self.figures)
+    }
+}
+
+/// Which calls a watcher looks at.
+pub(super) struct WatchedCalls<'a> {
+    args: &'a Args,
+    since: Option<Timestamp>,
+}
+
+impl WatchedCalls<'_> {
+    /// Everything, as it is now.
+    pub(super) async fn read(&self, app: &App, core: &Core) -> Result<Overview, CliError> {
+        read(self.args, self.since, app, core).await
+    }
 }
 
 async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> Result<Overview, CliError> {
@@ -273,18 +305,19 @@ async fn overview(args: &Args, app: &App, core: &Arc<Core>, out: &mut Output) ->
         }
         return Ok(answered(o.beside.as_ref(), out));
     }
+    if out.is_drawn() {
+        return Box::pin(status_watch::run(WatchedCalls { args, since }, None, app, core, out)).await;
+    }
     let mut watcher = Watcher::start(core.store.clone(), core.clock.clone()).await?;
     let mut shown: Option<Overview> = None;
+    let mut said: Vec<String> = Vec::new();
     loop {
         let o = read(args, since, app, core).await?;
         if shown.as_ref() != Some(&o) {
             if out.is_json() {
                 out.object_line(&document(&o, app, out));
             } else {
-                if shown.is_some() {
-                    out.redraw();
-                }
-                show(&o, app, out);
+                said = show_changed(&said, &o, app, out);
             }
             shown = Some(o);
         }
@@ -295,6 +328,16 @@ async fn overview(args: &Args, app: &App, core: &Arc<Core>, out: &mut Output) ->
             return Ok(ExitStatus::Interrupted);
         }
     }
+}
+
+/// What is shown now, of which the lines that were not shown before are written: whoever reads a pipe or a log has the rest already.
+fn show_changed(before: &[String], o: &Overview, app: &App, out: &mut Output) -> Vec<String> {
+    let text = out.captured(|out| show(o, app, out));
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for line in lines.iter().filter(|l| !before.contains(l)) {
+        out.raw(line);
+    }
+    lines
 }
 
 /// What a watcher says of the engine whenever that changes: that it does not answer, and that it works again.
@@ -389,12 +432,12 @@ fn show(o: &Overview, app: &App, out: &mut Output) {
     }
     out.mode_line();
     let engine = engine_line(o, app, out);
-    out.line(&engine);
-    out.line(&figures_line(&o.figures));
+    out.paragraph(&engine);
+    out.paragraph(&figures_line(&o.figures));
     let empty = format!("no calls of these states: {}", "`dispatchctl status --state all` shows every one");
     if let Some(row) = &app.settings {
         let by = if row.actor.0 == "engine" { String::new() } else { format!(" ({})", row.actor.0) };
-        out.line(&format!("settings {} in force since {}, by {}{by}", row.number, out.time(row.at), row.role));
+        out.paragraph(&format!("settings {} in force since {}, by {}{by}", row.number, out.time(row.at), row.role));
     }
     section("alerts", &alerts_table(o, app.clock.now(), out), None, out);
     section("sinks of alerts", &sinks_table(&o.sinks, app.clock.now(), out), None, out);

@@ -11,6 +11,9 @@ use tabled::settings::{Padding, Style};
 const FRAME: usize = 3;
 const FRAME_END: usize = 1;
 
+/// A row of a terminal's table has no more lines, as long as a column may go.
+const LINES_MAX: usize = 4;
+
 /// A table: its headers and rows; with `-o json` a document takes its place.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct Table {
@@ -50,7 +53,10 @@ impl Table {
         let mut table = self.clone();
         let mut left_out = Vec::new();
         loop {
-            if let Some(widths) = table.widths(width) {
+            let goes =
+                || self.expendable.iter().find_map(|name| table.headers.iter().position(|header| header == name));
+            // A row that takes a dozen lines is read by nobody at night: what it may do without goes first.
+            if let Some(widths) = table.widths(width).filter(|w| table.tallest(w) <= LINES_MAX || goes().is_none()) {
                 let mut text = table.framed(&widths);
                 if !left_out.is_empty() {
                     let said = format!("left out: {} (a wider terminal or -o json has them)", left_out.join(", "));
@@ -61,9 +67,7 @@ impl Table {
             // A column without a word says nothing that would be missed.
             let is_empty = |at: &usize| table.rows.iter().all(|row| row.get(*at).is_none_or(String::is_empty));
             let empty = (0..table.headers.len()).find(is_empty).filter(|_| !table.rows.is_empty());
-            let expendable =
-                || self.expendable.iter().find_map(|name| table.headers.iter().position(|header| header == name));
-            let Some(at) = empty.or_else(expendable) else {
+            let Some(at) = empty.or_else(goes) else {
                 return self.blocks(width);
             };
             let header = table.headers.remove(at);
@@ -106,6 +110,12 @@ impl Table {
             *widths.get_mut(at)? -= 1;
         }
         Some(widths)
+    }
+
+    /// How many lines the tallest row has in columns of these widths.
+    fn tallest(&self, widths: &[usize]) -> usize {
+        let lines = |row: &Vec<String>| row.iter().zip(widths).map(|(cell, width)| folded(cell, *width).len()).max();
+        self.rows.iter().filter_map(lines).max().unwrap_or_default()
     }
 
     fn framed(&self, widths: &[usize]) -> String {
@@ -185,6 +195,19 @@ mod tests {
 
     fn widest(text: &str) -> usize {
         text.lines().map(measure_text_width).max().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_row_that_would_take_a_dozen_lines_does_without_what_it_may() {
+        let mut t = Table::new(&["REF", "ISSUE", "BY", "STATE"]).may_leave_out(&["STATE", "BY"]);
+        let issue = "Water through the kitchen ceiling of the flat below, nobody can find the stop valve of the house";
+        t.row(["7K32", issue, "text", "delivered"].map(str::to_owned));
+        for (width, is_whole) in [(40, false), (60, true), (140, true)] {
+            let text = t.fitted(width);
+            let lines = text.lines().filter(|l| l.starts_with('│')).count();
+            assert!(lines <= 1 + LINES_MAX || !text.contains("STATE"), "{width}:\n{text}");
+            assert_eq!(text.contains("delivered"), is_whole, "{width}:\n{text}");
+        }
     }
 
     #[test]

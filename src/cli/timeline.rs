@@ -19,6 +19,9 @@ pub(super) fn what_is_next(call: &Call, directory: &Directory, now: Timestamp, o
     coming(call, directory, |at| format!("{}, at {}", relative(at, now), out.time(at)))
 }
 
+/// The columns of the name before each line of [`header`], and the space behind it.
+pub(super) const NAME: usize = 11;
+
 /// What stands above the timeline, one line each.
 pub(super) fn header(story: &CallStory, app: &App, now: Timestamp, out: &Output) -> Vec<String> {
     let (call, data) = (&story.state.call, &story.state.call.data);
@@ -78,13 +81,14 @@ pub(super) fn good(status: CallStatus) -> Option<bool> {
     }
 }
 
-/// One line an entry: time, how long after acceptance, who, what.
-pub(super) fn entries(log: &[LogLine], accepted: Timestamp, out: &Output) -> Vec<String> {
+/// One an entry: when, how long after acceptance and who, as the head of what.
+pub(super) fn entries(log: &[LogLine], accepted: Timestamp, out: &Output) -> Vec<(String, String)> {
     let width = log.iter().map(|l| l.entry.actor.0.chars().count()).max().unwrap_or(0).clamp(6, 24);
     log.iter()
         .map(|l| {
             let after = offset(l.entry.at.since(accepted));
-            format!("{}  {after:>10}  {:<width$}  {}", out.time(l.entry.at), l.entry.actor.0, reported(l))
+            let head = format!("{}  {after:>10}  {:<width$}  ", out.time(l.entry.at), l.entry.actor.0);
+            (head, reported(l))
         })
         .collect()
 }
@@ -150,7 +154,8 @@ mod tests {
                 json!({ "note": "by phone" }),
             ),
         ];
-        let lines = entries(&log, accepted, &out());
+        let all = entries(&log, accepted, &out());
+        let lines: Vec<String> = all.into_iter().map(|(head, what)| format!("{head}{what}")).collect();
         assert_eq!(
             lines,
             [

@@ -382,7 +382,7 @@ const FAULTS: &[Fault] = &[
 ];
 
 /// Nobody holds it for a day of each week.
-const GAP: &str = "[[rotations]]\nid = \"week\"\nmembers = [\"sam\"]\nstarts = \"2026-01-05\"\nhandoff = \"08:00\"\nevery = \"1d\"\n\
+const GAP: &str = "[[rotations]]\nid = \"week\"\nmembers = [\"sam\"]\nstarts = \"2026-01-05\"\ntime_zone = \"America/Los_Angeles\"\nhandoff = \"08:00\"\nevery = \"1d\"\n\
     days = [\"mon\", \"wed\"]\n[[lines]]\nnumber = \"+18005550100\"\nname = \"Acme Lifts\"\n\
     team = [ { rotation = \"week\", role = \"primary\" }, { contact = \"ana\", role = \"backup\" }, { contact = \"lee\", role = \"owner\" } ]\n[last_resort]";
 

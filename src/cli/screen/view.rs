@@ -150,8 +150,12 @@ fn draw_list(frame: &mut Frame<'_>, area: Rect, screen: &Screen, look: Look) {
     }
     let columns = columns(inner.width, rows);
     let head: Vec<String> = columns.iter().map(|c| cell(c.head, c.width)).collect();
-    let mut lines = vec![Line::styled(head.join(" "), look.bold())];
-    let room = usize::from(inner.height).saturating_sub(1).max(1);
+    // Where there is room for one line, it is that of the chosen call.
+    let mut lines = match inner.height {
+        0 | 1 => Vec::new(),
+        _ => vec![Line::styled(head.join(" "), look.bold())],
+    };
+    let room = usize::from(inner.height).saturating_sub(lines.len()).max(1);
     let place = screen.place();
     // The chosen one is in sight, and the list moves no more than it must.
     let top = place.saturating_sub(room.saturating_sub(1));
@@ -361,6 +365,7 @@ mod tests {
         assert_eq!(screen.press(Key::Enter), Action::Nothing, "an empty one is none");
         screen.press(Key::Char('n'));
         assert_eq!(screen.press(Key::Interrupt), Action::Quit { is_interrupt: true });
+        screen.press(Key::Escape);
         assert_eq!(screen.press(Key::Char('q')), Action::Quit { is_interrupt: false });
     }
 

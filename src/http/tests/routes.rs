@@ -237,7 +237,7 @@ async fn the_description_holds_together_and_says_what_is_answered() {
         let media = answered.header("content-type").split(';').next().unwrap_or_default().to_owned();
         assert!(described["content"].get(&media).is_some(), "{method} {}: {want} {media}: {described}", route.path);
     }
-    for name in ["secret-read", "Acme", "9495550101", "sam"] {
+    for name in ["secret-read", "Acme", "9495550101", "Sam Ortiz"] {
         assert!(!answered.text.contains(name), "{name}");
     }
 }

@@ -20,7 +20,8 @@ use crate::store::{Prune, PruneSlice, Pruned, StoreError, ToPrune, rows};
 const NO_ADDRESS: &str = "pruned@example.invalid";
 /// What stays of what the caller said: figures are by these.
 const DATA_KEPT: &[&str] = &["emergencyLevel", "twilioToNumber"];
-/// What stays of an entry's fields: figures and reports are by these, and none of them is of a person outside the shop.
+/// What stays of an entry's fields: figures and reports are by these, and none of them is of a person outside the shop. By `report` a
+/// report that comes again is known.
 const FIELDS_KEPT: &[&str] = &[
     CONTACT,
     HANDED_BACK,
@@ -30,6 +31,7 @@ const FIELDS_KEPT: &[&str] = &[
     "code",
     "step",
     "round",
+    "report",
     "status",
     "state",
     "sid",

@@ -6,6 +6,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::config::{Config, StoreLocation};
 use crate::domain::database::Password;
 
+use super::rotation;
+
 /// How much of a reload was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Applied {
@@ -23,8 +25,12 @@ enum Counts {
 /// One sentence for each. What only a restart applies is compared with what the process `started` with, however often it was
 /// read again since; the rest with what was in force `before`.
 pub(super) fn changes(started: &Config, before: &Config, after: &Config) -> Vec<(String, Applied)> {
+    // The secrets of another account count together with it.
+    let is_elsewhere =
+        matches!((&started.twilio, &after.twilio), (Some(was), Some(is)) if rotation::is_elsewhere(was, is));
     let sentence = |((start, before), after): ((Brought, Brought), Brought)| {
         let (key, counts, is) = after;
+        let counts = if is_elsewhere && key.starts_with("twilio.") { Counts::AfterARestart } else { counts };
         let was = if counts == Counts::Now { before.2 } else { start.2 };
         let (said, applied) = match (was == is, counts) {
             (true, _) => ("is the same", Applied::Whole),

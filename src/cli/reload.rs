@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 use crate::config::{self, Config, ConfigErrors, ConfigProblem, Part};
 use crate::domain::alert::{AlertChange, AlertKind, SinkTarget};
 use crate::domain::event::Event;
-use crate::domain::settings::{NewSettings, SettingsRow};
+use crate::domain::settings::{NewSettings, SettingsNumber, SettingsRow};
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
 use crate::engine::in_force::Decides;
@@ -51,8 +51,12 @@ pub(super) struct Reload {
     pub(super) not_before: Option<Duration>,
     /// When all that is in force was known here, and of which version of the store.
     pub(super) followed: Option<(Duration, u64)>,
-    /// New secrets that could not be tried are tried again then, by the boot clock.
-    pub(super) secrets_again: Option<Duration>,
+    /// A configuration whose new secrets nobody answered for.
+    pub(super) untried: Option<Untried>,
+    /// The own configuration is known to be wrong: settings of others that are taken over are no end of that.
+    pub(super) own_is_wrong: bool,
+    /// It was said that settings in force cannot be carried out here.
+    pub(super) said_of_others: bool,
     /// The engine of the term that it is in, and where it tells of its store.
     pub(super) this_process: ThisProcess,
     pub(super) state: Arc<HttpState>,
@@ -64,6 +68,22 @@ pub(super) struct Reload {
     pub(super) own: serde_json::Value,
     /// What this process began with: what only a restart applies is compared with it.
     pub(super) started: Config,
+}
+
+/// What waits until somebody can say whether its secrets are right: what was read at the signal, whatever its file says since.
+pub(super) struct Untried {
+    new: Box<Config>,
+    /// Tried again then, by the boot clock.
+    at: Duration,
+    /// What was in force when it was read: where that is other settings by now, they go on.
+    over: Option<SettingsNumber>,
+}
+
+/// Why new secrets are not taken over.
+struct Untaken {
+    problem: ConfigProblem,
+    /// Nobody answered: it may be tried again.
+    may_change: bool,
 }
 
 /// Raises that the own configuration is wrong and the settings in force stand in for it; or says that this is over. `replica`: which of
@@ -117,8 +137,8 @@ impl Reload {
                 },
                 () = core.clock.sleep_until(core.clock.now().plus(LOOK_EVERY)) => {
                     let mut this = shared.lock().await;
-                    if this.secrets_again.is_some_and(|at| core.clock.boot() >= at) {
-                        Box::pin(this.own()).await;
+                    if let Some(untried) = this.untried.take_if(|u| core.clock.boot() >= u.at) {
+                        Box::pin(this.again(untried)).await;
                     } else {
                         Box::pin(this.follow()).await;
                     }
@@ -150,21 +170,63 @@ impl Reload {
 
     /// The configuration is read again and put in force.
     async fn own(&mut self) {
+        // Whatever waited, this stands in for it.
+        self.untried = None;
+        let over = match self.core.store.basis().await {
+            Ok(basis) => basis.settings,
+            Err(e) => return error!(error = %e, "what is in force cannot be read, it stays"),
+        };
         let read = reloaded(&self.app.sources, self.is_exposed);
         let new = match read.and_then(|new| with_fault_injection(&self.app.sources, new)).and_then(whole) {
             Ok(new) => new,
             Err(e) => {
                 error!("the new configuration is wrong, the settings and secrets in force stay: {e}");
+                self.own_is_wrong = true;
                 self.said(Some(&e)).await;
                 return;
             }
         };
-        self.secrets_again = None;
-        if let Some(problem) = self.untaken(&new).await {
-            error!("{problem}");
-            self.said(Some(&ConfigErrors(vec![problem]))).await;
+        if self.is_taken(&new, over).await {
+            Box::pin(self.put_in_force(new)).await;
+        }
+    }
+
+    /// What was read at a signal is tried again, and put in force unless other settings are meanwhile.
+    async fn again(&mut self, untried: Untried) {
+        let Untried { new, over, .. } = untried;
+        if !self.is_taken(&new, over).await {
             return;
         }
+        match self.core.store.basis().await {
+            Ok(basis) if basis.settings == over => Box::pin(self.put_in_force(*new)).await,
+            Ok(_) => {
+                warn!(
+                    "other settings are in force since the signal: those go on, what was read then is given up; reload (SIGHUP) to put it in force"
+                );
+                self.said(None).await;
+            }
+            Err(e) => {
+                warn!(error = %e, "it cannot be seen whether other settings are in force: it is tried again");
+                self.untried = Some(Untried { new, over, at: self.core.clock.boot() + SECRETS_AGAIN });
+            }
+        }
+    }
+
+    /// Whether its secrets are taken by their other side. What is refused is said; what nobody answers for waits.
+    async fn is_taken(&mut self, new: &Config, over: Option<SettingsNumber>) -> bool {
+        let used = rotation::as_used(&self.app.config, new.clone());
+        let Some(Untaken { problem, may_change }) = self.untaken(&used).await else { return true };
+        error!("{problem}");
+        if may_change {
+            let at = self.core.clock.boot() + SECRETS_AGAIN;
+            self.untried = Some(Untried { new: Box::new(new.clone()), at, over });
+        }
+        self.own_is_wrong = !may_change;
+        self.said(Some(&ConfigErrors(vec![problem]))).await;
+        false
+    }
+
+    async fn put_in_force(&mut self, new: Config) {
         let core = &self.core;
         let settings = NewSettings {
             document: new.documents.decides.clone(),
@@ -178,12 +240,14 @@ impl Reload {
             Ok(row) => row,
             Err(e) => return error!(error = %e, "the new settings cannot be put in force, the old ones stay"),
         };
+        let said = brought::changes(&self.started, &self.app.config, &new);
+        let new = rotation::as_used(&self.app.config, new);
         if let Some(t) = &new.twilio {
             let signing = [Some(t.auth_token.clone()), t.auth_token_previous.clone()];
             self.state.set_signing_tokens(signing.into_iter().flatten().collect());
         }
         self.state.set_tokens(new.server.tokens.clone());
-        for (said, applied) in brought::changes(&self.started, &self.app.config, &new) {
+        for (said, applied) in said {
             match applied {
                 brought::Applied::Whole => info!("{said}"),
                 brought::Applied::AfterARestart => warn!("{said}"),
@@ -194,29 +258,26 @@ impl Reload {
         self.take_over(row, new).await;
         // The contacts' table is read again with the file.
         self.core.wake.notify(WakeSignal::ContactSync);
+        (self.own_is_wrong, self.said_of_others) = (false, false);
         self.said(None).await;
         info!("settings and tokens were read again");
     }
 
     /// Why a new secret is not taken over, and with it nothing of the new configuration.
-    async fn untaken(&mut self, new: &Config) -> Option<ConfigProblem> {
-        let (key, what) = match rotation::tried(&self.app, new).await {
+    async fn untaken(&self, new: &Config) -> Option<Untaken> {
+        let (what, may_change) = match rotation::tried(&self.app, new).await {
             Tried::Taken => return None,
-            Tried::Refused(what) => {
-                ("secrets", format!("{what}; the old ones go on, and so do the settings of before"))
-            }
+            Tried::Refused(what) => (format!("{what}; the old ones go on, and so do the settings of before"), false),
             Tried::Unanswered(what) => {
-                self.secrets_again = Some(self.core.clock.boot() + SECRETS_AGAIN);
-                (
-                    "secrets",
-                    format!(
-                        "{what}; nobody can say whether it is right: the old ones go on, it is tried again every 30 s"
-                    ),
-                )
+                let what = format!(
+                    "{what}; nobody can say whether it is right: the old ones go on, it is tried again every 30 s"
+                );
+                (what, true)
             }
         };
         let form = "secrets that their other side takes".to_owned();
-        Some(ConfigProblem { at: None, key: key.to_owned(), what, form, meant: None })
+        let problem = ConfigProblem { at: None, key: "secrets".to_owned(), what, form, meant: None };
+        Some(Untaken { problem, may_change })
     }
 
     /// A sink that the settings name and this process has no place for hears nothing: that is an alarm of its own.
@@ -295,21 +356,26 @@ impl Reload {
                 match config::load_under(&self.app.sources, &row)
                     .and_then(|new| with_fault_injection(&self.app.sources, new))
                 {
-                    Ok(new) => match self.untaken(&new).await {
-                        None => self.take_over(row, new).await,
-                        Some(problem) => {
-                            error!(
-                                settings = row.number.0,
-                                "the settings in force cannot be carried out here: {problem}"
-                            );
-                            self.said(Some(&ConfigErrors(vec![problem]))).await;
-                            self.secrets_again = None;
-                            self.not_before = Some(core.clock.boot() + SECRETS_AGAIN);
-                        }
-                    },
+                    Ok(new) => {
+                        let new = rotation::as_used(&self.app.config, new);
+                        let Some(Untaken { problem, .. }) = self.untaken(&new).await else {
+                            Box::pin(self.take_over(row, new)).await;
+                            if std::mem::take(&mut self.said_of_others) && !self.own_is_wrong && self.untried.is_none()
+                            {
+                                self.said(None).await;
+                            }
+                            return;
+                        };
+
+                        error!(settings = row.number.0, "the settings in force cannot be carried out here: {problem}");
+                        self.said_of_others = true;
+                        self.said(Some(&ConfigErrors(vec![problem]))).await;
+                        self.not_before = Some(core.clock.boot() + SECRETS_AGAIN);
+                    }
                     Err(e) => {
                         // Decisions are made under them all the same; what this process brings is looked at again.
                         error!(settings = row.number.0, "the settings in force cannot be carried out here: {e}");
+                        self.said_of_others = true;
                         self.said(Some(&e)).await;
                         self.not_before = Some(core.clock.boot() + TRIED_AGAIN);
                     }

@@ -23,12 +23,11 @@ pub(super) enum Tried {
     Unanswered(String),
 }
 
-/// Tries each secret of `new` that `app` does not use yet.
+/// Tries each secret of `new`, which is as this process would use it ([`as_used`]), that `app` does not use yet.
 pub(super) async fn tried(app: &App, new: &Config) -> Tried {
     let old = &app.config;
     if let (Some(was), Some(is)) = (&old.twilio, &new.twilio)
-        && was.account_sid == is.account_sid
-        && was.base_url == is.base_url
+        && !is_elsewhere(was, is)
     {
         if !same_auth(&auth_of(was), &auth_of(is)) {
             match twilio(app, is, auth_of(is), "the new secret of [twilio]").await {
@@ -50,6 +49,26 @@ pub(super) async fn tried(app: &App, new: &Config) -> Tried {
         return airtable(app, new).await;
     }
     Tried::Taken
+}
+
+/// `new` as this process uses it: the account and its address are those of its start, and with another account's secrets requests to
+/// this one would be refused.
+pub(super) fn as_used(used: &Config, mut new: Config) -> Config {
+    if let (Some(was), Some(is)) = (&used.twilio, &mut new.twilio)
+        && is_elsewhere(was, is)
+    {
+        is.account_sid.clone_from(&was.account_sid);
+        is.base_url.clone_from(&was.base_url);
+        is.auth_token.clone_from(&was.auth_token);
+        is.auth_token_previous.clone_from(&was.auth_token_previous);
+        is.api_key.clone_from(&was.api_key);
+    }
+    new
+}
+
+/// Whether its secrets are for another account, or another address, than those that this process has.
+pub(super) fn is_elsewhere(was: &Twilio, is: &Twilio) -> bool {
+    was.account_sid != is.account_sid || was.base_url != is.base_url
 }
 
 /// Whether the base's token is another one.
@@ -96,5 +115,38 @@ async fn airtable(app: &App, new: &Config) -> Tried {
         Ok(_) => Tried::Taken,
         Err(e @ MirrorError::Refused(_)) => Tried::Refused(format!("{WHAT}: Airtable refuses it: {e}")),
         Err(e) => Tried::Unanswered(format!("{WHAT}: {e}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Sources};
+
+    #[test]
+    fn secrets_of_another_account_wait_for_a_restart_with_it() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let file = dir.path().join("dispatchctl.toml");
+        let sources = Sources { flag_config: Some(file.clone()), cwd: dir.path().to_path_buf(), ..Sources::default() };
+        let (one, two) = (format!("AC{}", "1".repeat(32)), format!("AC{}", "2".repeat(32)));
+        let read = |sid: &str, base: &str, token: &str| {
+            std::fs::write(dir.path().join("token"), token).expect("written");
+            let text = format!(
+                "[twilio]\naccount_sid = \"{sid}\"\nbase_url = \"{base}\"\nauth_token_file = \"token\"\nfrom = \"+15005550006\"\n"
+            );
+            std::fs::write(&file, text).expect("written");
+            config::load(&sources).expect("a configuration")
+        };
+        let here = "https://api.twilio.com";
+        let started = read(&one, here, "canary-1");
+        for (label, new, sid, token) in [
+            ("a new token", read(&one, here, "canary-2"), &one, "canary-2"),
+            ("another account", read(&two, here, "canary-2"), &one, "canary-1"),
+            ("another address", read(&one, "https://api.example.com", "canary-2"), &one, "canary-1"),
+        ] {
+            let used = as_used(&started, new).twilio.expect("a provider");
+            assert_eq!((&used.account_sid, used.auth_token.expose_secret()), (sid, token), "{label}");
+            assert_eq!(used.base_url.host_str(), Some("api.twilio.com"), "{label}");
+        }
     }
 }

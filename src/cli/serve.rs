@@ -100,13 +100,16 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     let is_exposed = app.config.server.is_exposed();
     let this_process = ThisProcess::default();
     this_process.set_sinks(app.sinks()?);
+    let own_is_wrong = app.broken.is_some();
     let reload = Reload {
         started: app.config.clone(),
         app,
         core: core.clone(),
         not_before: None,
         followed: None,
-        secrets_again: None,
+        untried: None,
+        own_is_wrong,
+        said_of_others: false,
         replica: replica.clone(),
         own,
         this_process: this_process.clone(),

@@ -172,7 +172,9 @@ pub trait MirrorOutbox {
     async fn mirror_parked(&self, limit: usize) -> Result<Vec<ParkedLine>, StoreError>;
     /// Whatever waits to be told is due now.
     async fn mirror_retry_now(&self, now: Timestamp) -> Result<(), StoreError>;
-    /// These are told again, parked or not, whether they have changed or not.
+    /// Those of these calls that are compared with the base: all but the pruned ones, of which the base may know more.
+    async fn mirror_keeps(&self, calls: Vec<CallId>) -> Result<Vec<CallId>, StoreError>;
+    /// These are told again, parked or not, whether they have changed or not; nothing of a call that is pruned is.
     async fn mirror_again(&self, keys: Vec<MirrorKey>, now: Timestamp) -> Result<(), StoreError>;
     /// Whether anything is still to be done about one of these: told, or read back.
     async fn mirror_is_busy_with(&self, keys: Vec<MirrorKey>) -> Result<bool, StoreError>;

@@ -12,7 +12,7 @@ use crate::cli::report::CliError;
 use crate::clock::Stopwatch;
 use crate::config;
 use crate::domain::Timestamp;
-use crate::store::{LeaseError, Pruned, SliceSize, Store, StoreError, ToPrune};
+use crate::store::{LeaseError, Pruned, SliceSize, Store, StoreError, ToPrune, Upkeep};
 
 /// Between two slices; commits of others go on.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// Those that have been over for so long [default: store.retention]
     #[arg(long, value_name = "DURATION", value_parser = config::retention_of)]
     older_than: Option<Duration>,
+    /// Write the file anew also where nothing was pruned: parts that an older version left free still hold what was in them
+    #[arg(long, conflicts_with = "dry_run")]
+    compact: bool,
     /// Count and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -66,7 +69,7 @@ pub(super) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
         store.log_pruned(before, work.pruned, &operator(None), app.clock.now()).await?;
     }
     bar.set_message("emptying what the file still holds");
-    let gone = forget(&*store, app, out).await?;
+    let gone = forget(&*store, Anew::after(&work, args.compact), app, out).await?;
     bar.finish_and_clear();
     say(before, &found, Some((&work, gone)), &*store, app, out);
     Ok(if gone == Gone::Whole { ExitStatus::Done } else { ExitStatus::Pending })
@@ -133,9 +136,20 @@ enum Gone {
     NotFromTheLog,
 }
 
-/// Overwrites what the files of the store still hold of it.
-async fn forget(store: &dyn Store, app: &App, out: &Output) -> Result<Gone, CliError> {
-    let Some(upkeep) = store.upkeep() else { return Ok(Gone::Whole) };
+/// Whether the file is written anew, which keeps an engine from starting meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Anew {
+    Yes,
+    No,
+}
+
+impl Anew {
+    fn after(work: &Work, is_asked: bool) -> Self {
+        if is_asked || !work.pruned.is_nothing() { Self::Yes } else { Self::No }
+    }
+}
+
+async fn write_anew(store: &dyn Store, upkeep: &dyn Upkeep, out: &Output) -> Result<(), CliError> {
     match store.take_lease("store prune").await {
         // Nobody waits: the file is written anew, also the parts of it that were free before this version overwrote them.
         Ok(lease) => {
@@ -146,9 +160,18 @@ async fn forget(store: &dyn Store, app: &App, out: &Output) -> Result<Gone, CliE
                     "the file could not be written anew: {e}; what it holds in its free parts stays until it is"
                 ));
             }
+            Ok(())
         }
-        Err(LeaseError::Held(_)) => {}
-        Err(e) => return Err(e.into()),
+        Err(LeaseError::Held(_)) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Overwrites what the files of the store still hold of it.
+async fn forget(store: &dyn Store, anew: Anew, app: &App, out: &Output) -> Result<Gone, CliError> {
+    let Some(upkeep) = store.upkeep() else { return Ok(Gone::Whole) };
+    if anew == Anew::Yes {
+        write_anew(store, upkeep, out).await?;
     }
     let deadline = app.clock.now().plus(EMPTY_WITHIN);
     while app.clock.now() < deadline {

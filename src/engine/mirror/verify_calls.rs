@@ -43,12 +43,12 @@ impl Checker {
 
     async fn call_ids(&self, filter: &EventFilter, mut ids: BTreeSet<CallId>) -> Result<Vec<CallId>, StoreError> {
         if let Some(call) = &filter.call {
-            return Ok(vec![call.clone()]);
+            return self.store.mirror_keeps(vec![call.clone()]).await;
         }
         let mut page = CallFilter { since: filter.since, limit: PAGE, ..CallFilter::default() };
         loop {
             let lines = self.store.calls(&page).await?;
-            let Some(last) = lines.last() else { return Ok(ids.into_iter().collect()) };
+            let Some(last) = lines.last() else { return self.store.mirror_keeps(ids.into_iter().collect()).await };
             page.before = Some(last.call.id.clone());
             ids.extend(lines.into_iter().map(|l| l.call.id));
         }
@@ -57,7 +57,8 @@ impl Checker {
     /// What is wrong with these calls' rows now.
     pub(super) async fn compared_calls(&mut self, ids: &[CallId]) -> Result<Vec<Difference>, CheckError> {
         let mut states = Vec::new();
-        for id in ids {
+        // It may have been pruned since it was found.
+        for id in &self.store.mirror_keeps(ids.to_vec()).await? {
             match self.store.call(id).await {
                 Ok(state) => states.extend(state),
                 // One that cannot be read is said elsewhere.

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::cases::shown;
 use super::fixtures::*;
+use crate::domain::alert::AlertChange;
 use crate::domain::attempt::AttemptState;
 use crate::domain::call::{CallState, CallStatus};
 use crate::domain::change::{Change, Effect};
@@ -116,6 +117,11 @@ pub(crate) async fn a_call_that_is_over_loses_what_it_says_of_people_and_stays_w
     store.transact(Load::Call(id("a")), Vec::new(), std::sync::Arc::new(late)).await.expect("a late receipt");
     let due = store.mirror_events_due(at(1_000_000), 10).await.expect("read");
     assert!(!due.iter().any(|t| t.task.key == MirrorKey::Attempt(attempt)), "{due:?}");
+    let again = vec![MirrorKey::Attempt(attempt), MirrorKey::Call(id("a"))];
+    store.mirror_again(again, at(1_000_000)).await.expect("asked");
+    assert_eq!(store.mirror_events_due(at(1_000_000), 10).await.expect("read"), []);
+    assert_eq!(store.mirror_calls_due(at(1_000_000), 10).await.expect("read"), []);
+    assert_eq!(store.mirror_keeps(vec![id("a"), id("nobody")]).await.expect("read"), [id("nobody")]);
     assert_eq!(store.unreadable(10).await.expect("looked"), []);
     assert_eq!(all(store, 11).await, Pruned::default(), "once");
 }
@@ -152,6 +158,47 @@ pub(crate) async fn a_call_of_very_many_entries_is_pruned_in_pieces(store: &dyn 
     all(store, 50).await;
     let log = store.log(&LogFilter { limit: 2_000, ..LogFilter::default() }).await.expect("read");
     assert_eq!(log.iter().filter(|l| l.entry.message.contains("Kim")).count(), 0);
+}
+
+pub(crate) async fn what_reaches_a_call_after_its_pruning_goes_in_its_time(store: &dyn Store) {
+    put(store, over("late", 5)).await.expect("put");
+    let first =
+        LogEntry { kind: LogKind::CallReported, data: json!({ "report": "r-1", "said": "Kim" }), ..words("late") };
+    store.append_log(vec![first]).await.expect("logged");
+    assert_eq!(all(store, 50).await.calls, 1);
+    // A repeat of a report is known still.
+    let log = store.log(&LogFilter { limit: 9, call: Some(id("late")), ..LogFilter::default() }).await.expect("read");
+    assert!(log.iter().any(|l| l.entry.data == json!({ "report": "r-1" })), "{log:?}");
+    let more = |loaded: &crate::domain::event::Loaded| {
+        let mut state = loaded.calls[0].clone();
+        state.call.data.address = Some("12 Oak St".into());
+        state.attempts[0].replied = "Kim Doe".into();
+        Ok(Change { calls: vec![state], log: vec![LogEntry { at: at(60), ..words("late") }], ..Change::default() })
+    };
+    store.transact(Load::Call(id("late")), Vec::new(), std::sync::Arc::new(more)).await.expect("said later");
+    assert!(all(store, 60).await.is_nothing(), "it is younger");
+    assert_eq!(stored(store, "late").await.call.data.address.as_deref(), Some("12 Oak St"));
+    let again = all(store, 61).await;
+    assert_eq!((again.calls, again.entries), (0, 1), "{again:?}");
+    let state = stored(store, "late").await;
+    assert!(state.call.data.address.is_none() && state.attempts[0].replied.is_empty(), "{state:?}");
+    assert!(all(store, 61).await.is_nothing(), "once");
+}
+
+pub(crate) async fn an_alert_that_ended_long_ago_goes_with_its_key(store: &dyn Store) {
+    let key = "unknown-writer:+19495550150";
+    let change =
+        |change: AlertChange, when: i64| Change { alerts: vec![change], at: Some(at(when)), ..Change::default() };
+    let raise = AlertChange::Raise { key: alert_key(key), call: None, message: "who is it".into() };
+    for (what, when) in [(raise, 1), (AlertChange::Resolve { key: alert_key(key) }, 5)] {
+        let of = change(what, when);
+        let decide = move |_: &crate::domain::event::Loaded| Ok(of.clone());
+        store.transact(Load::Nothing, Vec::new(), std::sync::Arc::new(decide)).await.expect("recorded");
+    }
+    assert_eq!(all(store, 5).await.alerts, 0, "it is younger");
+    let pruned = all(store, 6).await;
+    assert_eq!(pruned.alerts, 1, "{pruned:?}");
+    assert!(all(store, 6).await.is_nothing(), "once");
 }
 
 pub(crate) async fn the_log_of_what_is_not_pruned_is_never_changed(store: &dyn Store) {

@@ -76,7 +76,7 @@ fn refuse(store: &Path, file: &Path, over: Overwrite) -> Result<(), StoreError> 
         return wrong("names that begin with the store's own are the store's: choose another name or directory");
     }
     match fs::symlink_metadata(file) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return no_log_beside(file),
         Err(e) => return Err(not_written(file, &e)),
         Ok(m) if m.is_dir() => return wrong("it is a directory: name a file in it"),
         Ok(m) if !m.is_file() && !m.is_symlink() => return wrong("it is no file"),
@@ -90,6 +90,36 @@ fn refuse(store: &Path, file: &Path, over: Overwrite) -> Result<(), StoreError> 
     }
     if FileLock::is_held(&real_path(file)).unwrap_or(false) {
         return wrong("an engine works on it");
+    }
+    no_log_beside(file)
+}
+
+/// SQLite takes a log that lies beside a file for that file's own, whoever wrote it: one of a file that is gone would be played back
+/// over the copy. An empty one goes; what has something in it is a person's to look at.
+fn no_log_beside(file: &Path) -> Result<(), StoreError> {
+    for end in ["-wal", "-journal"] {
+        let log = beside(file, end);
+        match fs::symlink_metadata(&log) {
+            Ok(m) if m.len() > 0 => {
+                let what = format!(
+                    "the log of another file of that name lies beside it: move {} away, or choose another name",
+                    log.display()
+                );
+                return Err(StoreError::WrongFile { path: file.to_owned(), what });
+            }
+            Ok(_) => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(not_written(&log, &e)),
+        }
+    }
+    Ok(())
+}
+
+/// Empty ones are nobody's. The file itself is given away in a moment: nobody's work is on it.
+fn remove_empty_logs(file: &Path) -> Result<(), StoreError> {
+    no_log_beside(file)?;
+    for end in ["-wal", "-journal", "-shm"] {
+        remove_if_there(&beside(file, end)).map_err(|e| not_written(file, &e))?;
     }
     Ok(())
 }
@@ -148,6 +178,7 @@ impl Part {
         let io = |e: io::Error| not_written(file, &e);
         self.file.sync_all().map_err(io)?;
         failpoint::hit("backup.verified");
+        remove_empty_logs(file)?;
         match over {
             Overwrite::Replace => fs::rename(&self.path, file).map_err(io)?,
             Overwrite::Refuse => rename_to_nothing(&self.path, file)?,
@@ -184,5 +215,34 @@ pub(super) fn rename_to_nothing(from: &Path, to: &Path) -> Result<(), StoreError
             fs::rename(from, to).map_err(|e| not_written(to, &e))
         }
         Err(e) => Err(not_written(to, &e.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_copy_gets_its_name_beside_the_log_of_another_file() {
+        let dir = tempfile::tempdir().expect("dir");
+        let (store, file) = (dir.path().join("s.db"), dir.path().join("copy.db"));
+        for end in ["-wal", "-journal"] {
+            let log = beside(&file, end);
+            fs::write(&log, "").expect("written");
+            refuse(&store, &file, Overwrite::Refuse).expect("an empty one is nobody's");
+            fs::write(&log, "frames").expect("written");
+            for over in [Overwrite::Refuse, Overwrite::Replace] {
+                let refused = refuse(&store, &file, over).expect_err("it would be played back");
+                assert!(matches!(refused, StoreError::WrongFile { .. }), "{refused:?}");
+                let part = Part::take(&file).expect("a part");
+                part.becomes(&file, over).expect_err("it may have come meanwhile");
+                assert!(!file.exists() && log.exists());
+            }
+            fs::write(&log, "").expect("emptied");
+            let part = Part::take(&file).expect("a part");
+            part.becomes(&file, Overwrite::Refuse).expect("named");
+            assert!(file.exists() && !log.exists());
+            fs::remove_file(&file).expect("removed");
+        }
     }
 }

@@ -46,13 +46,14 @@ pub(in crate::store) fn restore(options: &StoreSettings, from: &Path, over: Over
     let part = Part::new(path)?;
     let counted = source.copy_to(&part, path)?;
     failpoint::hit("restore.copied");
-    let old = there.then(|| Old::keep(options, path)).transpose()?;
+    let mut old = there.then(|| Old::keep(options, path)).transpose()?;
     failpoint::hit("restore.kept");
     let io = |e: io::Error| not_written(path, &e);
     // The engine's lock is on the file: the new one has it before anybody can see it.
     let lock = FileLock::take(&part.0).map_err(io)?.ok_or(StoreError::Busy)?;
-    if old.is_some() {
+    if let Some(old) = &mut old {
         fs::rename(&part.0, path).map_err(io)?;
+        old.is_replaced = true;
     } else {
         // The log of a file that is gone is no log of this one.
         put_aside(path, "-wal").map_err(io)?;
@@ -62,7 +63,7 @@ pub(in crate::store) fn restore(options: &StoreSettings, from: &Path, over: Over
     lease.moves_to(lock);
     sync_directory(path).map_err(io)?;
     failpoint::hit("restore.placed");
-    let kept = old.map(|old| old.name);
+    let kept = old.map(|old| old.name.clone());
     if let Some(kept) = &kept {
         // It is nobody's store any more, and holds people's numbers.
         fs::set_permissions(kept, Permissions::from_mode(0o600)).map_err(io)?;
@@ -151,28 +152,62 @@ struct Old {
     name: PathBuf,
     /// Nobody else reads or writes it while this lives; `None`: it could not be opened as a store.
     _alone: Option<Connection>,
+    /// The names of its logs, and those that they have now; they get the first back unless the store is replaced.
+    moved: Vec<(PathBuf, PathBuf)>,
+    is_replaced: bool,
 }
 
 impl Old {
     /// What is in its log is moved into it first; where that cannot be, because it is damaged or none of ours, its log is kept beside
     /// it.
+    ///
+    /// # Errors
+    /// A store that is whole and cannot be kept away from others now, as on a full disk, stays as it is.
     fn keep(options: &StoreSettings, path: &Path) -> Result<Self, StoreError> {
         let io = |e: io::Error| not_written(path, &e);
-        match alone(options) {
-            Ok(conn) => Ok(Self { name: keep(path, REPLACED).map_err(io)?, _alone: Some(conn) }),
-            Err(StoreError::Busy) => Err(StoreError::Busy),
-            Err(_) => {
-                let name = keep(path, REPLACED).map_err(io)?;
-                for end in ["-wal", "-journal"] {
-                    match fs::rename(beside(path, end), beside(&name, end)) {
-                        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(io(e)),
-                        _ => {}
-                    }
+        let alone = match alone(options) {
+            Ok(conn) => Some(conn),
+            Err(e) if is_of_no_store(&e) => None,
+            Err(e) => return Err(e),
+        };
+        let is_whole = alone.is_some();
+        let name = keep(path, REPLACED).map_err(io)?;
+        let mut old = Self { name, _alone: alone, moved: Vec::new(), is_replaced: false };
+        if !is_whole {
+            for end in ["-wal", "-journal"] {
+                let (from, to) = (beside(path, end), beside(&old.name, end));
+                match fs::rename(&from, &to) {
+                    Ok(()) => old.moved.push((from, to)),
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                    Err(e) => return Err(io(e)),
                 }
-                remove_if_there(&beside(path, "-shm")).map_err(io)?;
-                Ok(Self { name, _alone: None })
+            }
+            remove_if_there(&beside(path, "-shm")).map_err(io)?;
+        }
+        Ok(old)
+    }
+}
+
+impl Drop for Old {
+    fn drop(&mut self) {
+        if !self.is_replaced {
+            for (was, is) in &self.moved {
+                drop(fs::rename(is, was));
             }
         }
+    }
+}
+
+/// Whether it says that the file is damaged or no database at all; a full disk or a failed read says nothing of what is in it.
+fn is_of_no_store(e: &StoreError) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    match e {
+        StoreError::Corrupt { .. } => true,
+        StoreError::Open { source, .. } => source
+            .downcast_ref::<rusqlite::Error>()
+            .and_then(rusqlite::Error::sqlite_error_code)
+            .is_some_and(|code| matches!(code, NotADatabase | DatabaseCorrupt)),
+        _ => false,
     }
 }
 
@@ -183,4 +218,44 @@ fn put_aside(path: &Path, end: &str) -> io::Result<()> {
         return fs::rename(&left, beside(path, &format!("{REPLACED}left{end}")));
     }
     remove_if_there(&left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_of_a_store_that_is_not_replaced_stays_beside_it() {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("s.db");
+        let write = |end: &str, text: &str| fs::write(beside(&path, end), text).expect("written");
+        write("", &"no store at all. ".repeat(100));
+        write("-wal", "what it has in its log");
+        let options = StoreSettings::of(&path, StoreMode::Test);
+        let old = Old::keep(&options, &path).expect("kept");
+        assert!(!beside(&path, "-wal").exists() && beside(&old.name, "-wal").exists());
+        drop(old);
+        assert_eq!(fs::read(beside(&path, "-wal")).expect("there"), b"what it has in its log");
+    }
+
+    #[test]
+    fn a_full_disk_or_a_failed_read_is_no_damage() {
+        let failed = |code: i32| {
+            let of = || rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+            [StoreError::from(of()), cannot_open(Path::new("s.db"), of())]
+        };
+        for (code, is_damage) in [
+            (rusqlite::ffi::SQLITE_NOTADB, true),
+            (rusqlite::ffi::SQLITE_CORRUPT, true),
+            (rusqlite::ffi::SQLITE_FULL, false),
+            (rusqlite::ffi::SQLITE_IOERR_READ, false),
+            (rusqlite::ffi::SQLITE_IOERR_FSYNC, false),
+            (rusqlite::ffi::SQLITE_CANTOPEN, false),
+            (rusqlite::ffi::SQLITE_BUSY, false),
+        ] {
+            for e in failed(code) {
+                assert_eq!(is_of_no_store(&e), is_damage, "{code}: {e}");
+            }
+        }
+    }
 }

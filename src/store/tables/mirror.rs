@@ -129,8 +129,18 @@ macro_rules! has_event {
         "(sent_at IS NOT NULL OR finished_at IS NOT NULL) AND coalesce(sent_at, finished_at) >= ?1 AND phone <> '+999'"
     };
 }
+const PRUNED_EVENT: &str = "SELECT 1 FROM attempts WHERE id = ?1 AND phone = '+999'";
+const PRUNED_CALL: &str = "SELECT 1 FROM calls WHERE id = ?1 AND pruned_at IS NOT NULL";
 const EVENTS_OF_CALL: &str = concat!("FROM attempts WHERE call_id = ?2 AND ", has_event!());
 const EVENTS_OF_ALL: &str = concat!("FROM attempts WHERE coalesce(?2, call_id) = call_id AND ", has_event!());
+
+/// Whether it is of a call that is pruned: what stands in the base is the shop's own, and is not written over.
+fn is_pruned(conn: Connection<'_>, key: &MirrorKey) -> Result<bool, StoreError> {
+    match key {
+        MirrorKey::Attempt(id) => conn.prepare_cached(PRUNED_EVENT)?.exists([rows::id_bytes(*id)]),
+        MirrorKey::Call(id) => conn.prepare_cached(PRUNED_CALL)?.exists([id.as_str()]),
+    }
+}
 
 fn task(row: Row<'_>) -> Result<MirrorTask, StoreError> {
     Ok(MirrorTask {
@@ -361,11 +371,28 @@ impl<D: Database> MirrorOutbox for D {
     async fn mirror_again(&self, keys: Vec<MirrorKey>, now: Timestamp) -> Result<(), StoreError> {
         self.with_tx(move |conn| {
             for key in &keys {
+                if is_pruned(conn, key)? {
+                    continue;
+                }
                 let key = key.to_string();
                 conn.prepare_cached(sql::OUTBOX)?.execute(params![SINK, key, now.as_millis()])?;
                 conn.prepare_cached(WAIT)?.execute(params![SINK, key, now.as_millis()])?;
             }
             Ok(())
+        })
+        .await
+    }
+
+    async fn mirror_keeps(&self, calls: Vec<CallId>) -> Result<Vec<CallId>, StoreError> {
+        self.read(move |conn| {
+            let mut pruned = conn.prepare_cached(PRUNED_CALL)?;
+            let mut kept = Vec::with_capacity(calls.len());
+            for call in calls {
+                if !pruned.exists([call.as_str()])? {
+                    kept.push(call);
+                }
+            }
+            Ok(kept)
         })
         .await
     }

@@ -1,6 +1,6 @@
 //! What of a store goes after a time: see [`Prune`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -14,13 +14,14 @@ use crate::domain::log::{CONTACT, LogEntry, LogKind};
 use crate::domain::outgoing::{HANDED_BACK, LATE_CODE};
 use crate::domain::types::Actor;
 use crate::failpoint;
-use crate::store::sql::{Connection, params};
+use crate::store::sql::{Connection, Row, params};
 use crate::store::{Prune, PruneSlice, Pruned, StoreError, ToPrune, rows};
 
 const NO_ADDRESS: &str = "pruned@example.invalid";
 /// What stays of what the caller said: figures are by these.
 const DATA_KEPT: &[&str] = &["emergencyLevel", "twilioToNumber"];
-/// What stays of an entry's fields: figures and reports are by these, and none of them is of a person outside the shop.
+/// What stays of an entry's fields: figures and reports are by these, and none of them is of a person outside the shop. By `report` a
+/// report that comes again is known.
 const FIELDS_KEPT: &[&str] = &[
     CONTACT,
     HANDED_BACK,
@@ -30,6 +31,7 @@ const FIELDS_KEPT: &[&str] = &[
     "code",
     "step",
     "round",
+    "report",
     "status",
     "state",
     "sid",
@@ -105,6 +107,10 @@ const NUMBERS: &str =
     "SELECT DISTINCT contact FROM notices WHERE call_id = ?1 AND substr(contact, 1, 1) = '+' ORDER BY contact";
 const OTHER_NUMBERS: &str =
     "SELECT DISTINCT contact FROM attempts WHERE call_id = ?1 AND substr(contact, 1, 1) = '+' ORDER BY contact";
+/// Such numbers that have another name already.
+const NAMED_BEFORE: &str =
+    "SELECT count(*) FROM (SELECT contact FROM notices WHERE call_id = ?1 AND contact LIKE 'pruned-%'
+    UNION SELECT contact FROM attempts WHERE call_id = ?1 AND contact LIKE 'pruned-%') named";
 const RENAMED_NOTICES: &str = "INSERT INTO notices (call_id, round, step, contact, ordinal)
     SELECT call_id, round, step, ?3, ordinal FROM notices WHERE call_id = ?1 AND contact = ?2";
 const RENAMED_ATTEMPTS: &str = "UPDATE attempts SET contact = ?3 WHERE call_id = ?1 AND contact = ?2";
@@ -118,7 +124,13 @@ const ENTRIES: &str = "SELECT seq, data FROM log WHERE call_id = ?1 ORDER BY seq
 const ENTRY: &str = "UPDATE log SET message = '', data = ?2 WHERE seq = ?1";
 
 const OTHER_ENTRIES: &str = "SELECT l.seq, l.at, l.kind, l.message, l.data, l.call_id,
-        (SELECT 1 FROM calls c WHERE c.id = l.call_id AND c.pruned_at IS NULL) FROM log l WHERE l.seq > ?1 ORDER BY l.seq LIMIT ?2";
+        (SELECT CASE WHEN c.pruned_at IS NULL THEN 1 ELSE 2 END FROM calls c WHERE c.id = l.call_id)
+    FROM log l WHERE l.seq > ?1 ORDER BY l.seq LIMIT ?2";
+/// Of a call that is pruned already.
+const AGAIN: &str = "SELECT c.id, c.data, c.outs, c.holder FROM calls c WHERE c.id = ?1 AND c.pruned_at IS NOT NULL";
+/// A phone call of which nobody knows when it was is as old as what the log says of it.
+const UNTIMED_PHONE_CALL: &str = "UPDATE phone_calls SET caller = NULL, words = NULL WHERE id = ?1 AND call_id IS NULL
+    AND due_at IS NULL AND ended_at IS NULL AND started_at IS NULL AND (caller IS NOT NULL OR words IS NOT NULL)";
 const OTHER_REPLIES: &str = "UPDATE inbound SET sender = '+999', body = '', answer = '', prompt = NULL WHERE sid IN
     (SELECT sid FROM inbound WHERE call_id IS NULL AND waits = 0 AND at < ?1 AND (body <> '' OR sender <> '+999') LIMIT ?2)";
 const OTHER_PHONE_CALLS: &str = "UPDATE phone_calls SET caller = NULL, words = NULL WHERE id IN
@@ -133,6 +145,13 @@ const ROLL_CALL_TEXTS: &str =
         WHERE r.until_at < ?1 AND r.state <> 'asked' AND t.phone <> '+999' LIMIT ?2)";
 const ROLL_CALLS: &str = "UPDATE roll_calls SET name = contact, phone = '+999', why = '' WHERE id IN
     (SELECT id FROM roll_calls WHERE until_at < ?1 AND state <> 'asked' AND phone <> '+999' LIMIT ?2)";
+/// Their keys may name a number. One that comes back is raised anew.
+const ENDED_ALERTS: &str = "DELETE FROM alerts WHERE key IN
+    (SELECT key FROM alerts WHERE resolved_at < ?1
+        AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.key = alerts.key)
+        AND NOT EXISTS (SELECT 1 FROM alert_receivers r WHERE r.key = alerts.key)
+        AND NOT EXISTS (SELECT 1 FROM alert_receipts r WHERE r.key = alerts.key)
+        AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.id = alerts.call_id AND c.pruned_at IS NULL) LIMIT ?2)";
 const OTHER_ALERTS: &str = "UPDATE alerts SET message = '' WHERE key IN
     (SELECT key FROM alerts WHERE resolved_at < ?1 AND message <> ''
         AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.key = alerts.key)
@@ -194,7 +213,7 @@ fn slice(conn: Connection<'_>, before: Timestamp, now: Timestamp, calls: usize) 
     if pruned.calls > 0 {
         return Ok(PruneSlice { pruned, is_done: false });
     }
-    let (of_none, is_done) = of_no_call(conn, before)?;
+    let (of_none, is_done) = of_no_call(conn, before, now)?;
     Ok(PruneSlice { pruned: of_none, is_done })
 }
 
@@ -210,20 +229,29 @@ fn due(conn: Connection<'_>, before: Timestamp, calls: usize) -> Result<Vec<Due>
     let mut found = statement.query(params![before.as_millis(), at_most(calls)])?;
     let mut all = Vec::new();
     while let Some(row) = found.next()? {
-        all.push(Due {
-            id: str_at(row, 0)?.to_owned(),
-            data: str_at(row, 1)?.to_owned(),
-            outs: str_at(row, 2)?.to_owned(),
-            holder: maybe_str_at(row, 3)?.map(str::to_owned),
-        });
+        all.push(due_from(row)?);
     }
     Ok(all)
 }
 
-fn call(conn: Connection<'_>, due: &Due, now: Timestamp) -> Result<Pruned, StoreError> {
+fn due_from(row: Row<'_>) -> Result<Due, StoreError> {
+    Ok(Due {
+        id: str_at(row, 0)?.to_owned(),
+        data: str_at(row, 1)?.to_owned(),
+        outs: str_at(row, 2)?.to_owned(),
+        holder: maybe_str_at(row, 3)?.map(str::to_owned),
+    })
+}
+
+/// All that a call says of people, but its entries in the log; numbers that it named, and their names from now on.
+fn call_itself(
+    conn: Connection<'_>,
+    due: &Due,
+    now: Timestamp,
+) -> Result<(Pruned, BTreeMap<String, String>), StoreError> {
     let id = due.id.as_str();
     let numbers = numbers(conn, id)?;
-    let renamed = |text: &str| numbers.iter().fold(text.to_owned(), |text, (number, name)| text.replace(number, name));
+    let renamed = |text: &str| renamed(&numbers, text);
     let holder = due.holder.as_deref().map(renamed);
     conn.prepare_cached(CALL)?.execute(params![
         id,
@@ -244,6 +272,23 @@ fn call(conn: Connection<'_>, due: &Due, now: Timestamp) -> Result<Pruned, Store
     }
     let replies = conn.prepare_cached(REPLIES)?.execute([id])?;
     let phone_calls = conn.prepare_cached(PHONE_CALLS)?.execute([id])?;
+    let pruned = Pruned {
+        attempts: many(attempts),
+        replies: many(replies),
+        phone_calls: many(phone_calls),
+        ..Pruned::default()
+    };
+    Ok((pruned, numbers))
+}
+
+fn renamed(numbers: &BTreeMap<String, String>, text: &str) -> String {
+    numbers.iter().fold(text.to_owned(), |text, (number, name)| text.replace(number, name))
+}
+
+fn call(conn: Connection<'_>, due: &Due, now: Timestamp) -> Result<Pruned, StoreError> {
+    let id = due.id.as_str();
+    let (pruned, numbers) = call_itself(conn, due, now)?;
+    let renamed = |text: &str| renamed(&numbers, text);
     let mut entries = Vec::new();
     {
         let mut statement = conn.prepare_cached(ENTRIES)?;
@@ -260,14 +305,7 @@ fn call(conn: Connection<'_>, due: &Due, now: Timestamp) -> Result<Pruned, Store
     for (seq, data) in &entries {
         conn.prepare_cached(ENTRY)?.execute(params![seq, data])?;
     }
-    Ok(Pruned {
-        calls: 1,
-        attempts: many(attempts),
-        entries: many(entries.len()),
-        replies: many(replies),
-        phone_calls: many(phone_calls),
-        ..Pruned::default()
-    })
+    Ok(Pruned { calls: 1, entries: many(entries.len()), ..pruned })
 }
 
 fn many(n: usize) -> u64 {
@@ -277,11 +315,13 @@ fn many(n: usize) -> u64 {
 /// Numbers that were told in place of somebody's of the shop, and what each is called from now on.
 fn numbers(conn: Connection<'_>, call: &str) -> Result<BTreeMap<String, String>, StoreError> {
     let mut all = BTreeMap::new();
+    let known: i64 = conn.prepare_cached(NAMED_BEFORE)?.query_row([call], |r| r.get(0))?;
+    let known = usize::try_from(known).unwrap_or_default();
     for statement in [NUMBERS, OTHER_NUMBERS] {
         let mut statement = conn.prepare_cached(statement)?;
         let mut found = statement.query([call])?;
         while let Some(row) = found.next()? {
-            let next = all.len() + 1;
+            let next = known + all.len() + 1;
             all.entry(str_at(row, 0)?.to_owned()).or_insert_with(|| format!("pruned-{next}"));
         }
     }
@@ -295,21 +335,21 @@ fn kept(document: &str, fields: &[&str]) -> String {
     Value::Object(kept).to_string()
 }
 
-/// What belongs to no call, or to one that never came to be; whether nothing is left.
-fn of_no_call(conn: Connection<'_>, before: Timestamp) -> Result<(Pruned, bool), StoreError> {
+/// What belongs to no call, or to one that never came to be, or came to a call after it was pruned; whether nothing is left.
+fn of_no_call(conn: Connection<'_>, before: Timestamp, now: Timestamp) -> Result<(Pruned, bool), StoreError> {
     let change = |sql: &str| -> Result<u64, StoreError> {
         Ok(many(conn.prepare_cached(sql)?.execute(params![before.as_millis(), OTHER_ROWS])?))
     };
-    let (entries, at_the_end) = other_entries(conn, before)?;
+    let (walked, at_the_end) = other_entries(conn, before, now)?;
     let pruned = Pruned {
-        entries,
         replies: change(OTHER_REPLIES)?,
         phone_calls: change(OTHER_PHONE_CALLS)?,
         mails: change(MAILS)?,
         roll_call_texts: change(ROLL_CALL_TEXTS)?,
-        alerts: change(OTHER_ALERTS)?,
+        alerts: change(ENDED_ALERTS)?.saturating_add(change(OTHER_ALERTS)?),
         ..Pruned::default()
     };
+    let pruned = pruned.and(walked);
     let roll_calls = change(ROLL_CALLS)?;
     Ok((pruned, pruned.is_nothing() && roll_calls == 0 && at_the_end))
 }
@@ -320,10 +360,12 @@ fn log_place(conn: Connection<'_>) -> Result<i64, StoreError> {
     Ok(place.and_then(|p| p.parse().ok()).unwrap_or(0))
 }
 
-/// Walks on through the log; how many entries lost their words, and whether the walk has come to what is younger.
-fn other_entries(conn: Connection<'_>, before: Timestamp) -> Result<(u64, bool), StoreError> {
+/// Walks on through the log; what lost its words, and whether the walk has come to what is younger. Whatever reaches a call is told in
+/// the log: an entry with words of a call that is pruned already says that the call is to be pruned again.
+fn other_entries(conn: Connection<'_>, before: Timestamp, now: Timestamp) -> Result<(Pruned, bool), StoreError> {
     let from = log_place(conn)?;
     let (mut to, mut words, mut looked) = (from, Vec::new(), 0);
+    let (mut again, mut of_no_call) = (BTreeSet::new(), BTreeSet::new());
     {
         let mut statement = conn.prepare_cached(OTHER_ENTRIES)?;
         let mut found = statement.query(params![from, OTHER_ROWS])?;
@@ -333,20 +375,43 @@ fn other_entries(conn: Connection<'_>, before: Timestamp) -> Result<(u64, bool),
                 break;
             }
             (to, looked) = (seq, looked + 1);
+            let call = maybe_str_at(row, 5)?;
+            let state: Option<i64> = row.get(6)?;
+            if state.is_none() {
+                of_no_call.extend(call.map(str::to_owned));
+            }
             let is_of_the_shop = KINDS_KEPT.iter().any(|k| str_at(row, 2).is_ok_and(|kind| kind == k.as_str()));
-            let is_kept = row.get::<Option<i64>>(6)?.is_some();
+            let is_kept = state == Some(1);
             if !is_of_the_shop && !is_kept && !str_at(row, 3)?.is_empty() {
+                if state.is_some() {
+                    again.extend(call.map(str::to_owned));
+                }
                 words.push((seq, maybe_str_at(row, 4)?.map(|data| kept(data, FIELDS_KEPT))));
             }
         }
     }
+    let mut pruned = Pruned { entries: many(words.len()), ..Pruned::default() };
+    let mut numbers = BTreeMap::new();
+    for id in &again {
+        let due = conn.prepare_cached(AGAIN)?.query_maybe([id], |row| due_from(row))?;
+        if let Some(due) = due {
+            let (of_it, named) = call_itself(conn, &due, now)?;
+            pruned = pruned.and(of_it);
+            numbers.extend(named);
+        }
+    }
+    for id in &of_no_call {
+        let untimed = conn.prepare_cached(UNTIMED_PHONE_CALL)?.execute([id])?;
+        pruned.phone_calls += many(untimed);
+    }
     for (seq, data) in &words {
+        let data = data.as_deref().map(|data| renamed(&numbers, data));
         conn.prepare_cached(ENTRY)?.execute(params![seq, data])?;
     }
     if to != from {
         conn.prepare_cached(KEEP_LOG_PLACE)?.execute([to.to_string()])?;
     }
-    Ok((many(words.len()), looked < OTHER_ROWS))
+    Ok((pruned, looked < OTHER_ROWS))
 }
 
 #[cfg(test)]

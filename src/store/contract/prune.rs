@@ -12,6 +12,7 @@ use crate::domain::event::Load;
 use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::types::Actor;
 use crate::store::{EventFilter, LogFilter, MirrorKey, PruneSlice, Pruned, Store, StoreError};
+use crate::testing::alert_key;
 
 /// A call that was over at this second, with one text that arrived and words in its log.
 pub(crate) fn over(name: &str, closed: i64) -> CallState {
@@ -186,13 +187,12 @@ pub(crate) async fn what_reaches_a_call_after_its_pruning_goes_in_its_time(store
 }
 
 pub(crate) async fn an_alert_that_ended_long_ago_goes_with_its_key(store: &dyn Store) {
-    let key = "unknown-writer:+19495550150";
-    let change =
-        |change: AlertChange, when: i64| Change { alerts: vec![change], at: Some(at(when)), ..Change::default() };
-    let raise = AlertChange::Raise { key: alert_key(key), call: None, message: "who is it".into() };
-    for (what, when) in [(raise, 1), (AlertChange::Resolve { key: alert_key(key) }, 5)] {
-        let of = change(what, when);
-        let decide = move |_: &crate::domain::event::Loaded| Ok(of.clone());
+    let key = alert_key("unknown-writer:+19495550150");
+    let raise = AlertChange::Raise { key: key.clone(), call: None, message: "who is it".into() };
+    for (what, when) in [(raise, 1), (AlertChange::Resolve { key }, 5)] {
+        let decide = move |_: &crate::domain::event::Loaded| {
+            Ok(Change { alerts: vec![what.clone()], at: Some(at(when)), ..Change::default() })
+        };
         store.transact(Load::Nothing, Vec::new(), std::sync::Arc::new(decide)).await.expect("recorded");
     }
     assert_eq!(all(store, 5).await.alerts, 0, "it is younger");

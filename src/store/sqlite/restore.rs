@@ -231,7 +231,7 @@ mod tests {
         let write = |end: &str, text: &str| fs::write(beside(&path, end), text).expect("written");
         write("", &"no store at all. ".repeat(100));
         write("-wal", "what it has in its log");
-        let options = StoreSettings::of(&path, StoreMode::Test);
+        let options = StoreSettings::of(path.as_path(), StoreMode::Test);
         let old = Old::keep(&options, &path).expect("kept");
         assert!(!beside(&path, "-wal").exists() && beside(&old.name, "-wal").exists());
         drop(old);

@@ -128,6 +128,9 @@ const OTHER_ENTRIES: &str = "SELECT l.seq, l.at, l.kind, l.message, l.data, l.ca
     FROM log l WHERE l.seq > ?1 ORDER BY l.seq LIMIT ?2";
 /// Of a call that is pruned already.
 const AGAIN: &str = "SELECT c.id, c.data, c.outs, c.holder FROM calls c WHERE c.id = ?1 AND c.pruned_at IS NOT NULL";
+/// Somebody is told something of it still.
+const IS_TOLD: &str = "SELECT 1 FROM attempts WHERE call_id = ?1
+    AND (state IN ('scheduled', 'sending', 'retrying') OR (state = 'unknown' AND decided_at IS NULL))";
 /// A phone call of which nobody knows when it was is as old as what the log says of it.
 const UNTIMED_PHONE_CALL: &str = "UPDATE phone_calls SET caller = NULL, words = NULL WHERE id = ?1 AND call_id IS NULL
     AND due_at IS NULL AND ended_at IS NULL AND started_at IS NULL AND (caller IS NOT NULL OR words IS NOT NULL)";
@@ -367,22 +370,32 @@ fn other_entries(conn: Connection<'_>, before: Timestamp, now: Timestamp) -> Res
     let (mut to, mut words, mut looked) = (from, Vec::new(), 0);
     let (mut again, mut of_no_call) = (BTreeSet::new(), BTreeSet::new());
     {
-        let mut statement = conn.prepare_cached(OTHER_ENTRIES)?;
+        let (mut statement, mut is_told) = (conn.prepare_cached(OTHER_ENTRIES)?, conn.prepare_cached(IS_TOLD)?);
         let mut found = statement.query(params![from, OTHER_ROWS])?;
         while let Some(row) = found.next()? {
             let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
             if at >= before.as_millis() {
                 break;
             }
-            (to, looked) = (seq, looked + 1);
             let call = maybe_str_at(row, 5)?;
             let state: Option<i64> = row.get(6)?;
+            let has_words = !str_at(row, 3)?.is_empty();
+            // An answer to what came late is not out yet: the walk goes on from here once it is.
+            if state == Some(2)
+                && has_words
+                && let Some(call) = call
+                && !again.contains(call)
+                && is_told.exists([call])?
+            {
+                break;
+            }
+            (to, looked) = (seq, looked + 1);
             if state.is_none() {
                 of_no_call.extend(call.map(str::to_owned));
             }
             let is_of_the_shop = KINDS_KEPT.iter().any(|k| str_at(row, 2).is_ok_and(|kind| kind == k.as_str()));
             let is_kept = state == Some(1);
-            if !is_of_the_shop && !is_kept && !str_at(row, 3)?.is_empty() {
+            if !is_of_the_shop && !is_kept && has_words {
                 if state.is_some() {
                     again.extend(call.map(str::to_owned));
                 }

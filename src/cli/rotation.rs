@@ -132,7 +132,7 @@ mod tests {
         let read = |sid: &str, base: &str, token: &str| {
             std::fs::write(dir.path().join("token"), token).expect("written");
             let text = format!(
-                "[twilio]\naccount_sid = \"{sid}\"\nbase_url = \"{base}\"\nauth_token_file = \"token\"\nfrom = \"+15005550006\"\n"
+                "[store]\nurl = \"x.db\"\n[twilio]\naccount_sid = \"{sid}\"\nbase_url = \"{base}\"\nauth_token_file = \"token\"\nfrom = \"+15005550006\"\n"
             );
             std::fs::write(&file, text).expect("written");
             config::load(&sources).expect("a configuration")

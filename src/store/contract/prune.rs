@@ -11,7 +11,7 @@ use crate::domain::change::{Change, Effect};
 use crate::domain::event::Load;
 use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::types::Actor;
-use crate::store::{EventFilter, LogFilter, MirrorKey, PruneSlice, Pruned, Store, StoreError};
+use crate::store::{Delivered, EventFilter, LogFilter, MirrorKey, PruneSlice, Pruned, Store, StoreError};
 use crate::testing::alert_key;
 
 /// A call that was over at this second, with one text that arrived and words in its log.
@@ -194,6 +194,11 @@ pub(crate) async fn an_alert_that_ended_long_ago_goes_with_its_key(store: &dyn S
             Ok(Change { alerts: vec![what.clone()], at: Some(at(when)), ..Change::default() })
         };
         store.transact(Load::Nothing, Vec::new(), std::sync::Arc::new(decide)).await.expect("recorded");
+        let tasks = store.alerts_due("office", at(when), 9).await.expect("read");
+        assert_eq!(tasks.len(), 1, "it waits to be told");
+        assert_eq!(all(store, 90).await.alerts, 0, "somebody is told of it still");
+        let said = Delivered { at: at(when), again_at: None, said: "taken".into(), receipt: None };
+        store.alerts_delivered("office", tasks, said).await.expect("delivered");
     }
     assert_eq!(all(store, 5).await.alerts, 0, "it is younger");
     let pruned = all(store, 6).await;

@@ -228,14 +228,12 @@ mod tests {
     fn the_log_of_a_store_that_is_not_replaced_stays_beside_it() {
         let dir = tempfile::tempdir().expect("dir");
         let path = dir.path().join("s.db");
-        let write = |end: &str, text: &str| fs::write(beside(&path, end), text).expect("written");
-        write("", &"no store at all. ".repeat(100));
-        write("-wal", "what it has in its log");
-        let options = StoreSettings::of(path.as_path(), StoreMode::Test);
-        let old = Old::keep(&options, &path).expect("kept");
-        assert!(!beside(&path, "-wal").exists() && beside(&old.name, "-wal").exists());
-        drop(old);
-        assert_eq!(fs::read(beside(&path, "-wal")).expect("there"), b"what it has in its log");
+        let moved = (beside(&path, "-wal"), beside(&path, ".replaced-1-wal"));
+        for is_replaced in [true, false] {
+            fs::write(&moved.1, "what it has in its log").expect("written");
+            drop(Old { name: path.clone(), _alone: None, moved: vec![moved.clone()], is_replaced });
+            assert_eq!((moved.0.exists(), moved.1.exists()), (!is_replaced, is_replaced));
+        }
     }
 
     #[test]

@@ -49,11 +49,17 @@ _dispatchctl() {
             dispatchctl,follow-up)
                 cmd="dispatchctl__subcmd__follow__subcmd__up"
                 ;;
+            dispatchctl,help)
+                cmd="dispatchctl__subcmd__help"
+                ;;
             dispatchctl,init)
                 cmd="dispatchctl__subcmd__init"
                 ;;
             dispatchctl,log)
                 cmd="dispatchctl__subcmd__log"
+                ;;
+            dispatchctl,man)
+                cmd="dispatchctl__subcmd__man"
                 ;;
             dispatchctl,note)
                 cmd="dispatchctl__subcmd__note"
@@ -172,11 +178,20 @@ _dispatchctl() {
             dispatchctl__subcmd__sandbox,reply)
                 cmd="dispatchctl__subcmd__sandbox__subcmd__reply"
                 ;;
+            dispatchctl__subcmd__store,backup)
+                cmd="dispatchctl__subcmd__store__subcmd__backup"
+                ;;
             dispatchctl__subcmd__store,check)
                 cmd="dispatchctl__subcmd__store__subcmd__check"
                 ;;
             dispatchctl__subcmd__store,migrate)
                 cmd="dispatchctl__subcmd__store__subcmd__migrate"
+                ;;
+            dispatchctl__subcmd__store,prune)
+                cmd="dispatchctl__subcmd__store__subcmd__prune"
+                ;;
+            dispatchctl__subcmd__store,restore)
+                cmd="dispatchctl__subcmd__store__subcmd__restore"
                 ;;
             *)
                 ;;
@@ -185,7 +200,7 @@ _dispatchctl() {
 
     case "${cmd}" in
         dispatchctl)
-            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version send serve status ack resolve cancel reopen raise seen note settle verify-events follow-up recover alerts breaker board contacts oncall report log store doctor demo sandbox test-reliability init config completions"
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version send serve status ack resolve cancel reopen raise seen note settle verify-events follow-up recover alerts breaker board contacts oncall report log store doctor init config completions help man demo sandbox test-reliability"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -889,7 +904,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__contacts)
-            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version list clear card"
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version card list clear"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1344,6 +1359,48 @@ _dispatchctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        dispatchctl__subcmd__help)
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json csv html" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json csv html" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         dispatchctl__subcmd__init)
             opts="-o -q -v -h -V --from-airtable --ladder --out --systemd --container --prometheus --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1448,6 +1505,48 @@ _dispatchctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        dispatchctl__subcmd__man)
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json csv html" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json csv html" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         dispatchctl__subcmd__note)
             opts="-o -q -v -h -V --text --by --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1495,7 +1594,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__oncall)
-            opts="-o -q -v -h -V --line --level --at --role --from --until --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version check override away withdraw overrides accept-calendar feed roll-call"
+            opts="-o -q -v -h -V --line --level --at --role --from --until --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version override away withdraw overrides accept-calendar feed roll-call check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2641,8 +2740,50 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__store)
-            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version check migrate"
+            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version check backup restore prune migrate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json csv html" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json csv html" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dispatchctl__subcmd__store__subcmd__backup)
+            opts="-o -q -v -h -V --force --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2735,6 +2876,98 @@ _dispatchctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json csv html" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json csv html" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dispatchctl__subcmd__store__subcmd__prune)
+            opts="-o -q -v -h -V --before --older-than --compact --dry-run --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --before)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json csv html" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json csv html" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -W "in-force own" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dispatchctl__subcmd__store__subcmd__restore)
+            opts="-o -q -v -h -V --force --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

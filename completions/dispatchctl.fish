@@ -66,12 +66,14 @@ complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "report" -d 
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "log" -d 'Read the log, follow it, or export it'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "store" -d 'Read the whole store, or move it to a PostgreSQL server'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "doctor" -d 'Check configuration, store, clock, Twilio and Airtable, and say what to do'
-complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "demo" -d 'See it all on a temporary store: a lost answer, a kill -9, the follow-up on time'
-complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "sandbox" -d 'Run the fake Twilio, for your own integration tests'
-complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "test-reliability" -d 'Play the faults of the trade against this program, and count what was lost or doubled'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "init" -d 'Write a commented configuration, made for the shop\'s own base where it has one'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "config" -d 'Show the settings and where each came from'
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "completions" -d 'Print a shell\'s completion file'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "help" -d 'Explain a topic (exit-codes, configuration, symptoms, upgrade...) or a command'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "man" -d 'Write the manual\'s pages'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "demo" -d 'See it all on a temporary store: a lost answer, a kill -9, the follow-up on time'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "sandbox" -d 'Run the fake Twilio, for your own integration tests'
+complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "test-reliability" -d 'Play the faults of the trade against this program, and count what was lost or doubled'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l caller -d 'The customer\'s number, as given' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l caller-name -d 'The customer\'s name' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l level -d 'Emergency level: normal, high or any configured policy' -r
@@ -640,28 +642,48 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fis
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand board; and __fish_seen_subcommand_from link" -s V -l version -d 'Print version'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -l config -d 'Configuration file' -r -F
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from card list clear" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from card list clear" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from card list clear" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
 csv\t'Comma-separated, one header line'
 html\t'One page, of a report alone'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from card list clear" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from card list clear" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from card list clear" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
 own\t'Those of this command\'s own file and environment'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -s q -l quiet -d 'Print results only'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -s v -l verbose -d 'More words in the log (-vv: even more)'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -l utc -d 'Show times in UTC'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -s V -l version -d 'Print version'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -f -a "list" -d 'Show every contact with its roles, and who has opted out'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -f -a "clear" -d 'Clear an opt-out in our books, once the contact has texted START'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from list clear card" -f -a "card" -d 'Write a contact card of the numbers that we text and call from: saved, the phone rings at night'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from card list clear" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from card list clear" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from card list clear" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from card list clear" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from card list clear" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from card list clear" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from card list clear" -f -a "card" -d 'Write a contact card of the numbers that we text and call from: saved, the phone rings at night'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from card list clear" -f -a "list" -d 'Show every contact with its roles, and who has opted out'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and not __fish_seen_subcommand_from card list clear" -f -a "clear" -d 'Clear an opt-out in our books, once the contact has texted START'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l out -d 'Write it into this file [default: print it]' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from list" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from list" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
@@ -701,79 +723,39 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from clear" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from clear" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from clear" -s V -l version -d 'Print version'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l out -d 'Write it into this file [default: print it]' -r -F
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l config -d 'Configuration file' -r -F
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -l line -d 'The number that customers dial [default: the shop\'s own line]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -l level -d 'Emergency level' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -l at -d 'As of this RFC 3339 time [default: now]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -l role -d 'Only this role [default: those of the ladder]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -l from -d 'List who is on call from this time on: 17:00, 2026-11-28, or RFC 3339' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -l until -d 'The list ends at this time [default: a week later]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
 csv\t'Comma-separated, one header line'
 html\t'One page, of a report alone'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
 own\t'Those of this command\'s own file and environment'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -s q -l quiet -d 'Print results only'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -s v -l verbose -d 'More words in the log (-vv: even more)'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -l utc -d 'Show times in UTC'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand contacts; and __fish_seen_subcommand_from card" -s V -l version -d 'Print version'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l line -d 'The number that customers dial [default: the shop\'s own line]' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l level -d 'Emergency level' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l at -d 'As of this RFC 3339 time [default: now]' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l role -d 'Only this role [default: those of the ladder]' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l from -d 'List who is on call from this time on: 17:00, 2026-11-28, or RFC 3339' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l until -d 'The list ends at this time [default: a week later]' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l config -d 'Configuration file' -r -F
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
-json\t'One document'
-csv\t'Comma-separated, one header line'
-html\t'One page, of a report alone'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
-json\t'One object a line'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
-own\t'Those of this command\'s own file and environment'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -s q -l quiet -d 'Print results only'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -s v -l verbose -d 'More words in the log (-vv: even more)'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -l utc -d 'Show times in UTC'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -s V -l version -d 'Print version'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -f -a "check" -d 'Look for gaps ahead; exit 1 where there is one'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -f -a "override" -d 'Let somebody hold a rotation or a role for a time'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -f -a "away" -d 'Let somebody hold nothing for a time: the next in turn does'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -f -a "withdraw" -d 'Take an exception back'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -f -a "overrides" -d 'List the exceptions that are not over'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -f -a "accept-calendar" -d 'Take a calendar that lost most of its shifts, and was not taken for that'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -f -a "feed" -d 'Print the address at which calendar programs read who is on call'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from check override away withdraw overrides accept-calendar feed roll-call" -f -a "roll-call" -d 'List who was asked whether they are on call, and who answered; exit 1 where somebody did not'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l days -d 'So many days ahead [default: [oncall] look_ahead]' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l config -d 'Configuration file' -r -F
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
-json\t'One document'
-csv\t'Comma-separated, one header line'
-html\t'One page, of a report alone'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
-json\t'One object a line'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
-own\t'Those of this command\'s own file and environment'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print results only'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -s v -l verbose -d 'More words in the log (-vv: even more)'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l utc -d 'Show times in UTC'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -f -a "override" -d 'Let somebody hold a rotation or a role for a time'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -f -a "away" -d 'Let somebody hold nothing for a time: the next in turn does'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -f -a "withdraw" -d 'Take an exception back'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -f -a "overrides" -d 'List the exceptions that are not over'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -f -a "accept-calendar" -d 'Take a calendar that lost most of its shifts, and was not taken for that'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -f -a "feed" -d 'Print the address at which calendar programs read who is on call'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -f -a "roll-call" -d 'List who was asked whether they are on call, and who answered; exit 1 where somebody did not'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and not __fish_seen_subcommand_from override away withdraw overrides accept-calendar feed roll-call check" -f -a "check" -d 'Look for gaps ahead; exit 1 where there is one'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from override" -l who -d 'Who holds it then' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from override" -l kind -d 'In place of whoever it would be (take), or besides (add)' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from override" -l role -d 'Instead of a rotation: this role of a line' -r
@@ -924,6 +906,26 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fi
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from roll-call" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l days -d 'So many days ahead [default: [oncall] look_ahead]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand oncall; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l night -d 'The list of the night of this evening, 17:00 to 17:00 by the line\'s clock [default: the night that it is]' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l from -d 'Calls accepted from then on instead: a duration (12h) ago, or an RFC 3339 time' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand report" -l until -l to -d 'And before then [default: now]' -r
@@ -971,27 +973,30 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -l test-mod
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand log" -s V -l version -d 'Print version'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -l config -d 'Configuration file' -r -F
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check backup restore prune migrate" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check backup restore prune migrate" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check backup restore prune migrate" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
 json\t'One document'
 csv\t'Comma-separated, one header line'
 html\t'One page, of a report alone'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check backup restore prune migrate" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check backup restore prune migrate" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
 json\t'One object a line'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check backup restore prune migrate" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
 own\t'Those of this command\'s own file and environment'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -s q -l quiet -d 'Print results only'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -s v -l verbose -d 'More words in the log (-vv: even more)'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -l utc -d 'Show times in UTC'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -s V -l version -d 'Print version'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -f -a "check" -d 'Read every row, and name those that cannot be read'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check migrate" -f -a "migrate" -d 'Copy the store from its file into an empty PostgreSQL database, compare both, and leave the file behind'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check backup restore prune migrate" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check backup restore prune migrate" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check backup restore prune migrate" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check backup restore prune migrate" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check backup restore prune migrate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check backup restore prune migrate" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check backup restore prune migrate" -f -a "check" -d 'Read every row, and name what cannot be read, breaks a rule or belongs to nothing'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check backup restore prune migrate" -f -a "backup" -d 'Copy the whole store to a file while the engine runs, opened and counted before it has its name'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check backup restore prune migrate" -f -a "restore" -d 'Put a copy in the store\'s place: no engine may run, and what was there is kept under another name'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check backup restore prune migrate" -f -a "prune" -d 'Take names, numbers, addresses and texts of calls that are over out of the store; counts, times and ids stay'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and not __fish_seen_subcommand_from check backup restore prune migrate" -f -a "migrate" -d 'Copy the store from its file into an empty PostgreSQL database, compare both, and leave the file behind'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
@@ -1011,6 +1016,69 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fis
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from backup" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from backup" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from backup" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from backup" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from backup" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from backup" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from backup" -l force -d 'Replace a file that is there'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from backup" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from backup" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from backup" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from backup" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from backup" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from restore" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from restore" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from restore" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from restore" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from restore" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from restore" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from restore" -l force -d 'Replace a store that is there'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from restore" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from restore" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from restore" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from prune" -l before -d 'Those that were over before this day or time' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from prune" -l older-than -d 'Those that have been over for so long [default: store.retention]' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from prune" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from prune" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from prune" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from prune" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from prune" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from prune" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from prune" -l compact -d 'Write the file anew also where nothing was pruned: parts that an older version left free still hold what was in them'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from prune" -l dry-run -d 'Count and change nothing'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from prune" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from prune" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from prune" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from prune" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from prune" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -l to -d 'The database, as `store.url` names it later; its password: store.password_file or DISPATCHCTL_STORE__PASSWORD' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
@@ -1054,6 +1122,149 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l test-
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l ladder -d 'The ladder: `default`, or `previous`, that of the system whose base this was' -r -f -a "default\t''
+previous\t''"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l out -d 'Where the configuration is written' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l from-airtable -d 'Read the shop\'s own base (AIRTABLE_API_KEY and AIRTABLE_BASE_ID, also from .env) and make the maps for it'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l systemd -d 'Write dispatchctl.service, a hardened unit for systemd, beside it'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l container -d 'Write a Containerfile beside it'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l prometheus -d 'Write alert rules for Prometheus and a dashboard for Grafana beside it'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -f -a "show" -d 'Print every setting with its origin'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -f -a "apply" -d 'Put this configuration\'s settings in force in the store; a running engine follows at once'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l diff -d 'Print what differs between this configuration and the settings in force in the store'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand help" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand help" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand help" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand help" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand help" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand help" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand help" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand help" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand help" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand help" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand help" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand man" -l config -d 'Configuration file' -r -F
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand man" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand man" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
+json\t'One document'
+csv\t'Comma-separated, one header line'
+html\t'One page, of a report alone'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand man" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand man" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
+json\t'One object a line'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand man" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
+own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand man" -s q -l quiet -d 'Print results only'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand man" -s v -l verbose -d 'More words in the log (-vv: even more)'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand man" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand man" -l utc -d 'Show times in UTC'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand man" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand demo" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
@@ -1164,108 +1375,3 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -s V -l version -d 'Print version'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l ladder -d 'The ladder: `default`, or `previous`, that of the system whose base this was' -r -f -a "default\t''
-previous\t''"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l out -d 'Where the configuration is written' -r -F
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l config -d 'Configuration file' -r -F
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
-json\t'One document'
-csv\t'Comma-separated, one header line'
-html\t'One page, of a report alone'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
-json\t'One object a line'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
-own\t'Those of this command\'s own file and environment'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l from-airtable -d 'Read the shop\'s own base (AIRTABLE_API_KEY and AIRTABLE_BASE_ID, also from .env) and make the maps for it'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l systemd -d 'Write dispatchctl.service, a hardened unit for systemd, beside it'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l container -d 'Write a Containerfile beside it'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l prometheus -d 'Write alert rules for Prometheus and a dashboard for Grafana beside it'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s q -l quiet -d 'Print results only'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s v -l verbose -d 'More words in the log (-vv: even more)'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -l utc -d 'Show times in UTC'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand init" -s V -l version -d 'Print version'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l config -d 'Configuration file' -r -F
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
-json\t'One document'
-csv\t'Comma-separated, one header line'
-html\t'One page, of a report alone'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
-json\t'One object a line'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
-own\t'Those of this command\'s own file and environment'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -s q -l quiet -d 'Print results only'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -s v -l verbose -d 'More words in the log (-vv: even more)'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -l utc -d 'Show times in UTC'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -s V -l version -d 'Print version'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -f -a "show" -d 'Print every setting with its origin'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and not __fish_seen_subcommand_from show apply" -f -a "apply" -d 'Put this configuration\'s settings in force in the store; a running engine follows at once'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file' -r -F
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
-json\t'One document'
-csv\t'Comma-separated, one header line'
-html\t'One page, of a report alone'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
-json\t'One object a line'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
-own\t'Those of this command\'s own file and environment'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l diff -d 'Print what differs between this configuration and the settings in force in the store'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results only'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'More words in the log (-vv: even more)'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -l utc -d 'Show times in UTC'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l config -d 'Configuration file' -r -F
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
-json\t'One document'
-csv\t'Comma-separated, one header line'
-html\t'One page, of a report alone'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
-json\t'One object a line'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
-own\t'Those of this command\'s own file and environment'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -s q -l quiet -d 'Print results only'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -s v -l verbose -d 'More words in the log (-vv: even more)'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -l utc -d 'Show times in UTC'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand config; and __fish_seen_subcommand_from apply" -s V -l version -d 'Print version'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l config -d 'Configuration file' -r -F
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'
-json\t'One document'
-csv\t'Comma-separated, one header line'
-html\t'One page, of a report alone'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l log-format -d 'Form of log lines on stderr' -r -f -a "text\t'For people'
-json\t'One object a line'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
-own\t'Those of this command\'s own file and environment'"
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -s q -l quiet -d 'Print results only'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -s v -l verbose -d 'More words in the log (-vv: even more)'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l utc -d 'Show times in UTC'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -s V -l version -d 'Print version'

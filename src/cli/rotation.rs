@@ -127,7 +127,12 @@ mod tests {
     fn secrets_of_another_account_wait_for_a_restart_with_it() {
         let dir = tempfile::tempdir().expect("temp dir");
         let file = dir.path().join("dispatchctl.toml");
-        let sources = Sources { flag_config: Some(file.clone()), cwd: dir.path().to_path_buf(), ..Sources::default() };
+        let sources = Sources {
+            flag_config: Some(file.clone()),
+            cwd: dir.path().to_path_buf(),
+            env: vec![("HOME".into(), dir.path().display().to_string())],
+            ..Sources::default()
+        };
         let (one, two) = (format!("AC{}", "1".repeat(32)), format!("AC{}", "2".repeat(32)));
         let read = |sid: &str, base: &str, token: &str| {
             std::fs::write(dir.path().join("token"), token).expect("written");

@@ -546,7 +546,7 @@ mod tests {
     fn what_leaves_an_emergency_unanswered_or_blinds_us_pages() {
         let page = AlertKind::ALL.iter().filter(|k| k.severity() == Severity::Page).map(|k| k.word());
         let want = "exhausted untold unanswered stranded not-seen unknown nothing-said undecided-reply holder-opted-out taken-silent raise-untold adopt oncall_gap_near roll-call breaker no-sender \
-                    consecutive-failures unknown-writer webhooks-refused dispatch-refused reports-refused report-unread unheard key-not-known call-missed test sink-place rescued-copy settings-file store no-engine history-in-doubt history-lost store-file unreadable \
+                    consecutive-failures unknown-writer webhooks-refused dispatch-refused reports-refused report-unread unheard key-not-known call-missed engine-still test sink-place rescued-copy settings-file store no-engine history-in-doubt history-lost store-file unreadable \
                     contacts-kept";
         assert_eq!(page.collect::<Vec<_>>().join(" "), want);
         assert_eq!(

@@ -85,7 +85,10 @@ pub const TABLE: &[DutyRow] = &[
         })
     }),
     always("ringing", every(ringing::EVERY).on(WakeSignal::Ringing).only_asks().rests(), |of| {
-        DutyWork::of(&Arc::new(Ringing::new(of.engine.clone())), |r| Box::pin(async move { r.pass().await }))
+        DutyWork::of(&Arc::new(Ringing::new(of.engine.clone())), |r| {
+            // One that the provider has queued is stale by time alone.
+            Box::pin(async move { r.pass().await.map(|next| next.or_else(|| Some(r.look_again()))) })
+        })
     }),
     always("waiting-replies", every(waiting::EVERY).on(WakeSignal::Reply).only_asks().rests(), |of| {
         DutyWork::of(&of.engine, |e| Box::pin(async move { waiting::pass(&e).await }))

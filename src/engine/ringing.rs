@@ -63,8 +63,12 @@ impl Ringing {
         }
         let every = now.plus(EVERY);
         let soonest = self.lock().values().min().map_or(every, |at| every.min(*at));
-        // One that the provider has queued is stale by time alone.
-        Ok(Some(soonest))
+        Ok((!all.is_empty()).then_some(soonest))
+    }
+
+    /// When it is looked again where nothing is to end now.
+    pub fn look_again(&self) -> Timestamp {
+        self.engine.core.clock.now().plus(EVERY)
     }
 
     async fn end(&self, id: AttemptId, provider: &dyn VoiceGateway) -> Result<(), crate::store::StoreError> {

@@ -370,6 +370,9 @@ proptest::proptest! {
     /// Whatever is written takes no call by words that are none of ours: no digit, no letter, no sign of the tables.
     #[test]
     fn what_says_nothing_takes_nothing(text in "[^a-zA-Z0-9\\PL]{0,30}") {
+        // Letters in another dress, as `ℕ`, are letters.
+        let dressed_as = icu_normalizer::ComposingNormalizerBorrowed::new_nfkc().normalize(&text);
+        proptest::prop_assume!(!dressed_as.chars().any(|c| c.is_ascii_alphanumeric()));
         let said = read(&text, SAM, &Lexicon::default());
         proptest::prop_assert!(!matches!(said.says, Says::Take | Says::Pass | Says::Done | Says::Later), "{:?}: {:?}", text, said);
     }

@@ -87,9 +87,12 @@ pub(super) fn note(conn: &PgConnection, found: i64) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError::Open`], with what to do.
 pub(super) fn may_make(conn: &PgConnection, step: &Migration, found: i64, url: &PostgresUrl) -> Result<(), StoreError> {
+    if found == 0 {
+        return Ok(());
+    }
     // An engine that lives may know no more than the store demanded of it so far.
     let demanded = of(conn)?.map_or(0, |version| version.oldest);
-    if found == 0 || step.works_from <= demanded {
+    if step.works_from <= demanded {
         return Ok(());
     }
     let Some(engine) = conn.word(LIVES)? else { return Ok(()) };

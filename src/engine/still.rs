@@ -76,7 +76,8 @@ impl StillWatch {
     fn wanted(&mut self, lines: &[DutyLine], boot: Duration) -> BTreeMap<AlertKey, String> {
         let mut wanted = BTreeMap::new();
         for line in lines {
-            let known = self.deaths.entry(line.name.clone()).or_insert((line.restarts, None));
+            // One that died before the first look has died all the same.
+            let known = self.deaths.entry(line.name.clone()).or_insert((0, None));
             if line.restarts > known.0 {
                 *known = (line.restarts, Some(boot));
             }

@@ -55,7 +55,7 @@ fn what_is_wrong_with_the_store_is_told_before_anything_is_done_and_never_with_i
     let newer = server.database("postgres").expect("as before");
     for (url, sql) in [
         (&live, "UPDATE meta SET value = 'live' WHERE key = 'mode'"),
-        (&newer, "UPDATE meta SET value = '99' WHERE key = 'schema'"),
+        (&newer, "UPDATE meta SET value = '99' WHERE key IN ('schema', 'oldest_schema')"),
     ] {
         Shop::on_server(url.clone()).run(&["send", "--issue", "x", "--timeout", "1ms"]);
         server.psql(url, sql);

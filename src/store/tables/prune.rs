@@ -406,7 +406,7 @@ fn other_entries(conn: Connection<'_>, before: Timestamp, now: Timestamp) -> Res
     let mut pruned = Pruned { entries: many(words.len()), ..Pruned::default() };
     let mut numbers = BTreeMap::new();
     for id in &again {
-        let due = conn.prepare_cached(AGAIN)?.query_maybe([id], |row| due_from(row))?;
+        let due = conn.prepare_cached(AGAIN)?.query_maybe([id], due_from)?;
         if let Some(due) = due {
             let (of_it, named) = call_itself(conn, &due, now)?;
             pruned = pruned.and(of_it);

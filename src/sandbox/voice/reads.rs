@@ -164,6 +164,8 @@ pub(in crate::sandbox) fn list(shared: &Shared, path: &str, query: &str) -> Resu
         )
         .collect();
     let hid: Vec<String> = state.calls.iter().filter(|c| asked(c) && hidden(c)).map(|c| c.sid.clone()).collect();
+    // Of those of one millisecond the one that was made last comes first.
+    found.reverse();
     found.sort_by_key(|(at, _, _)| std::cmp::Reverse(*at));
     let skip = match params.get("PageToken").map(|t| t.strip_prefix("PA").unwrap_or(t)) {
         Some(token) => found

@@ -351,6 +351,14 @@ fn the_minutes_that_somebody_says_are_read_and_those_of_what_is_no_take_are_not(
     }
 }
 
+#[test]
+fn letters_in_another_dress_are_letters() {
+    for (text, says) in [("ℕ", Says::Pass), ("𝐃𝐎𝐍𝐄", Says::Done), ("𝟏", Says::Take)] {
+        let read = read(text, SAM, &Lexicon::default());
+        assert_eq!(read.says, says, "{text}: {read:?}");
+    }
+}
+
 proptest::proptest! {
     /// However words of the grammar are put together, written large or small, and set apart: what they say stays the same, what they
     /// name is a reference that is there, and nothing panics. Names of people and quoted lines are other tests' matter.

@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { OPERATE, READ, Shop, freePort, until } from "./shop.mjs";
-import { BINARY, HOSTILE, NGINX, SHOTS, asWithoutScript, axe, browser, check, equal, failures, is, overflow, signedIn } from "./tools.mjs";
+import { BINARY, HOSTILE, NGINX, SHOTS, asWithoutScript, axe, browser, check, equal, failures, is, overflow, press, signedIn } from "./tools.mjs";
 import { troubles } from "./troubles.mjs";
 
 /** Every state that a call can be in, and hostile words in one. */
@@ -282,7 +282,7 @@ await check("a page of another origin presses nothing", async () => {
   const evil = createServer((_, r) => r.setHeader("Content-Type", "text/html").end(form));
   await new Promise((done) => evil.listen(0, "localhost", done));
   await page.goto(`http://localhost:${evil.address().port}/`);
-  const [answer] = await Promise.all([page.waitForNavigation(), page.click("button")]);
+  const answer = await press(page, "button");
   equal(answer.status(), 403, "refused");
   equal((await shop.call("forged")).status, "DISPATCHING", "nothing was done");
   evil.close();
@@ -339,7 +339,7 @@ await check("somebody stands in tonight by the form", async () => {
   await page.goto(`${shop.url}/board/oncall`);
   await page.selectOption("#who", "ana");
   await page.fill("#until", "+8h");
-  await page.click("text=Make the swap");
+  await press(page, "text=Make the swap");
   await page.waitForURL("**/board/oncall?said=made");
   await page.goto(`${shop.url}/board`);
   is((await page.textContent(".duties")).includes("Ana Lund until"), await page.textContent(".duties"));
@@ -376,7 +376,7 @@ proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-
     const page = await signedIn(proxied, {}, { base });
     const cookie = (await page.context().cookies())[0];
     equal(`${cookie.name} ${cookie.secure}`, "__Host-dispatchctl true", "the cookie of a proxy");
-    await page.click("text=I take it");
+    await press(page, "text=I take it");
     await page.waitForURL(`${base}/board/calls/through?said=take`);
     await page.goto(`${base}/board`);
     await page.waitForFunction(() => performance.getEntriesByType("resource").length >= 2);

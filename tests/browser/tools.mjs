@@ -50,6 +50,18 @@ export async function signedIn(shop, options = {}, { token = OPERATE, base = sho
   return page;
 }
 
+/** Presses a button until the page goes elsewhere, as a person would: a tap right after something moved does not count. */
+export async function press(page, selector) {
+  const gone = page.waitForNavigation();
+  gone.catch(() => {});
+  for (let tries = 0; tries < 5; tries += 1) {
+    const asked = page.waitForRequest((r) => r.isNavigationRequest() && r.frame() === page.mainFrame(), { timeout: 2_000 }).catch(() => null);
+    await page.click(selector);
+    if (await asked) return gone;
+  }
+  throw new Error(`pressed five times, and nothing was asked: ${selector}`);
+}
+
 export async function axe(page, rules = {}) {
   await page.evaluate(AXE);
   const found = await page.evaluate((rules) => axe.run(document, { rules }), rules);

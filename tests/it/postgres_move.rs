@@ -39,13 +39,15 @@ fn a_move_that_is_killed_at_any_step_leaves_all_of_it_or_nothing_and_is_carried_
     assert!(is_done, "nothing holds it up");
     let steps = way.passed();
     assert!(steps > 60, "{steps}");
-    let killed: Vec<usize> = (1..steps - 3).step_by(steps / 12).chain(steps - 3..=steps).collect();
+    // How often something goes out differs a little from run to run: the last steps are walked from where nothing was left, until a
+    // move ends before it is stopped.
+    let coarse = (1..steps - 15).step_by(steps / 12);
     let (mut committed, mut left) = (0, None);
-    for at in killed {
+    for at in coarse.chain(steps - 15..) {
         let Some((shop, url)) = left.take().or_else(|| shop(server)) else { return };
         let (_, is_done) = moved(&shop, &url, at).expect("as before");
         if is_done {
-            continue;
+            break;
         }
         // The server hears of the end of the process.
         let others =

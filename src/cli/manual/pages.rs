@@ -23,7 +23,8 @@ fn walk(command: &clap::Command, name: &str, pages: &mut Vec<Page>) {
     let mut text = Vec::new();
     // A buffer takes whatever is written to it.
     if clap_mangen::Man::new(titled).title(name.to_uppercase()).section("1").render(&mut text).is_ok() {
-        let text = String::from_utf8(text).unwrap_or_default();
+        // An empty line between two breaks is one space; mandoc takes the breaks for a mistake.
+        let text = String::from_utf8(text).unwrap_or_default().replace("\n.br\n\n.br\n", "\n.sp\n");
         pages.push(Page { file: format!("{name}.1"), text: format!("{text}{}", see_also(name)) });
     }
     for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {

@@ -32,7 +32,7 @@ use super::exit::ExitStatus;
 use super::reload::{Reload, with_fault_injection};
 use super::report::CliError;
 
-/// How often a standby looks whether the lease is free, without a hint that it is.
+/// How often a standby looks whether the lease is free, without a hint that it is, while its holder's sign of life is awaited.
 const LOOK_EVERY: Duration = Duration::from_millis(240);
 /// How often a standby looks whether others have committed something, without a hint that they have.
 const COMMITS_EVERY: Duration = Duration::from_secs(1);
@@ -263,11 +263,16 @@ impl Terms {
                 taken = store.take_lease("serve") => taken,
                 () = asked.cancelled() => return Ok(None),
             };
+            let mut look_in = LOOK_EVERY;
             match taken {
                 Ok(lease) => return Ok(Some(lease)),
                 Err(LeaseError::Store(e @ StoreError::Newer { .. })) => return Err(e.into()),
                 Err(LeaseError::Held(held)) => {
                     is_away = false;
+                    // A command holds it for a moment only.
+                    if let Some(holder) = held.as_ref().filter(|h| h.role == "serve") {
+                        look_in = holder.next_sign_in(LOOK_EVERY);
+                    }
                     if held.as_ref().is_some_and(Holder::is_seen) {
                         self.core.clocks_seen.seen(&*self.core.clock);
                     }
@@ -297,7 +302,7 @@ impl Terms {
                 }
             }
             is_hinted = tokio::select! {
-                () = self.pause(LOOK_EVERY) => false,
+                () = self.pause(look_in) => false,
                 () = hint => true,
                 () = asked.cancelled() => return Ok(None),
             }

@@ -106,7 +106,7 @@ pub const TABLE: &[DutyRow] = &[
     always("provider-clock", every(provider_clock::EVERY), |of| {
         DutyWork::of(&Arc::new(ProviderClockWatch::new(of.engine.clone())), |c| Box::pin(async move { c.pass().await }))
     }),
-    always("requests", every(requests::EVERY_ON_A_SERVER).on(WakeSignal::Others).only_asks(), |of| {
+    always("requests", every(requests::EVERY_BESIDE_HINTS).on(WakeSignal::Others).only_asks(), |of| {
         DutyWork::of(&Arc::new(Requests::new(of.engine.clone(), of.poller.clone())), |r| {
             Box::pin(async move { r.pass().await })
         })

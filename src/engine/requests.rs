@@ -15,9 +15,11 @@ use super::poller::Poller;
 use super::{Engine, Scope, fault_injection};
 
 /// Another process's commit is seen within this, with room to spare for the promised 250 ms.
-pub const EVERY: Duration = Duration::from_millis(150);
-/// The same where commits come with a hint of their own: for those that are lost.
-pub const EVERY_ON_A_SERVER: Duration = Duration::from_millis(240);
+const EVERY: Duration = Duration::from_millis(150);
+/// The same on a server, where commits come with a hint of their own, while none is heard.
+const EVERY_ON_A_SERVER: Duration = Duration::from_millis(240);
+/// And while they are heard: for a hint that is lost with its connection.
+pub const EVERY_BESIDE_HINTS: Duration = Duration::from_secs(1);
 /// A process that asked for the lock longer ago than this waits no more.
 const ASKER_GONE: Duration = Duration::from_secs(120);
 
@@ -58,7 +60,12 @@ impl Requests {
                 self.seen.store(version, Ordering::Relaxed);
             }
         }
-        Ok(Some(now.plus(if self.engine.is_in_a_term() { EVERY_ON_A_SERVER } else { EVERY })))
+        let every = match self.engine.is_in_a_term() {
+            false => EVERY,
+            true if core.store.is_hinted() => EVERY_BESIDE_HINTS,
+            true => EVERY_ON_A_SERVER,
+        };
+        Ok(Some(now.plus(every)))
     }
 
     async fn answer_all(&self) -> Result<(), StoreError> {

@@ -16,7 +16,7 @@ use super::apply::Core;
 /// A duty passes all the same after this: what this process holds in memory, and what it may have got wrong, is looked at again.
 pub const REST_MAX: Duration = Duration::from_secs(60);
 /// A poll that is older says nothing any more.
-const FRESH: Duration = Duration::from_millis(1_500);
+const FRESH: Duration = Duration::from_millis(2_500);
 
 /// Whatever is due is due by then.
 pub const EVER: Timestamp = Timestamp::from_millis(i64::MAX);
@@ -64,8 +64,8 @@ mod tests {
         seen.saw(7, at(1));
         let began = seen.known(at(1));
         assert!(seen.stands_still(began, at(2)));
-        assert!(!seen.stands_still(began, at(3)), "a poll that long ago says nothing");
-        seen.saw(8, at(3));
-        assert!(!seen.stands_still(began, at(3)), "somebody has committed");
+        assert!(!seen.stands_still(began, at(4)), "a poll that long ago says nothing");
+        seen.saw(8, at(4));
+        assert!(!seen.stands_still(began, at(4)), "somebody has committed");
     }
 }

@@ -221,8 +221,11 @@ pub trait Control: Send + Sync {
     async fn version_of_others(&self) -> Result<u64, StoreError>;
     /// Returns soon after another process has committed something, or never: a hint, which may be lost.
     async fn hinted(&self);
+    /// Whether hints come, as far as is known: somebody waits for them, and the way to them stands.
+    fn is_hinted(&self) -> bool;
     /// Makes this process the engine, at once, or says which other one is. On a store that machines share, whoever asks again and again
-    /// takes over what it has seen stand still for long enough: after 3.2 s, asking at least every 250 ms.
+    /// takes over what it has seen stand still for long enough: after 3.2 s. It asks soon after the holder's next sign of life is due
+    /// ([`Holder::next_sign_in`]), and every 250 ms while none comes.
     ///
     /// # Errors
     /// [`LeaseError`]; the store is untouched.
@@ -239,6 +242,6 @@ pub trait Control: Send + Sync {
     async fn history_doubt(&self) -> Result<Option<HistoryDoubt>, StoreError>;
     /// What was lost is found out as far as it can be: what is here counts from now on.
     async fn history_is_whole(&self) -> Result<(), StoreError>;
-    /// A real write and commit, for health: how long it took.
+    /// A real write and commit, for health: how long it took. On a server it is no news for others.
     async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError>;
 }

@@ -47,6 +47,11 @@ pub type Works = Box<dyn Fn() -> bool + Send + Sync>;
 /// A holder whose last sign of life is older is gone, for commands and people: its permit is over.
 const SEEN_MAX: Duration = Duration::from_millis(3_500);
 
+/// How often a holder gives a sign of life, where its lock is none.
+pub(super) const SIGN_EVERY: Duration = Duration::from_secs(1);
+/// Its way to the store takes some time.
+const SIGN_SEEN_WITHIN: Duration = Duration::from_millis(100);
+
 /// Who holds a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
@@ -64,6 +69,13 @@ impl Holder {
     /// Whether it holds the lease still, as far as commands and people are concerned.
     pub fn is_seen(&self) -> bool {
         self.silent_for.is_none_or(|ago| ago <= SEEN_MAX)
+    }
+
+    /// How soon its next sign of life should be there, at least `least`; a question before then finds what the last one found. By the
+    /// store's clock, which may be set: never more than a second and a little away.
+    pub fn next_sign_in(&self, least: Duration) -> Duration {
+        let all = SIGN_EVERY + SIGN_SEEN_WITHIN;
+        self.silent_for.map_or(least, |ago| all.saturating_sub(ago).max(least))
     }
 
     /// Whether it has given a sign of life since somebody began to look, so long ago.
@@ -119,5 +131,15 @@ mod tests {
         assert!(!seen(900).is_renewed(looked_for(600)), "that sign was given before");
         assert!(seen(100).is_renewed(looked_for(600)));
         assert!(Holder::of_this_machine("serve", 7).is_renewed(looked_for(0)), "an OS lock ends with its process");
+    }
+
+    #[test]
+    fn a_look_waits_for_the_next_sign_and_no_longer_than_that() {
+        let (ms, least) = (Duration::from_millis, Duration::from_millis(240));
+        for (silent, next) in [(Some(0), 1_100), (Some(60), 1_040), (Some(900), 240), (Some(90_000), 240), (None, 240)]
+        {
+            let holder = Holder { silent_for: silent.map(ms), ..Holder::of_this_machine("serve", 7) };
+            assert_eq!(holder.next_sign_in(least), ms(next), "silent for {silent:?}");
+        }
     }
 }

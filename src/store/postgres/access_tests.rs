@@ -4,13 +4,14 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use super::*;
 use crate::domain::database::{Encryption, HostTls, Password};
 use crate::store::contract::fixtures::{at, call, put, stored};
 use crate::store::sql::Connection;
 use crate::store::tables::Database as _;
-use crate::store::{self, Location, PostgresUrl, StoreError, StoreMode, StoreSettings};
+use crate::store::{self, Control as _, EngineBeat, Location, PostgresUrl, StoreError, StoreMode, StoreSettings};
 use crate::testing::postgres_server::{TestServer, as_nobody, said_aloud, start, test_server};
 use crate::testing::store_at;
 
@@ -378,7 +379,15 @@ async fn whoever_had_a_store_open_that_was_restored_in_its_place_writes_no_more(
     put(&store, call("before", at(0))).await.expect("put");
     let end_all = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity \
                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let beat = EngineBeat { boot_id: "b".into(), boot: Duration::from_millis(9), at: at(1) };
+    let versions = store.version().await.expect("read");
+    store.engine_heartbeat("nobody", &beat).await.expect("written");
     server.psql(&database, end_all);
+    assert_eq!(store.version().await.expect("nobody hears of a connection that was ended while it was idle"), versions);
+    server.psql(&database, end_all);
+    store.engine_heartbeat("nobody", &beat).await.expect("nor does a sign of life");
+    server.psql(&database, end_all);
+    assert_eq!(store.engine().await.expect("nor a transaction"), None);
     put(&store, call("after", at(0))).await.expect("the same store goes on");
     let restored = "ALTER TABLE meta RENAME TO gone; CREATE TABLE meta (LIKE gone INCLUDING ALL); \
                     INSERT INTO meta SELECT * FROM gone";

@@ -198,6 +198,12 @@ impl PgConnection {
         self.changes.get()
     }
 
+    /// So many changes concern nobody: a commit of nothing else gives no hint, and changes no version.
+    pub(in crate::store) fn is_no_news(&self, changes: usize) {
+        let changes = u64::try_from(changes).unwrap_or(u64::MAX);
+        self.changes.set(self.changes.get().saturating_sub(changes));
+    }
+
     /// Statements that take no values and stand for themselves.
     pub(super) fn batch(&self, sql: &str) -> Result<(), StoreError> {
         self.wait(self.client.batch_execute(sql))?;

@@ -52,7 +52,7 @@ impl Database for PostgresStore {
 
     async fn run_beat<F>(&self, change: F) -> Result<(), StoreError>
     where
-        F: FnOnce(Connection<'_>) -> Result<(), StoreError> + Send + 'static,
+        F: Fn(Connection<'_>) -> Result<(), StoreError> + Send + 'static,
     {
         self.readers.on_one(move |conn| change(Connection::Postgres(conn))).await
     }
@@ -82,6 +82,10 @@ impl Database for PostgresStore {
 
     async fn hint(&self) {
         self.hints.next(&self.url).await;
+    }
+
+    fn listens(&self) -> bool {
+        self.hints.are_heard()
     }
 
     async fn holder_seen(&self) -> Result<Option<Holder>, StoreError> {

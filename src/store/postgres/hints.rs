@@ -1,5 +1,6 @@
 //! Hears of other processes' commits at once: hints, of which each may be lost. Whoever needs to know looks by itself now and then.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -24,13 +25,24 @@ pub(super) fn channel(key: i64) -> String {
     format!("dispatchctl_{key}")
 }
 
-/// Rings for each hint until nobody listens any more; on a thread of its own.
-pub(super) fn listen(url: PostgresUrl, key: i64, own: String, bell: &Arc<Notify>) {
+/// Where hints come from, and which are not another's.
+pub(super) struct Channel {
+    pub(super) url: PostgresUrl,
+    /// Which lock is the store's.
+    pub(super) key: i64,
+    /// What this process's own hints say.
+    pub(super) own: String,
+}
+
+/// Rings for each hint until nobody listens any more; on a thread of its own. `listens` says meanwhile whether the way to them stands.
+pub(super) fn listen(of: Channel, bell: &Arc<Notify>, listens: Arc<AtomicBool>) {
     let bell = Arc::downgrade(bell);
     let thread = std::thread::Builder::new().name("hints".into());
     let spawned = thread.spawn(move || {
         while bell.strong_count() > 0 {
-            if let Err(e) = heard(&url, key, &own, &bell) {
+            let ended = heard(&of, &bell, &listens);
+            listens.store(false, Ordering::Relaxed);
+            if let Err(e) = ended {
                 debug!(error = %e, "hints of other processes' commits are not heard for now");
                 std::thread::sleep(AGAIN_AFTER);
             }
@@ -41,14 +53,15 @@ pub(super) fn listen(url: PostgresUrl, key: i64, own: String, bell: &Arc<Notify>
     }
 }
 
-fn heard(url: &PostgresUrl, key: i64, own: &str, bell: &Weak<Notify>) -> Result<(), StoreError> {
-    let conn = PgConnection::again(url, LOCK_WITHIN)?;
-    conn.batch(&format!("LISTEN {}", channel(key)))?;
+fn heard(of: &Channel, bell: &Weak<Notify>, listens: &AtomicBool) -> Result<(), StoreError> {
+    let conn = PgConnection::again(&of.url, LOCK_WITHIN)?;
+    conn.batch(&format!("LISTEN {}", channel(of.key)))?;
+    listens.store(true, Ordering::Relaxed);
     // What was committed before is seen by looking.
     ring(bell);
     let (mut silent, mut last) = (0, Duration::ZERO);
     while bell.strong_count() > 0 {
-        match conn.hears(own, HEARD_WITHIN)? {
+        match conn.hears(&of.own, HEARD_WITHIN)? {
             true => {
                 silent = 0;
                 let since = SystemClock.boot().saturating_sub(last);

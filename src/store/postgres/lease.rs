@@ -24,7 +24,7 @@ use crate::clock::{self, Clock as _, Permit, SystemClock};
 use crate::domain::Timestamp;
 use crate::failpoint;
 use crate::ids::Ids;
-use crate::store::lease::{LEASE_TAKEN, host_name};
+use crate::store::lease::{LEASE_TAKEN, SIGN_EVERY, host_name};
 use crate::store::sql::{Connection, params};
 use crate::store::{Holder, Lease, LeaseError, PostgresUrl, StoreError, Works};
 
@@ -32,7 +32,7 @@ use crate::store::{Holder, Lease, LeaseError, PostgresUrl, StoreError, Works};
 const PERMIT: Duration = Duration::from_secs(3);
 /// How much longer than a permit a beat must have stood still: clocks of two machines do not run at quite the same rate.
 const STOOD_STILL: Duration = Duration::from_millis(3_200);
-const RENEWED_EVERY: Duration = Duration::from_secs(1);
+const RENEWED_EVERY: Duration = SIGN_EVERY;
 /// How long an answer is waited for, less for a lock of the row.
 const ANSWER_WITHIN: Duration = Duration::from_millis(900);
 const LOCK_WITHIN: Duration = Duration::from_millis(700);

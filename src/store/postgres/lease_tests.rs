@@ -215,8 +215,10 @@ async fn a_term_that_has_no_answer_from_the_server_ends_by_itself() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_of_another_process_is_heard_of_and_an_own_one_is_not() {
     let (_schema, a, b) = two_or_skip!();
+    assert!(!a.is_hinted(), "nobody waits for a hint");
     // Whoever begins to listen looks once.
     a.hinted().await;
+    assert!(a.is_hinted());
     put(&a, call("own", at(0))).await.expect("put");
     assert!(tokio::time::timeout(Duration::from_millis(300), a.hinted()).await.is_err(), "its own commit");
     let mut took = Vec::new();

@@ -36,45 +36,60 @@ impl ServerReaders {
         }
     }
 
-    /// Runs `read` in one read transaction on a thread that may block. Cancel-safe.
+    /// Runs `read` in one read transaction on a thread that may block. Cancel-safe. One whose connection the server has ended while it
+    /// was idle begins on another.
     pub(super) async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        self.on_one(move |conn| {
-            conn.batch(BEGIN)?;
-            let done = read(Connection::Postgres(conn));
+        self.in_turn(move |this| {
+            let (conn, ()) = this.on_idle(|conn| conn.batch(BEGIN))?;
+            let done = read(Connection::Postgres(&conn));
             if conn.batch("ROLLBACK").is_err() {
                 conn.leave();
             }
+            this.give_back(conn);
             done
         })
         .await
     }
 
-    /// Runs `work` on a connection of the pool, outside of any transaction.
+    /// Runs `work` on a connection of the pool, outside of any transaction. It runs again on another where the server has ended the
+    /// one that it began on: twice must be as good as once.
     pub(super) async fn on_one<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&PgConnection) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(&PgConnection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.in_turn(move |this| {
+            let (conn, done) = this.on_idle(work)?;
+            this.give_back(conn);
+            Ok(done)
+        })
+        .await
+    }
+
+    /// On a thread that may block, when it is its turn.
+    async fn in_turn<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
     {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let this = self.clone();
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            let conn = this.take()?;
-            let done = work(&conn);
-            if !conn.is_over() {
-                this.give_back(conn);
-            }
-            done
+            work(&this)
         });
         done.await
             .unwrap_or_else(|_| Err(StoreError::Refused { what: "a read panicked or the runtime stopped".into() }))
     }
 
     fn give_back(&self, conn: PgConnection) {
+        if conn.is_over() {
+            return;
+        }
         let now = SystemClock.boot();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let old = idle.iter().take_while(|(_, used)| now.saturating_sub(*used) > IDLE_MAX).count();
@@ -84,14 +99,32 @@ impl ServerReaders {
         drop(closed);
     }
 
-    /// One that answers: the server may have ended those that were idle.
-    fn take(&self) -> Result<PgConnection, StoreError> {
+    /// The connection that was used last, and what came of `work` on it: the server may have ended those that were idle, which only
+    /// their use shows. Asking each first whether it is there would be a question for every question.
+    fn on_idle<T>(
+        &self,
+        work: impl Fn(&PgConnection) -> Result<T, StoreError>,
+    ) -> Result<(PgConnection, T), StoreError> {
         loop {
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            match idle {
-                Some((conn, _)) if conn.batch("").is_ok() => return Ok(conn),
-                Some(_) => {}
-                None => return PgConnection::again(&self.url, self.lock_within),
+            let Some((conn, _)) = idle else {
+                let conn = PgConnection::again(&self.url, self.lock_within)?;
+                let done = work(&conn);
+                return self.with(conn, done);
+            };
+            let done = work(&conn);
+            if done.is_ok() || !conn.is_over() {
+                return self.with(conn, done);
+            }
+        }
+    }
+
+    fn with<T>(&self, conn: PgConnection, done: Result<T, StoreError>) -> Result<(PgConnection, T), StoreError> {
+        match done {
+            Ok(done) => Ok((conn, done)),
+            Err(e) => {
+                self.give_back(conn);
+                Err(e)
             }
         }
     }

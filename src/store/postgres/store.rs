@@ -1,6 +1,6 @@
 //! The open store: its connections.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
@@ -30,6 +30,7 @@ pub(super) struct Hints {
     key: i64,
     process: String,
     bell: OnceLock<Arc<Notify>>,
+    listens: Arc<AtomicBool>,
 }
 
 impl Hints {
@@ -42,10 +43,16 @@ impl Hints {
     pub(super) async fn next(&self, url: &PostgresUrl) {
         let bell = self.bell.get_or_init(|| {
             let bell = Arc::default();
-            hints::listen(url.clone(), self.key, self.process.clone(), &bell);
+            let hints = hints::Channel { url: url.clone(), key: self.key, own: self.process.clone() };
+            hints::listen(hints, &bell, Arc::clone(&self.listens));
             bell
         });
         bell.notified().await;
+    }
+
+    /// Whether a connection listens, as far as is known.
+    pub(super) fn are_heard(&self) -> bool {
+        self.listens.load(Ordering::Relaxed)
     }
 }
 
@@ -110,7 +117,7 @@ impl PostgresStore {
             writer: Arc::new(Mutex::new(Some(task))),
             url,
             observer: Arc::default(),
-            hints: Arc::new(Hints { key, process, bell: OnceLock::new() }),
+            hints: Arc::new(Hints { key, process, bell: OnceLock::new(), listens: Arc::default() }),
             history_changes: history.changes(),
             history,
             term: None,

@@ -34,7 +34,7 @@ impl Database for SqliteStore {
 
     async fn run_beat<F>(&self, change: F) -> Result<(), StoreError>
     where
-        F: FnOnce(Connection<'_>) -> Result<(), StoreError> + Send + 'static,
+        F: Fn(Connection<'_>) -> Result<(), StoreError> + Send + 'static,
     {
         Self::on(&self.beater, move |conn| change(Connection::Sqlite(conn))).await
     }
@@ -63,6 +63,10 @@ impl Database for SqliteStore {
     /// There are none: whoever waits looks.
     async fn hint(&self) {
         std::future::pending().await
+    }
+
+    fn listens(&self) -> bool {
+        false
     }
 
     async fn holder_seen(&self) -> Result<Option<Holder>, StoreError> {

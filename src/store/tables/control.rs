@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::store::sql::params;
+use crate::store::sql::{Connection, params};
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -184,6 +184,10 @@ impl<D: Database> Control for D {
         self.hint().await;
     }
 
+    fn is_hinted(&self) -> bool {
+        self.listens()
+    }
+
     async fn lease_holder(&self) -> Result<Option<Holder>, StoreError> {
         self.holder_seen().await
     }
@@ -199,7 +203,10 @@ impl<D: Database> Control for D {
     async fn probe(&self, now: Timestamp) -> Result<Duration, StoreError> {
         let started = self.shared().clock.boot();
         self.with_tx(move |conn| {
-            conn.prepare_cached(sql::PROBE)?.execute([now.as_millis().to_string()])?;
+            let changed = conn.prepare_cached(sql::PROBE)?.execute([now.as_millis().to_string()])?;
+            if let Connection::Postgres(conn) = conn {
+                conn.is_no_news(changed);
+            }
             Ok(())
         })
         .await?;

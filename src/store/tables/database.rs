@@ -60,10 +60,10 @@ pub(in crate::store) trait Database: Send + Sync + 'static {
         T: Send + 'static,
         F: Fn(Connection<'_>) -> Result<T, StoreError> + Send + 'static;
 
-    /// A change that a power cut may forget, and that waits for no other.
+    /// A change that a power cut may forget, and that waits for no other; it may be made twice.
     fn run_beat<F>(&self, change: F) -> impl Future<Output = Result<(), StoreError>> + Send
     where
-        F: FnOnce(Connection<'_>) -> Result<(), StoreError> + Send + 'static;
+        F: Fn(Connection<'_>) -> Result<(), StoreError> + Send + 'static;
 
     /// See [`crate::store::Control::version`].
     fn version_seen(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
@@ -76,6 +76,9 @@ pub(in crate::store) trait Database: Send + Sync + 'static {
 
     /// See [`crate::store::Control::hinted`].
     fn hint(&self) -> impl Future<Output = ()> + Send;
+
+    /// See [`crate::store::Control::is_hinted`].
+    fn listens(&self) -> bool;
 
     /// See [`crate::store::Control::lease_holder`].
     fn holder_seen(&self) -> impl Future<Output = Result<Option<Holder>, StoreError>> + Send;

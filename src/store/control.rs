@@ -217,8 +217,8 @@ pub trait Control: Send + Sync {
     /// only between answers of one handle; now and then it changes without a commit.
     async fn version(&self) -> Result<u64, StoreError>;
     /// As [`Store::version`], for the commits of other processes alone: our own change nothing. Costs a look while nobody
-    /// commits, and a turn of the writer after a commit.
-    async fn version_of_others(&self) -> Result<u64, StoreError>;
+    /// commits, and a turn of the writer after a commit. `None`: nobody can tell at this moment, as a commit of our own is under way.
+    async fn version_of_others(&self) -> Result<Option<u64>, StoreError>;
     /// Returns soon after another process has committed something, or never: a hint, which may be lost.
     async fn hinted(&self);
     /// Whether hints come, as far as is known: somebody waits for them, and the way to them stands.

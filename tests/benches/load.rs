@@ -94,11 +94,7 @@ fn help() {
     let mut times: Vec<f64> = (0..41)
         .map(|_| {
             let at = Instant::now();
-            let done = Command::new(binary())
-                .arg("--help")
-                .stdout(Stdio::null())
-                .status()
-                .expect("runs");
+            let done = Command::new(binary()).arg("--help").stdout(Stdio::null()).status().expect("runs");
             assert!(done.success());
             ms(at.elapsed())
         })

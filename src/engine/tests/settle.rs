@@ -159,8 +159,7 @@ async fn opts_out(w: &World, who: &str) {
 #[tokio::test]
 async fn a_step_that_finds_nobody_is_passed_over_so_the_one_after_it_is_due_at_the_same_moment() {
     let steps: &[_] = &[(secs(0), &["primary"][..]), (mins(10), &["backup"]), (mins(10), &["primary"])];
-    let mut setup =
-        Setup { directory: fixtures::directory_with(fixtures::policy("over", steps)), ..Setup::default() };
+    let mut setup = Setup { directory: fixtures::directory_with(fixtures::policy("over", steps)), ..Setup::default() };
     setup.rules.unknown_first = crate::domain::UnknownPolicy::Hold;
     for (is_out, want) in [(false, None), (true, Some("a step to them is due now"))] {
         let mut w = World::with(setup.clone()).await;

@@ -1,6 +1,5 @@
 //! The server as a database: see [`Database`].
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::connection::PgConnection;
@@ -66,9 +65,10 @@ impl Database for PostgresStore {
         Ok(n)
     }
 
-    async fn version_of_other_processes(&self) -> Result<u64, StoreError> {
+    async fn version_of_other_processes(&self) -> Result<Option<u64>, StoreError> {
+        let before = self.own.before();
         let all = self.version_seen().await?;
-        Ok(all.wrapping_sub(self.own.load(Ordering::Relaxed)))
+        Ok(self.own.others(all, before))
     }
 
     async fn lease(&self, role: &str) -> Result<Arc<dyn Lease>, LeaseError> {

@@ -30,6 +30,7 @@ mod lease_tests;
 mod open;
 #[cfg(test)]
 mod outage_tests;
+mod own_commits;
 mod pooler;
 mod readers;
 mod schema_names;

@@ -1,6 +1,6 @@
 //! The open store: its connections.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
@@ -11,6 +11,7 @@ use super::hints;
 use super::history::ServerHistory;
 use super::lease::Observer;
 use super::open::{self, Prepared};
+use super::own_commits::OwnCommits;
 use super::readers::ServerReaders;
 use super::state;
 use super::transaction::ServerWriter;
@@ -60,8 +61,7 @@ impl Hints {
 pub(in crate::store) struct PostgresStore {
     pub(super) common: Arc<CommonState>,
     pub(super) readers: ServerReaders,
-    /// How many transactions of this process changed something.
-    pub(super) own: Arc<AtomicU64>,
+    pub(super) own: Arc<OwnCommits>,
     pub(super) jobs: Arc<Mutex<Option<Jobs>>>,
     writer: Arc<Mutex<Option<JoinHandle<()>>>>,
     pub(super) url: PostgresUrl,
@@ -92,7 +92,7 @@ impl PostgresStore {
         let history = Arc::new(ServerHistory::default());
         history.look(&conn)?;
         let (jobs, waiting) = mpsc::channel(writer::WAITING_MAX);
-        let own = Arc::new(AtomicU64::new(0));
+        let own = Arc::new(OwnCommits::default());
         let lock_within = options.busy_timeout;
         let process = Ids::random().uuid(SystemClock.now()).simple().to_string();
         let transactions = ServerWriter {

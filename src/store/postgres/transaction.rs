@@ -1,7 +1,6 @@
 //! The transactions of this process's one writer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::connection::PgConnection;
@@ -9,6 +8,7 @@ use super::hints;
 use super::history::ServerHistory;
 use super::open::LOCKS;
 use super::open::lock_key;
+use super::own_commits::OwnCommits;
 use crate::failpoint::Safeguard;
 use crate::store::sql::Connection;
 use crate::store::writer::WriteConnection;
@@ -28,8 +28,7 @@ pub(super) struct ServerWriter {
     pub(super) lock_within: Duration,
     /// By whose name hints are given: letters and digits.
     pub(super) process: String,
-    /// How many transactions of this process changed something.
-    pub(super) own: Arc<AtomicU64>,
+    pub(super) own: Arc<OwnCommits>,
     /// Which server it is, and what it has.
     pub(super) history: Arc<ServerHistory>,
     /// What the connection had changed when the transaction began.
@@ -100,12 +99,11 @@ impl WriteConnection for ServerWriter {
             return self.conn.commit(&format!("{fences}COMMIT")).map(drop);
         }
         let (channel, by) = (hints::channel(self.key), &self.process);
-        let counted = self.conn.commit(&format!("{fences}{COUNT}; NOTIFY {channel}, '{by}'; COMMIT"))?;
+        let commit = || self.conn.commit(&format!("{fences}{COUNT}; NOTIFY {channel}, '{by}'; COMMIT"));
+        let counted = self.own.count(commit)?;
         if let Some(commits) = counted.and_then(|n| n.parse().ok()) {
             self.history.saw(commits);
         }
-        // One that nobody is sure of counts as another's: a look too many.
-        self.own.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 

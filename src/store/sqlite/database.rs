@@ -43,13 +43,13 @@ impl Database for SqliteStore {
         Self::on(&self.watcher, versions::of).await
     }
 
-    async fn version_of_other_processes(&self) -> Result<u64, StoreError> {
+    async fn version_of_other_processes(&self) -> Result<Option<u64>, StoreError> {
         let seen = self.version_seen().await?;
         if self.versions.is_known(seen) {
-            return Ok(self.versions.of_others());
+            return Ok(Some(self.versions.of_others()));
         }
         // Somebody committed: only the connection that makes our own commits can tell whose it was.
-        self.versions.learn(seen, self.in_turn(versions::of).await)
+        self.versions.learn(seen, self.in_turn(versions::of).await).map(Some)
     }
 
     async fn lease(&self, role: &str) -> Result<Arc<dyn Lease>, LeaseError> {

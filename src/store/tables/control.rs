@@ -171,7 +171,7 @@ impl<D: Database> Control for D {
         self.version_seen().await
     }
 
-    async fn version_of_others(&self) -> Result<u64, StoreError> {
+    async fn version_of_others(&self) -> Result<Option<u64>, StoreError> {
         self.shared().gate.before_read().await;
         self.version_of_other_processes().await
     }

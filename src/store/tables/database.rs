@@ -69,7 +69,7 @@ pub(in crate::store) trait Database: Send + Sync + 'static {
     fn version_seen(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// See [`crate::store::Control::version_of_others`].
-    fn version_of_other_processes(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    fn version_of_other_processes(&self) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
 
     /// See [`crate::store::Control::take_lease`].
     fn lease(&self, role: &str) -> impl Future<Output = Result<Arc<dyn Lease>, LeaseError>> + Send;

@@ -93,6 +93,11 @@ pub(super) trait WriteConnection: Send + 'static {
     /// # Errors
     /// What the database says.
     fn execute(&self, sql: &str) -> Result<(), StoreError>;
+    /// What the change has kept back is written, or forgotten where it failed; what became of it.
+    ///
+    /// # Errors
+    /// That of the change, or that of what it kept back.
+    fn end_of_change(&self, outcome: Result<(), StoreError>) -> Result<(), StoreError>;
     /// Grows with each change, and with each that failed where the database then takes no other.
     fn changes(&self) -> u64;
     /// Whether the transaction is gone, whoever ended it.
@@ -224,6 +229,7 @@ impl<C: WriteConnection> Writer<C> {
     fn try_one(&self, job: &mut dyn Job) -> Result<Result<(), StoreError>, StoreError> {
         let outcome = catch_unwind(AssertUnwindSafe(|| job.run(self.conn.lend())))
             .unwrap_or_else(|_| Err(StoreError::Refused { what: "its decision panicked".into() }));
+        let outcome = self.conn.end_of_change(outcome);
         match outcome {
             Err(e) if self.conn.is_over() || matches!(e, StoreError::Broken { .. }) => Err(e),
             other => Ok(other),

@@ -13,16 +13,16 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
-use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client, Row, SimpleQueryMessage};
 use tracing::warn;
 
 use super::connect::connect;
 use super::dialect::{is_read, translated};
 use super::errors::{is_surely_not_committed, meaning, outage, unreachable, with_cause};
+use super::pipeline::{Answers, Asked, Pipeline, together};
 use super::values::sent;
 use crate::failpoint::Safeguard;
-use crate::store::sql::{Connection, Params};
+use crate::store::sql::{Connection, OwnedValue, Params};
 use crate::store::{PostgresUrl, StoreError};
 
 /// How long an answer is waited for beyond what the server itself may wait for a lock.
@@ -35,7 +35,20 @@ const HOLDER: &str = "SELECT holder FROM engine WHERE slot = 1";
 #[derive(Clone)]
 pub(in crate::store) struct PgStatement {
     statement: tokio_postgres::Statement,
+    /// Which one of its connection.
+    number: usize,
     is_read: bool,
+}
+
+impl PgStatement {
+    pub(super) fn parsed(&self) -> &tokio_postgres::Statement {
+        &self.statement
+    }
+
+    /// Whether both are the same one, of one connection.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
 }
 
 /// An open connection.
@@ -46,6 +59,7 @@ pub(in crate::store) struct PgConnection {
     /// Taken when it is dropped, which may be on a thread that must not block.
     runtime: Option<Runtime>,
     statements: RefCell<HashMap<String, PgStatement>>,
+    pipeline: Pipeline,
     changes: Cell<u64>,
     /// An answer did not come: what comes next would be that of another question.
     is_lost: Cell<bool>,
@@ -126,6 +140,7 @@ impl PgConnection {
             place: url.to_string(),
             runtime: Some(runtime),
             statements: RefCell::default(),
+            pipeline: Pipeline::default(),
             changes: Cell::new(0),
             is_lost: Cell::new(false),
             is_failed: Cell::new(false),
@@ -206,6 +221,10 @@ impl PgConnection {
 
     /// Statements that take no values and stand for themselves.
     pub(super) fn batch(&self, sql: &str) -> Result<(), StoreError> {
+        if !sql.starts_with("ROLLBACK") {
+            self.flush()?;
+        }
+        self.pipeline.forget();
         self.wait(self.client.batch_execute(sql))?;
         // What ends a transaction, or goes back in one, ends its failure too.
         self.is_failed.set(false);
@@ -222,6 +241,8 @@ impl PgConnection {
     /// # Errors
     /// [`StoreError::Unsure`]: no answer came, or one by which nobody can tell; others: nothing was committed.
     pub(super) fn commit(&self, sql: &str) -> Result<Option<String>, StoreError> {
+        self.flush()?;
+        self.pipeline.forget();
         if self.is_failed.get() {
             // The server would take it back and call that no error.
             return Err(StoreError::Refused { what: "a statement of the transaction failed".into() });
@@ -300,29 +321,72 @@ impl PgConnection {
             return Ok(known.clone());
         }
         let statement = self.wait(self.client.prepare(&translated(sql)))?;
-        let prepared = PgStatement { statement, is_read: is_read(sql) };
+        let number = self.statements.borrow().len();
+        let prepared = PgStatement { statement, number, is_read: is_read(sql) };
         self.statements.borrow_mut().insert(sql.to_owned(), prepared.clone());
         Ok(prepared)
     }
 
     pub(in crate::store) fn query(&self, of: &PgStatement, with: &impl Params) -> Result<Vec<Row>, StoreError> {
-        let values = sent(with)?;
-        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();
-        checked(of, values.len())?;
-        let rows = self.wait(self.client.query(&of.statement, &values))?;
+        let asked = asked(of, with)?;
+        if let Some(rows) = self.pipeline.foreseen(of, &asked.with) {
+            return Ok(rows);
+        }
+        let rows = self.send(self.pipeline.take(), &[asked])?.rows.pop().unwrap_or_default();
         if !of.is_read {
+            self.pipeline.forget();
             self.changes.set(self.changes.get() + 1);
         }
         Ok(rows)
     }
 
     pub(in crate::store) fn execute(&self, of: &PgStatement, with: &impl Params) -> Result<usize, StoreError> {
-        let values = sent(with)?;
-        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();
-        checked(of, values.len())?;
-        let changed = self.wait(self.client.execute(&of.statement, &values))?;
-        self.changes.set(self.changes.get() + changed);
+        self.pipeline.keep(asked(of, with)?);
+        let changed = self.send(self.pipeline.take(), &[])?.changed.pop().unwrap_or_default();
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    /// Runs it with the next statement, or before the transaction ends.
+    ///
+    /// # Errors
+    /// That it cannot be run says whatever comes next.
+    pub(in crate::store) fn execute_later(&self, of: &PgStatement, with: &impl Params) -> Result<(), StoreError> {
+        self.pipeline.keep(asked(of, with)?);
+        if self.pipeline.is_full() { self.flush() } else { Ok(()) }
+    }
+
+    /// Asks all of it at once: see [`Connection::foresee`].
+    pub(in crate::store) fn foresee(&self, reads: &[(&'static str, Vec<OwnedValue>)]) -> Result<(), StoreError> {
+        let asked = |(sql, with): &(&str, Vec<OwnedValue>)| asked(&self.prepare(sql)?, with.as_slice());
+        let reads = reads.iter().map(asked).collect::<Result<Vec<_>, _>>()?;
+        let reads: Vec<Asked> =
+            reads.into_iter().filter(|a| a.statement.is_read && !self.pipeline.foresees(a)).collect();
+        if reads.is_empty() {
+            return Ok(());
+        }
+        let answers = self.send(self.pipeline.take(), &reads)?;
+        for (asked, rows) in reads.into_iter().zip(answers.rows) {
+            self.pipeline.foresee(asked, rows);
+        }
+        Ok(())
+    }
+
+    /// What was to run later runs now.
+    pub(super) fn flush(&self) -> Result<(), StoreError> {
+        let kept = self.pipeline.take();
+        if kept.is_empty() { Ok(()) } else { self.send(kept, &[]).map(drop) }
+    }
+
+    /// What was to run later never runs: whatever wanted it failed.
+    pub(super) fn discard(&self) {
+        self.pipeline.forget();
+    }
+
+    fn send(&self, writes: Vec<Asked>, reads: &[Asked]) -> Result<Answers, StoreError> {
+        let answers = self.wait(together(&self.client, &writes, reads))?;
+        let changed = answers.changed.iter().fold(0, |all: u64, n| all.saturating_add(*n));
+        self.changes.set(self.changes.get() + changed);
+        Ok(answers)
     }
 }
 
@@ -369,13 +433,13 @@ fn on_own_runtime<T>(work: impl Future<Output = Result<T, StoreError>>) -> Resul
     }
 }
 
-/// The client's own check is a panic.
-fn checked(of: &PgStatement, values: usize) -> Result<(), StoreError> {
-    let takes = of.statement.params().len();
-    if takes == values {
-        return Ok(());
+/// The client's own check of how many values there are is a panic.
+fn asked(of: &PgStatement, with: &(impl Params + ?Sized)) -> Result<Asked, StoreError> {
+    let (takes, with) = (of.statement.params().len(), sent(with)?);
+    if takes == with.len() {
+        return Ok(Asked { statement: of.clone(), with });
     }
-    Err(StoreError::Refused { what: format!("a statement takes {takes} values, not {values}") })
+    Err(StoreError::Refused { what: format!("a statement takes {takes} values, not {}", with.len()) })
 }
 
 impl Drop for PgConnection {

@@ -31,6 +31,7 @@ mod open;
 #[cfg(test)]
 mod outage_tests;
 mod own_commits;
+mod pipeline;
 mod pooler;
 mod readers;
 mod schema_names;

@@ -119,6 +119,16 @@ impl WriteConnection for ServerWriter {
         self.conn.batch(sql)
     }
 
+    fn end_of_change(&self, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
+        if outcome.is_err() {
+            self.conn.discard();
+        }
+        outcome.and_then(|()| self.conn.flush())?;
+        // What was foreseen for this change is not for the next one.
+        self.conn.discard();
+        Ok(())
+    }
+
     fn changes(&self) -> u64 {
         self.conn.changes()
     }

@@ -12,7 +12,7 @@ use crate::store::sql::{Params, Value};
 type Failure = Box<dyn Error + Sync + Send>;
 
 /// A value that is sent. PostgreSQL's texts hold no U+0000: it goes as U+FFFD, as any other character that cannot be kept.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SentValue {
     Null,
     Int(i64),
@@ -34,7 +34,7 @@ impl From<Value<'_>> for SentValue {
 
 /// # Errors
 /// None of its own.
-pub(super) fn sent(with: &impl Params) -> Result<Vec<SentValue>, StoreError> {
+pub(super) fn sent(with: &(impl Params + ?Sized)) -> Result<Vec<SentValue>, StoreError> {
     let mut all = Vec::new();
     with.each(&mut |value| {
         all.push(value.into());

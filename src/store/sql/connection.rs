@@ -1,6 +1,6 @@
 //! A connection of whichever database, its statements and its rows.
 
-use super::value::{Field, Params, Value};
+use super::value::{Field, OwnedValue, Params, Value};
 use crate::store::StoreError;
 use crate::store::postgres::{PgConnection, PgStatement, value_of};
 
@@ -20,6 +20,19 @@ impl<'c> Connection<'c> {
         match self {
             Self::Sqlite(conn) => Ok(conn),
             Self::Postgres(_) => Err(StoreError::Refused { what: "this is done by SQLite alone".into() }),
+        }
+    }
+
+    /// These reads come soon, in this transaction, as they are here: on a server they are asked together, at the price of one way there
+    /// and back. Each of them, asked once with these values and before anything is written, finds its answer here. A hint: SQLite,
+    /// whose way is short, is asked when it is asked.
+    pub(in crate::store) fn foresee(
+        self,
+        reads: impl FnOnce() -> Vec<(&'static str, Vec<OwnedValue>)>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(conn) => conn.foresee(&reads()),
         }
     }
 
@@ -58,6 +71,15 @@ impl Statement<'_> {
                 Ok(statement.raw_execute()?)
             }
             Self::Postgres(conn, statement) => conn.execute(statement, &with),
+        }
+    }
+
+    /// Runs it for its effect, of which nobody needs the count: on a server it goes with the statement that comes next, or with the end
+    /// of the change, and where it fails these say so.
+    pub(in crate::store) fn execute_later(&mut self, with: impl Params) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => self.execute(with).map(drop),
+            Self::Postgres(conn, statement) => conn.execute_later(statement, &with),
         }
     }
 

@@ -35,6 +35,19 @@ pub(in crate::store) enum OwnedValue {
     Null,
     Int(i64),
     Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl From<&str> for OwnedValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<[u8; 16]> for OwnedValue {
+    fn from(bytes: [u8; 16]) -> Self {
+        Self::Bytes(bytes.to_vec())
+    }
 }
 
 impl From<i64> for OwnedValue {
@@ -120,6 +133,7 @@ impl Param for OwnedValue {
             Self::Null => Value::Null,
             Self::Int(n) => Value::Int(*n),
             Self::Text(text) => Value::Text(text),
+            Self::Bytes(bytes) => Value::Bytes(bytes),
         }
     }
 }
@@ -152,6 +166,12 @@ impl Params for &[&dyn Param] {
 impl Params for Vec<&dyn Param> {
     fn each(&self, take: &mut dyn FnMut(Value<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
         self.as_slice().each(take)
+    }
+}
+
+impl Params for [OwnedValue] {
+    fn each(&self, take: &mut dyn FnMut(Value<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.iter().try_for_each(|p| take(p.value()))
     }
 }
 

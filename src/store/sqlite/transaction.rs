@@ -30,6 +30,10 @@ impl WriteConnection for FileWriter {
         Ok(())
     }
 
+    fn end_of_change(&self, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
+        outcome
+    }
+
     fn changes(&self) -> u64 {
         self.0.total_changes()
     }

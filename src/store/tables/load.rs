@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::store::sql::{Connection, Row, Value, params};
 use tracing::warn;
 
-use super::{phone_calls, policies, ringing, roll_calls, settings, sql};
+use super::{foresight, phone_calls, policies, ringing, roll_calls, settings, sql};
 use crate::domain::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, PhoneTrace, Recipient};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
@@ -27,6 +27,9 @@ const LATELY_CLOSED_MAX: usize = 50;
 
 /// Loads what `load` asks for, and the opt-outs of `phones` and of everybody in the loaded calls.
 pub(in crate::store) fn load(conn: Connection<'_>, load: &Load, phones: &[PhoneNumber]) -> Result<Loaded, StoreError> {
+    if !matches!(load, Load::WithBusy { .. }) {
+        foresight::of(conn, load)?;
+    }
     let around = settings::surroundings(conn)?;
     let mut loaded = Loaded { basis: around.basis, ..Loaded::default() };
     match load {
@@ -145,7 +148,7 @@ pub(in crate::store) fn call_of_phone(
         }
     }
     for other in also {
-        if text(conn, "SELECT id FROM calls WHERE id = ?1", other.as_str())?.is_some() {
+        if text(conn, sql::CALL_ID, other.as_str())?.is_some() {
             return Ok(Some(other.as_str().to_owned()));
         }
     }
@@ -205,6 +208,7 @@ fn message(
         call = text(conn, sql::CALL_OF_SID, sid.as_str())?;
     }
     if let Some(id) = &call {
+        conn.foresee(|| foresight::whole_call(id))?;
         loaded.calls.extend(call_state(conn, id)?);
     }
     let attempt = loaded
@@ -422,6 +426,7 @@ fn whole_call(conn: Connection<'_>, id: &str) -> Result<Option<CallState>, Store
             None => return Ok(None),
         }
     };
+    conn.foresee(|| vec![(sql::NOTICES, vec![id.into()]), (sql::ATTEMPTS, vec![id.into()])])?;
     let mut notices = Vec::new();
     let mut statement = conn.prepare_cached(sql::NOTICES)?;
     let mut found = statement.query([id])?;

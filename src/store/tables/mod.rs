@@ -15,6 +15,7 @@ mod database;
 mod engines;
 mod event_cursors;
 mod figures;
+mod foresight;
 #[cfg(test)]
 pub(super) mod hot;
 mod keys;

@@ -25,7 +25,7 @@ pub(in crate::store) const ACCEPTED: &str = "SELECT id FROM calls INDEXED BY cal
 const PROGRESS: &str = "SELECT value FROM meta WHERE key = ?1";
 const KEEP_PROGRESS: &str = "INSERT INTO meta (key, value) VALUES (?1, ?2)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE meta.value <> excluded.value";
-const BY_ID: &str = "SELECT call_id FROM phone_calls WHERE id = ?1 AND due_at IS NULL";
+pub(super) const BY_ID: &str = "SELECT call_id FROM phone_calls WHERE id = ?1 AND due_at IS NULL";
 pub(in crate::store) const BY_SID: &str = "SELECT id, call_id, sid, line, caller, started_at, ended_at
     FROM phone_calls INDEXED BY phone_calls_by_sid WHERE sid = ?1 AND due_at IS NULL AND id <> ?2
     LIMIT 8";

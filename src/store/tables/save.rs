@@ -159,7 +159,7 @@ pub(in crate::store) fn refused(what: impl Into<String>) -> StoreError {
 
 fn insert(conn: Connection<'_>, state: &CallState) -> Result<(), StoreError> {
     let c = &state.call;
-    conn.prepare_cached(sql::INSERT_CALL)?.execute(params![
+    conn.prepare_cached(sql::INSERT_CALL)?.execute_later(params![
         c.id.as_str(),
         c.reference.as_str(),
         c.status.as_str(),
@@ -224,7 +224,8 @@ fn update(conn: Connection<'_>, was: &CallState, is: &CallState) -> Result<(), S
             }
             if other_line || (attempt.kind == AttemptKind::Answer && before.sender != attempt.sender) {
                 let queue = queue(&is.call, attempt);
-                conn.prepare_cached(sql::MOVE_QUEUE)?.execute(params![rows::id_bytes(attempt.id), queue.as_str()])?;
+                conn.prepare_cached(sql::MOVE_QUEUE)?
+                    .execute_later(params![rows::id_bytes(attempt.id), queue.as_str()])?;
             }
         }
     }
@@ -240,7 +241,7 @@ fn update(conn: Connection<'_>, was: &CallState, is: &CallState) -> Result<(), S
 fn insert_notices(conn: Connection<'_>, call: &Call, notices: &[NoticeKey], known: usize) -> Result<(), StoreError> {
     for (ordinal, notice) in (known..).zip(notices) {
         let ordinal = i64::try_from(ordinal).unwrap_or(i64::MAX);
-        conn.prepare_cached(sql::INSERT_NOTICE)?.execute(params![
+        conn.prepare_cached(sql::INSERT_NOTICE)?.execute_later(params![
             call.id.as_str(),
             notice.round,
             notice.step,
@@ -255,7 +256,7 @@ fn insert_attempt(conn: Connection<'_>, call: &Call, a: &Attempt) -> Result<(), 
     if a.call != call.id {
         return Err(refused("an attempt names another call than the one it is in"));
     }
-    conn.prepare_cached(sql::INSERT_ATTEMPT)?.execute(params![
+    conn.prepare_cached(sql::INSERT_ATTEMPT)?.execute_later(params![
         rows::id_bytes(a.id),
         a.call.as_str(),
         a.number,
@@ -318,7 +319,7 @@ fn queue(call: &Call, a: &Attempt) -> SendQueue {
 pub(in crate::store) fn append_log(conn: Connection<'_>, entries: &[LogEntry]) -> Result<(), StoreError> {
     for e in entries {
         let data = if e.data == Value::Null { None } else { Some(rows::to_json("a log entry", &e.data)?) };
-        conn.prepare_cached(sql::INSERT_LOG)?.execute(params![
+        conn.prepare_cached(sql::INSERT_LOG)?.execute_later(params![
             e.kind.as_str(),
             e.at.as_millis(),
             e.call.as_ref().map(CallId::as_str),
@@ -425,12 +426,12 @@ fn raised_about(conn: Connection<'_>, call: &CallId) -> Result<Vec<AlertKey>, St
 }
 
 fn to_outbox(conn: Connection<'_>, sink: &str, key: &str, at: Timestamp) -> Result<(), StoreError> {
-    conn.prepare_cached(sql::OUTBOX)?.execute(params![sink, key, at.as_millis()])?;
+    conn.prepare_cached(sql::OUTBOX)?.execute_later(params![sink, key, at.as_millis()])?;
     Ok(())
 }
 
 fn insert_receipt(conn: Connection<'_>, r: &ReceiptRow) -> Result<(), StoreError> {
-    conn.prepare_cached(sql::INSERT_RECEIPT)?.execute(params![
+    conn.prepare_cached(sql::INSERT_RECEIPT)?.execute_later(params![
         r.update.sid.as_str(),
         r.update.attempt.map(rows::id_bytes),
         r.update.status.as_str(),
@@ -449,16 +450,16 @@ fn join_orphans(conn: Connection<'_>, loaded: &Loaded, change: &Change) -> Resul
     for orphan in &loaded.orphans {
         let all = || change.calls.iter().flat_map(|c| &c.attempts);
         if let Some(a) = all().find(|a| a.sid.as_ref() == Some(&orphan.sid)) {
-            conn.prepare_cached(sql::JOIN_BY_SID)?.execute(params![orphan.sid.as_str(), rows::id_bytes(a.id)])?;
+            conn.prepare_cached(sql::JOIN_BY_SID)?.execute_later(params![orphan.sid.as_str(), rows::id_bytes(a.id)])?;
         } else if let Some(a) = all().find(|a| Some(a.id) == orphan.attempt) {
-            conn.prepare_cached(sql::JOIN_BY_NAME)?.execute([rows::id_bytes(a.id)])?;
+            conn.prepare_cached(sql::JOIN_BY_NAME)?.execute_later([rows::id_bytes(a.id)])?;
         }
     }
     Ok(())
 }
 
 fn insert_inbound(conn: Connection<'_>, statement: &str, row: &InboundRow) -> Result<(), StoreError> {
-    conn.prepare_cached(statement)?.execute(params![
+    conn.prepare_cached(statement)?.execute_later(params![
         row.text.sid.as_str(),
         row.text.from,
         row.text.to,
@@ -477,7 +478,7 @@ fn insert_inbound(conn: Connection<'_>, statement: &str, row: &InboundRow) -> Re
 }
 
 fn answer_waiting(conn: Connection<'_>, row: &InboundRow) -> Result<(), StoreError> {
-    conn.prepare_cached(sql::ANSWER_WAITING)?.execute(params![
+    conn.prepare_cached(sql::ANSWER_WAITING)?.execute_later(params![
         row.text.sid.as_str(),
         rows::millis(row.text.at),
         row.call.as_ref().map(CallId::as_str),
@@ -492,7 +493,7 @@ fn answer_waiting(conn: Connection<'_>, row: &InboundRow) -> Result<(), StoreErr
 fn save_breaker(conn: Connection<'_>, change: &BreakerChange, at: Timestamp) -> Result<(), StoreError> {
     match change {
         BreakerChange::Open(b) => {
-            conn.prepare_cached(sql::OPEN_BREAKER)?.execute(params![
+            conn.prepare_cached(sql::OPEN_BREAKER)?.execute_later(params![
                 b.sender,
                 b.opened_at.as_millis(),
                 b.evidence.as_str(),
@@ -504,11 +505,11 @@ fn save_breaker(conn: Connection<'_>, change: &BreakerChange, at: Timestamp) -> 
             ])?;
         }
         BreakerChange::Probed { sender, probe_at } => {
-            conn.prepare_cached(sql::PROBED)?.execute(params![sender, probe_at.as_millis()])?;
+            conn.prepare_cached(sql::PROBED)?.execute_later(params![sender, probe_at.as_millis()])?;
         }
         BreakerChange::Close { sender } => {
-            conn.prepare_cached(sql::CLOSE_BREAKER)?.execute(params![sender, at.as_millis()])?;
-            conn.prepare_cached(sql::WAKE_DEFERRED)?.execute([at.as_millis()])?;
+            conn.prepare_cached(sql::CLOSE_BREAKER)?.execute_later(params![sender, at.as_millis()])?;
+            conn.prepare_cached(sql::WAKE_DEFERRED)?.execute_later([at.as_millis()])?;
         }
     }
     Ok(())

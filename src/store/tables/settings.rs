@@ -14,9 +14,9 @@ const NEWEST: &str = "SELECT number, document, places, actor, role, at FROM sett
 const BASIS: &str = "SELECT (SELECT max(number) FROM settings), (SELECT read_at FROM roster WHERE slot = 1),
     (SELECT max(changed) FROM overrides), (SELECT max(changed) FROM calendars)";
 /// The basis, and whether there is anything at all in the tables that most decisions find empty.
-const SURROUNDINGS: &str = "SELECT (SELECT max(number) FROM settings), (SELECT read_at FROM roster WHERE slot = 1),
+pub(super) const SURROUNDINGS: &str = "SELECT (SELECT max(number) FROM settings), (SELECT read_at FROM roster WHERE slot = 1),
     (SELECT max(changed) FROM overrides), (SELECT max(changed) FROM calendars), EXISTS (SELECT 1 FROM breakers), EXISTS (SELECT 1 FROM opt_outs)";
-const TARGETS: &str = "SELECT name, min FROM targets ORDER BY name";
+pub(super) const TARGETS: &str = "SELECT name, min FROM targets ORDER BY name";
 const INSERT: &str = "INSERT INTO settings (number, document, places, actor, role, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const UPDATE_PLACES: &str = "UPDATE settings SET places = ?2 WHERE number = ?1";
 const INSERT_TARGET: &str = "INSERT INTO targets (name, min) VALUES (?1, ?2)";

@@ -24,6 +24,7 @@ pub(in crate::store) use attempt_columns;
 pub(in crate::store) const ATTEMPT_COLUMNS: usize = 44;
 
 pub(in crate::store) const CALL: &str = concat!("SELECT ", call_columns!(), " FROM calls WHERE id = ?1");
+pub(in crate::store) const CALL_ID: &str = "SELECT id FROM calls WHERE id = ?1";
 pub(in crate::store) const NOTICES: &str =
     "SELECT round, step, contact FROM notices WHERE call_id = ?1 ORDER BY ordinal";
 pub(in crate::store) const ATTEMPTS: &str =

@@ -13,6 +13,7 @@ mod board;
 mod calls;
 mod dispatch;
 mod feed;
+mod first_head;
 mod intake;
 mod links;
 mod metrics;

@@ -21,6 +21,7 @@ use tower::ServiceExt as _;
 use tracing::{debug, info, warn};
 
 use super::auth::Peer;
+use super::first_head;
 use super::routes::router;
 use super::stall::StallLimited;
 use super::state::{HttpLimits, HttpState, Surface};
@@ -114,6 +115,35 @@ async fn connection(
 ) {
     // Small answers go out at once; without this only a little time is lost.
     let _ = stream.set_nodelay(true);
+    let mut read = Vec::new();
+    let end = tokio::time::Instant::now() + limits.head;
+    let begun = tokio::select! {
+        begun = tokio::time::timeout_at(end, first_head::read_to(&stream, &mut read, HEAD_BYTES_MAX)) => Some(begun),
+        () = stop.cancelled() => None,
+    };
+    let begun = match begun {
+        Some(begun) => begun,
+        // A request that has begun may finish.
+        None if read.is_empty() => return,
+        None => tokio::time::timeout_at(end, first_head::read_to(&stream, &mut read, HEAD_BYTES_MAX)).await,
+    };
+    match begun {
+        Ok(Ok(true)) => {}
+        Ok(Ok(false)) => return,
+        Ok(Err(e)) => return debug!(error = %e, "a connection ended early"),
+        Err(_) => return debug!("a connection was cut: it has sent no whole head"),
+    }
+    // Apart: until here it costs next to nothing.
+    Box::pin(answer_requests((stream, read, peer), router, limits, stop)).await;
+}
+
+/// Answers what comes on a connection, of which this much was read already.
+async fn answer_requests(
+    (stream, read, peer): (TcpStream, Vec<u8>, SocketAddr),
+    router: Router,
+    limits: HttpLimits,
+    stop: CancellationToken,
+) {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let router = router.clone();
         let mut request = request.map(Body::new);
@@ -125,8 +155,10 @@ async fn connection(
         .header_read_timeout(limits.head)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        .keep_alive(true);
-    let io = TokioIo::new(StallLimited::new(stream, limits.write_stall));
+        .keep_alive(true)
+        // Whoever sends a request and hangs up has sent it: it is done all the same.
+        .half_close(true);
+    let io = TokioIo::new(StallLimited::new(stream, limits.write_stall).after(read));
     let served = http.serve_connection(io, service);
     tokio::pin!(served);
     let ended = tokio::select! {

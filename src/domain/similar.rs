@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::call::{Call, CallData, CallStatus};
+use super::event::NewCall;
 use super::phone_call::{PhoneCall, dialable, is_same};
+use super::rules::Rules;
 use super::types::Timestamp;
 
 /// Calls that a new one may be the same emergency as are looked for so.
@@ -20,6 +22,11 @@ impl Similar {
     pub fn to(data: &CallData, has_contact: bool, within: Duration, now: Timestamp) -> Option<Self> {
         let caller = PhoneCall::told_by(data).caller.as_deref().and_then(dialable)?;
         (!within.is_zero() && !has_contact).then(|| Self { caller, since: now.minus(within) })
+    }
+
+    /// As [`Similar::to`], by the rules.
+    pub fn to_new(new: &NewCall, rules: &Rules, now: Timestamp) -> Option<Self> {
+        Self::to(&new.data, new.overridden.is_some(), rules.oncall.merge_within, now)
     }
 
     /// Whether a call is worth to be loaded.

@@ -8,9 +8,12 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// A stream whose writes fail with `TimedOut` once none has got on for the limit. Reads have bounds of their own elsewhere.
+/// A stream whose writes fail with `TimedOut` once none has got on for the limit. Reads have bounds of their own elsewhere; they
+/// begin with what was read of the stream before.
 pub(super) struct StallLimited<S> {
     inner: S,
+    /// Read before and not taken yet.
+    before: Vec<u8>,
     limit: Duration,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
@@ -18,7 +21,12 @@ pub(super) struct StallLimited<S> {
 
 impl<S> StallLimited<S> {
     pub(super) fn new(inner: S, limit: Duration) -> Self {
-        Self { inner, limit, waiting: None }
+        Self { inner, before: Vec::new(), limit, waiting: None }
+    }
+
+    /// This much of the stream was read already.
+    pub(super) fn after(self, before: Vec<u8>) -> Self {
+        Self { before, ..self }
     }
 
     #[expect(clippy::disallowed_methods, reason = "a peer's patience is no time of the engine's")]
@@ -36,7 +44,16 @@ impl<S> StallLimited<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for StallLimited<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
+        if self.before.is_empty() {
+            return Pin::new(&mut self.inner).poll_read(cx, buf);
+        }
+        let n = self.before.len().min(buf.remaining());
+        buf.put_slice(&self.before[..n]);
+        self.before.drain(..n);
+        if self.before.is_empty() {
+            self.before = Vec::new();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

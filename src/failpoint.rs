@@ -4,6 +4,7 @@
 //! Armed by the environment at a start or by a `fault_injection` request at run time, and only once this process has opened a store that
 //! is stamped test: [`opened`] is told of every store, a live one refuses. Imports nothing of ours.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -187,7 +188,9 @@ pub enum FaultInjectionError {
     #[error("drills are for stores that are stamped test")]
     Live,
     /// No duty, or nothing that can happen to one.
-    #[error("{0:?} plants nothing: write duty:NAME:panic, duty:NAME:panics or duty:NAME:hang")]
+    #[error(
+        "{0:?} plants nothing: write duty:NAME:panic, duty:NAME:panics, duty:NAME:hang or duty:NAME:hang:SECONDS; NAME may be *"
+    )]
     Duty(String),
 }
 
@@ -222,6 +225,21 @@ impl DutyFault {
         [(Self::PanicsOnce, "panic"), (Self::Panics, "panics"), (Self::Hangs, "hang")];
 }
 
+/// A fault in a duty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DutyPlant {
+    /// `*`: in each.
+    name: String,
+    fault: DutyFault,
+    /// After so long without a pass it stands still, whatever its own limit is.
+    still_max: Option<Duration>,
+    /// Which have had a fault that comes once.
+    had: BTreeSet<String>,
+}
+
+/// The name of every duty.
+const EVERY_DUTY: &str = "*";
+
 /// How long it may take until a process that is to be stopped is.
 const STOPPED_WITHIN: Duration = Duration::from_millis(100);
 
@@ -234,14 +252,15 @@ impl AtPoint {
 pub struct Orders {
     /// This happens at this point, when it is reached for this time from now.
     pub kill: Option<(&'static str, u32, AtPoint)>,
-    /// This happens to this duty of the engine, as soon as it passes again.
-    pub duty: Option<(String, DutyFault)>,
+    /// These happen to duties of the engine and to the loops beside them, as soon as each passes again.
+    pub duties: Vec<DutyPlant>,
     /// Take these guards away, and put the others back; `None` leaves them as they are.
     pub safeguards_off: Option<Vec<Safeguard>>,
 }
 
 impl Orders {
-    /// Reads `name`, `name:nth` or `name:nth:what` (`kill`, `stop` or `hang`), and names of guards.
+    /// Reads `name`, `name:nth` or `name:nth:what` (`kill`, `stop` or `hang`), or faults of duties (`duty:NAME:panic`, several with a
+    /// comma between), and names of guards.
     ///
     /// # Errors
     /// [`FaultInjectionError`] names what there is.
@@ -249,10 +268,11 @@ impl Orders {
         kill: Option<&str>,
         safeguards_off: Option<impl IntoIterator<Item = &'a str>>,
     ) -> Result<Self, FaultInjectionError> {
-        let duty = kill.and_then(|text| text.trim().strip_prefix("duty:")).map(duty_fault).transpose()?;
-        let kill = kill.filter(|_| duty.is_none()).map(point).transpose()?;
+        let of_duties = kill.and_then(|text| text.trim().strip_prefix("duty:"));
+        let duties = of_duties.map_or_else(|| Ok(Vec::new()), |all| all.split(",duty:").map(duty_fault).collect())?;
+        let kill = kill.filter(|_| of_duties.is_none()).map(point).transpose()?;
         let safeguards_off = safeguards_off.map(|all| all.into_iter().map(safeguard).collect()).transpose()?;
-        Ok(Self { kill, duty, safeguards_off })
+        Ok(Self { kill, duties, safeguards_off })
     }
 
     /// Whether this guard is to be taken away.
@@ -278,14 +298,17 @@ fn point(text: &str) -> Result<(&'static str, u32, AtPoint), FaultInjectionError
     }
 }
 
-/// `NAME:panic`, `NAME:panics` or `NAME:hang`; a duty's name may hold anything but a colon.
-fn duty_fault(text: &str) -> Result<(String, DutyFault), FaultInjectionError> {
-    let (name, what) = text.rsplit_once(':').unwrap_or((text, ""));
-    let fault = DutyFault::ALL.iter().find(|(_, word)| *word == what).map(|(fault, _)| *fault);
-    match fault {
-        Some(fault) if !name.is_empty() => Ok((name.to_owned(), fault)),
-        _ => Err(FaultInjectionError::Duty(text.to_owned())),
+/// `NAME:panic`, `NAME:panics`, `NAME:hang` or `NAME:hang:SECONDS`; a duty's name may hold anything but a colon.
+fn duty_fault(text: &str) -> Result<DutyPlant, FaultInjectionError> {
+    let wrong = || FaultInjectionError::Duty(text.to_owned());
+    let (name, what) = text.split_once(':').ok_or_else(wrong)?;
+    let (what, seconds) = what.split_once(':').map_or((what, None), |(what, seconds)| (what, Some(seconds)));
+    let fault = DutyFault::ALL.iter().find(|(_, word)| *word == what).map(|(fault, _)| *fault).ok_or_else(wrong)?;
+    let still_max = seconds.map(|s| s.parse().map(Duration::from_secs)).transpose().map_err(|_| wrong())?;
+    if name.is_empty() || (still_max.is_some() && fault != DutyFault::Hangs) {
+        return Err(wrong());
     }
+    Ok(DutyPlant { name: name.to_owned(), fault, still_max, had: BTreeSet::new() })
 }
 
 fn safeguard(text: &str) -> Result<Safeguard, FaultInjectionError> {
@@ -296,14 +319,14 @@ fn safeguard(text: &str) -> Result<Safeguard, FaultInjectionError> {
 static ARMED: AtomicBool = AtomicBool::new(false);
 static OFF: AtomicU32 = AtomicU32::new(0);
 static FAULT_INJECTION: Mutex<FaultInjection> =
-    Mutex::new(FaultInjection { is_test: false, wanted: None, kill: None, duty: None });
+    Mutex::new(FaultInjection { is_test: false, wanted: None, kill: None, duties: Vec::new() });
 
 /// What is armed, and what waits for the store to be opened.
 struct FaultInjection {
     is_test: bool,
     wanted: Option<Orders>,
     kill: Option<(&'static str, u32, AtPoint)>,
-    duty: Option<(String, DutyFault)>,
+    duties: Vec<DutyPlant>,
 }
 
 fn fault_injection() -> std::sync::MutexGuard<'static, FaultInjection> {
@@ -354,8 +377,8 @@ fn arm_in(fault_injection: &mut FaultInjection, orders: Orders) {
     if let Some(off) = orders.safeguards_off {
         OFF.store(off.iter().fold(0, |bits, g| bits | g.bit()), Ordering::Relaxed);
     }
-    if let Some(duty) = orders.duty {
-        fault_injection.duty = Some(duty);
+    if !orders.duties.is_empty() {
+        fault_injection.duties = orders.duties;
         ARMED.store(true, Ordering::Relaxed);
     }
     if let Some(kill) = orders.kill {
@@ -420,11 +443,23 @@ pub async fn in_duty(name: &str) {
 
 fn planted(name: &str) -> Option<DutyFault> {
     let mut fault_injection = fault_injection();
-    let fault = fault_injection.duty.as_ref().filter(|(duty, _)| duty == name).map(|(_, fault)| *fault)?;
-    if fault == DutyFault::PanicsOnce {
-        fault_injection.duty = None;
+    let plant = fault_injection.duties.iter_mut().find(|plant| plant.is_in(name))?;
+    let is_over = plant.fault == DutyFault::PanicsOnce && !plant.had.insert(name.to_owned());
+    (!is_over).then_some(plant.fault)
+}
+
+impl DutyPlant {
+    fn is_in(&self, name: &str) -> bool {
+        self.name == name || self.name == EVERY_DUTY
     }
-    Some(fault)
+}
+
+/// After how long without a pass this duty stands still, where a drill says so; one relaxed load where none does.
+pub fn still_max(name: &str) -> Option<Duration> {
+    if !ARMED.load(Ordering::Relaxed) {
+        return None;
+    }
+    fault_injection().duties.iter().find(|plant| plant.is_in(name))?.still_max
 }
 
 /// As SIGKILL does: nothing is flushed, nobody is told.
@@ -485,14 +520,32 @@ mod tests {
         let unknown = Orders::parse(Some("nowhere"), NONE).expect_err("unknown").to_string();
         assert!(POINTS.iter().all(|(name, _)| unknown.contains(name)), "{unknown}");
         for (text, want) in [
-            ("duty:scheduler:hang", ("scheduler", DutyFault::Hangs)),
-            ("duty:calls of retell:panic", ("calls of retell", DutyFault::PanicsOnce)),
-            (" duty:mirror:panics ", ("mirror", DutyFault::Panics)),
+            ("duty:scheduler:hang", vec![("scheduler", DutyFault::Hangs, None)]),
+            ("duty:calls of retell:panic", vec![("calls of retell", DutyFault::PanicsOnce, None)]),
+            (" duty:mirror:panics ", vec![("mirror", DutyFault::Panics, None)]),
+            (
+                "duty:a, b:hang:3,duty:*:panic",
+                vec![("a, b", DutyFault::Hangs, Some(3)), ("*", DutyFault::PanicsOnce, None)],
+            ),
         ] {
-            let read = Orders::parse(Some(text), NONE).map(|o| (o.duty, o.kill));
-            assert_eq!(read, Ok((Some((want.0.to_owned(), want.1)), None)), "{text}");
+            let read = Orders::parse(Some(text), NONE).map(|o| (o.duties, o.kill));
+            let plant = |(name, fault, still): (&str, DutyFault, Option<u64>)| DutyPlant {
+                name: name.to_owned(),
+                fault,
+                still_max: still.map(Duration::from_secs),
+                had: BTreeSet::new(),
+            };
+            assert_eq!(read, Ok((want.into_iter().map(plant).collect(), None)), "{text}");
         }
-        for text in ["duty:", "duty:scheduler", "duty::hang", "duty:scheduler:dies"] {
+        for text in [
+            "duty:",
+            "duty:scheduler",
+            "duty::hang",
+            "duty:scheduler:dies",
+            "duty:a:hang:x",
+            "duty:a:panic:3",
+            "duty:a:hang,b",
+        ] {
             assert!(Orders::parse(Some(text), NONE).is_err(), "{text}");
         }
         let both = Orders::parse(None, Some(["signature", " engine-lock"]));

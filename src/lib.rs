@@ -96,6 +96,12 @@ pub mod testkit {
     #[cfg(feature = "drills")]
     pub use crate::reliability::{PEOPLE, check::judge};
 
+    /// The duties that each engine of a whole store has.
+    pub fn duties() -> Vec<&'static str> {
+        let of_all = |row: &&crate::engine::duties::DutyRow| row.is_of(&crate::engine::Scope::All);
+        crate::engine::duties::TABLE.iter().filter(of_all).map(|row| row.name).collect()
+    }
+
     pub mod failpoint {
         pub use crate::failpoint::{POINTS, Safeguard};
     }

@@ -17,6 +17,7 @@ use crate::domain::event::Event;
 use crate::domain::settings::{NewSettings, SettingsNumber, SettingsRow};
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
+use crate::engine::beside::{BesideLoop, LoopBeat, SETTINGS};
 use crate::engine::in_force::Decides;
 use crate::engine::rest::REST_MAX;
 use crate::engine::supervisor::Supervisor;
@@ -113,16 +114,22 @@ pub(super) async fn say_file(
 }
 
 impl Reload {
+    /// What [`Reload::run`] is seen as.
+    pub(super) const LOOP: BesideLoop = BesideLoop::usual(SETTINGS, LOOK_EVERY);
+
     /// Until `stop`.
     pub(super) async fn run(
         shared: Arc<Mutex<Self>>,
         core: Arc<Core>,
-        mut hangup: Option<Signal>,
+        hangup: Arc<Mutex<Option<Signal>>>,
+        beat: LoopBeat,
         stop: CancellationToken,
     ) {
+        let mut hangup = hangup.lock().await;
         loop {
+            beat.round().await;
             let asked = async {
-                match &mut hangup {
+                match &mut *hangup {
                     Some(hangup) => {
                         hangup.recv().await;
                     }

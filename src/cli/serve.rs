@@ -10,6 +10,7 @@ use sd_notify::NotifyState;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 use url::Url;
@@ -17,6 +18,7 @@ use url::Url;
 use crate::config::{Mode, Part};
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
+use crate::engine::beside::{BesideLoop, HTTP, HTTP_PUBLIC, LoopBeat, WATCHDOG, keep_running};
 use crate::engine::still;
 use crate::engine::store_alarm;
 use crate::http;
@@ -46,6 +48,8 @@ impl Args {
     }
 }
 
+/// What feeds the watchdog asks the store: so long it may wait for it.
+const WATCHDOG_STILL: Duration = Duration::from_secs(60);
 /// A server that is away is tried again after this.
 const SERVER_TRIED_AGAIN: Duration = Duration::from_secs(2);
 /// The service manager waits so much longer for the start, said anew with each try: one takes up to 5 s for each host.
@@ -123,9 +127,13 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
         None => info!("another `serve` is the engine: this one stands by"),
     }
     let stop = CancellationToken::new();
-    tokio::spawn(http::keep_refusal_alerts(state.clone(), stop.clone()));
-    let served = state.clone();
-    tokio::spawn(still::keep(core.clone(), move || served.engine(), stop.clone()));
+    keep_beside(&core, http::REFUSAL_ALERTS, &stop, &state, |state, beat, stop| async move {
+        http::keep_refusal_alerts(state, Some(beat), stop).await;
+    });
+    keep_beside(&core, still::WATCH, &stop, &state, |state, beat, stop| async move {
+        let core = state.core.clone();
+        still::keep(core, move || state.engine(), beat, stop).await;
+    });
     // Before anybody can see that it runs: from then on it is stopped and told to read again, never killed by these.
     let (stop_asked, hangup) = (signals::stop_asked(), signal(SignalKind::hangup()).ok());
     let asked = CancellationToken::new();
@@ -134,15 +142,30 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
         stop_asked.await;
         fires.cancel();
     });
-    let mut servers = vec![tokio::spawn(http::serve(listener, http::Surface::Full, state.clone(), stop.clone()))];
+    let listens = |which, listener, surface| {
+        let listener = http::KeptListener::of(listener);
+        keep_beside(&core, which, &stop, &state, move |state, beat, stop| {
+            http::serve_kept(listener.clone(), surface, state, Some(beat), stop)
+        })
+    };
+    let mut servers = vec![listens(BesideLoop::essential(HTTP), listener, http::Surface::Full)];
     if let Some(public) = public {
-        servers.push(tokio::spawn(http::serve(public, http::Surface::PublicOnly, state.clone(), stop.clone())));
+        servers.push(listens(BesideLoop::essential(HTTP_PUBLIC), public, http::Surface::PublicOnly));
     }
     say_started(&reload.lock().await.app, &own_url, out);
-    tokio::spawn(Reload::run(reload, core.clone(), hangup, stop.clone()));
-    tokio::spawn(watchdog(core.clone(), state, stop.clone()));
+    let hangup = Arc::new(Mutex::new(hangup));
+    keep_beside(&core, Reload::LOOP, &stop, &state, move |state, beat, stop| {
+        Reload::run(reload.clone(), state.core.clone(), hangup.clone(), beat, stop)
+    });
+    if let Some(every) = sd_notify::watchdog_enabled() {
+        let which = BesideLoop::usual(WATCHDOG, every).still_after(every.max(WATCHDOG_STILL));
+        keep_beside(&core, which, &stop, &state, move |state, beat, stop| watchdog(every, state, beat, stop));
+    }
     if let Some(replica) = replica {
-        tokio::spawn(store_alarm::watch_shared(core, Arc::new(this_process), replica, stop.clone()));
+        let place = Arc::new(this_process);
+        keep_beside(&core, store_alarm::SHARED_WATCH, &stop, &state, move |state, beat, stop| {
+            store_alarm::watch_shared(state.core.clone(), place.clone(), replica.clone(), beat, stop)
+        });
     }
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let result = terms.run(asked).await;
@@ -293,14 +316,27 @@ fn say_started(app: &App, own_url: &str, out: &mut Output) {
     }
 }
 
+/// Starts a loop of this process that is no duty of its engine.
+fn keep_beside<F: Future<Output = ()> + Send + 'static>(
+    core: &Arc<Core>,
+    which: BesideLoop,
+    stop: &CancellationToken,
+    state: &Arc<http::HttpState>,
+    make: impl Fn(Arc<http::HttpState>, LoopBeat, CancellationToken) -> F + Send + 'static,
+) -> JoinHandle<()> {
+    let (state, stops) = (state.clone(), stop.clone());
+    keep_running(core, which, stop, move |beat| make(state.clone(), beat, stops.clone()))
+}
+
 /// systemd's watchdog is fed only while the engine is truly healthy.
-async fn watchdog(core: Arc<Core>, state: Arc<http::HttpState>, stop: CancellationToken) {
-    let Some(every) = sd_notify::watchdog_enabled() else { return };
+async fn watchdog(every: Duration, state: Arc<http::HttpState>, beat: LoopBeat, stop: CancellationToken) {
+    let clock = state.core.clock.clone();
     loop {
-        let next = core.clock.now().plus(every / 3);
+        beat.round().await;
+        let next = clock.now().plus(every / 3);
         tokio::select! {
             () = stop.cancelled() => return,
-            () = core.clock.sleep_until(next) => {}
+            () = clock.sleep_until(next) => {}
         }
         if state.works().await {
             let _ = sd_notify::notify(&[NotifyState::Watchdog]);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::call::{Call, CallData, CallStatus};
 use super::phone_call::{PhoneCall, dialable, is_same};
+use super::rules::Rules;
 use super::types::Timestamp;
 
 /// Calls that a new one may be the same emergency as are looked for so.
@@ -20,6 +21,11 @@ impl Similar {
     pub fn to(data: &CallData, has_contact: bool, within: Duration, now: Timestamp) -> Option<Self> {
         let caller = PhoneCall::told_by(data).caller.as_deref().and_then(dialable)?;
         (!within.is_zero() && !has_contact).then(|| Self { caller, since: now.minus(within) })
+    }
+
+    /// As [`Similar::to`], by the rules.
+    pub fn by(data: &CallData, has_contact: bool, rules: &Rules, now: Timestamp) -> Option<Self> {
+        Self::to(data, has_contact, rules.oncall.merge_within, now)
     }
 
     /// Whether a call is worth to be loaded.

@@ -33,6 +33,7 @@ use crate::domain::{PhoneNumber, ProviderClock, Timestamp};
 use crate::ids::Ids;
 use crate::store::{Committed, Lease, Store, StoreError, SyncedContacts};
 
+use super::heartbeats::Heartbeats;
 use super::in_force::{self, InForce, Interpreter};
 use super::links::Links;
 use super::rest::StoreVersion;
@@ -43,9 +44,9 @@ use super::wake::{Wake, WakeSignal};
 const OVERRIDES_KEPT: Duration = Duration::from_secs(35 * 24 * 3600);
 /// Settings that change faster than they can be read are nobody's: whoever asked may try again.
 const REFRESHES_MAX: usize = 5;
-/// A reference is not used again for this long.
 /// Who took a call so long ago is not on that job any more, whatever they said.
 const BUSY_FOR: Duration = Duration::from_secs(4 * 3600);
+/// A reference is not used again for this long.
 const REFERENCE_REST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The scheduler looks this often by itself: only what is due earlier needs a hint.
 const LOOKS_EVERY: Duration = Duration::from_secs(1);
@@ -76,6 +77,8 @@ pub struct Core {
     pub version: Arc<StoreVersion>,
     /// When an engine of the store was last known to see the clock's steps.
     pub clocks_seen: Arc<ClocksSeen>,
+    /// The loops of this process that are no duties of an engine: see [`super::beside`].
+    pub beside: Arc<Heartbeats>,
 }
 
 impl Core {
@@ -123,6 +126,7 @@ impl Core {
             refused: Arc::default(),
             version: Arc::default(),
             clocks_seen: Arc::default(),
+            beside: Arc::default(),
         }
     }
 
@@ -426,7 +430,7 @@ impl Core {
                 phone: Some(PhoneCall::told_by(&new.data)).filter(|phone| phone.sid.is_some()),
                 idempotency_key: new.idempotency_key.clone(),
                 report: Some(by_api().key(&new.fingerprint)),
-                similar: similar_to(new, rules, now),
+                similar: Similar::by(&new.data, new.overridden.is_some(), rules, now),
                 references: (0..REFERENCE_DRAWS).map(|_| self.ids.reference()).collect(),
                 used_since: now.minus(REFERENCE_REST),
             },
@@ -436,7 +440,7 @@ impl Core {
                 phone: Some(PhoneCall::told_by(&new.data)),
                 idempotency_key: None,
                 report: Some(report.key(&new.fingerprint)),
-                similar: similar_to(new, rules, now).filter(|_| report.hold.is_none()),
+                similar: Similar::by(&new.data, new.overridden.is_some(), rules, now).filter(|_| report.hold.is_none()),
                 references: (0..REFERENCE_DRAWS).map(|_| self.ids.reference()).collect(),
                 used_since: now.minus(REFERENCE_REST),
             },
@@ -503,10 +507,6 @@ impl Core {
             | Event::Breaker { .. } => Load::Nothing,
         }
     }
-}
-
-fn similar_to(new: &NewCall, rules: &Rules, now: Timestamp) -> Option<Similar> {
-    Similar::to(&new.data, new.overridden.is_some(), rules.oncall.merge_within, now)
 }
 
 /// The ids that the same phone call has with the prefix of its platform, or without one.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::domain::Timestamp;
+use crate::failpoint;
 
 use super::duty::{Duty, Rank};
 
@@ -80,6 +81,13 @@ impl Heartbeats {
         heartbeats
     }
 
+    /// The beat of one loop that is no duty from now on.
+    pub(super) fn enlist_one(&self, name: &'static str, rank: Rank, still_max: Duration, boot: Duration) -> Arc<Beat> {
+        let beat = Arc::new(Beat::of(name.to_owned(), rank, still_max, boot));
+        self.duties().insert(name, vec![beat.clone()]);
+        beat
+    }
+
     /// Every duty, by group, as it stands at this time of the boot clock.
     pub fn lines(&self, boot: Duration) -> Vec<DutyLine> {
         self.all().iter().map(|b| b.line(boot)).collect()
@@ -128,10 +136,14 @@ impl Heartbeats {
 
 impl Beat {
     fn new(duty: &Duty, boot: Duration) -> Self {
+        Self::of(duty.name().to_owned(), duty.rank(), duty.still_max(), boot)
+    }
+
+    fn of(name: String, rank: Rank, still_max: Duration, boot: Duration) -> Self {
         Self {
-            name: duty.name().to_owned(),
-            rank: duty.rank(),
-            still_max: duty.still_max(),
+            name,
+            rank,
+            still_max,
             started: boot,
             passed_at: AtomicU64::new(NEVER),
             moved_at: AtomicU64::new(NEVER),
@@ -140,6 +152,10 @@ impl Beat {
             died: AtomicU64::new(0),
             error: Mutex::default(),
         }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// A pass ended well.
@@ -178,11 +194,12 @@ impl Beat {
     fn line(&self, boot: Duration) -> DutyLine {
         let since_pass = self.since_pass(boot);
         let error = self.error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let still_max = failpoint::still_max(&self.name).unwrap_or(self.still_max);
         DutyLine {
             name: self.name.clone(),
             rank: self.rank,
             since_pass,
-            is_still: since_pass.unwrap_or_else(|| boot.saturating_sub(self.started)) > self.still_max,
+            is_still: since_pass.unwrap_or_else(|| boot.saturating_sub(self.started)) > still_max,
             last_error: error.map(|(at, why)| (boot.saturating_sub(at), why)),
             restarts: self.restarts.load(Ordering::Relaxed),
             is_dying: self.died.load(Ordering::Relaxed) >= DYING,

@@ -9,6 +9,7 @@ mod alert_receipts;
 pub(crate) mod apply;
 pub(crate) mod backups;
 pub(crate) mod beat;
+pub(crate) mod beside;
 pub(crate) mod checkpoints;
 pub(crate) mod clocks;
 pub(crate) mod dispatcher;

@@ -17,12 +17,15 @@ use crate::domain::types::Actor;
 use crate::store::StoreError;
 
 use super::apply::Core;
+use super::beside::{BesideLoop, DUTY_WATCH, LoopBeat};
 use super::duty::{ESSENTIAL_MAX, Rank};
 use super::heartbeats::DutyLine;
 use super::{BEGINS_WITHIN, Engine};
 
 /// How often is looked.
 const EVERY: Duration = Duration::from_secs(2);
+/// What watches the others is watched by the duty `watch`, and by health.
+pub const WATCH: BesideLoop = BesideLoop::usual(DUTY_WATCH, EVERY).still_after(Duration::from_secs(60));
 /// A duty that has not died for so long has got over it.
 const DIED_FOR: Duration = Duration::from_secs(600);
 /// A write that takes longer is tried again: a store that hangs must not hang what tells of it.
@@ -50,7 +53,7 @@ impl StillWatch {
         if boot.saturating_sub(engine.started) < START {
             return Ok(());
         }
-        let wanted = self.wanted(&engine.heartbeats.lines(boot), boot);
+        let wanted = self.wanted(&lines(engine, boot), boot);
         let written = match &mut self.written {
             Some(written) => written,
             none => {
@@ -120,6 +123,13 @@ impl StillWatch {
     }
 }
 
+/// What each loop of this process reports of itself: the engine's duties, and what runs beside them.
+fn lines(engine: &Engine, boot: Duration) -> Vec<DutyLine> {
+    let mut lines = engine.heartbeats.lines(boot);
+    lines.extend(engine.core.beside.lines(boot));
+    lines
+}
+
 fn is_ours(kind: AlertKind) -> bool {
     matches!(kind, AlertKind::EngineStill | AlertKind::DutyStill | AlertKind::DutyDied)
 }
@@ -133,10 +143,11 @@ async fn write(core: &Core, change: AlertChange) -> Result<(), StoreError> {
 }
 
 /// Looks until `stop`; `engine` says which engine this process is, if it is one.
-pub async fn keep(core: Arc<Core>, engine: impl Fn() -> Option<Arc<Engine>>, stop: CancellationToken) {
+pub async fn keep(core: Arc<Core>, engine: impl Fn() -> Option<Arc<Engine>>, beat: LoopBeat, stop: CancellationToken) {
     let mut watch = StillWatch::default();
     let mut of: Option<String> = None;
     loop {
+        beat.round().await;
         let next = core.clock.now().plus(EVERY);
         tokio::select! {
             () = stop.cancelled() => return,
@@ -156,10 +167,29 @@ pub async fn keep(core: Arc<Core>, engine: impl Fn() -> Option<Arc<Engine>>, sto
     }
 }
 
+/// What watches the others cannot say that it stands still itself. It ends its alert once it goes on: at the latest after a restart.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn watch_the_watch(engine: &Engine) -> Result<(), StoreError> {
+    let lines = engine.core.beside.lines(engine.core.clock.boot());
+    let Some(line) = lines.iter().find(|l| l.name == DUTY_WATCH && (l.is_still || l.is_dying)) else { return Ok(()) };
+    let message = format!(
+        "the loop {} stands still: that another stands still is said by /health alone. See the log, and restart `dispatchctl serve` when no \
+         call is open",
+        line.name
+    );
+    let key = AlertKind::DutyStill.about(&line.name);
+    if engine.core.store.alerts().await?.iter().any(|a| a.key == key) {
+        return Ok(());
+    }
+    write(&engine.core, AlertChange::Raise { key, call: None, message }).await
+}
+
 /// Why nobody may be told of an emergency now; `None`: what fires and what sends has passed lately.
 pub fn essential_trouble(engine: &Engine) -> Option<String> {
     let boot = engine.core.clock.boot();
-    let lines = engine.heartbeats.lines(boot);
+    let lines = lines(engine, boot);
     // What engines before it have left is settled before the first passes.
     let has_begun = boot.saturating_sub(engine.started) > BEGINS_WITHIN;
     let still = |l: &&DutyLine| {

@@ -22,6 +22,7 @@ use crate::store::{EngineRow, StoreError};
 use super::Engine;
 use super::apply::Core;
 use super::beat;
+use super::beside::{BesideLoop, LoopBeat, SHARED_STORE};
 use super::clocks;
 use super::outbox;
 use super::sink::Sink;
@@ -163,14 +164,24 @@ impl Alarm {
     }
 }
 
+/// What [`watch_shared`] is seen as.
+pub const SHARED_WATCH: BesideLoop = BesideLoop::usual(SHARED_STORE, EVERY);
+
 /// Both alarms of a store that several processes share, for as long as this process lives, engine or not.
 ///
 /// `replica`: what it is called among them.
-pub async fn watch_shared(core: Arc<Core>, place: Arc<dyn AlarmPlace>, replica: String, stop: CancellationToken) {
+pub async fn watch_shared(
+    core: Arc<Core>,
+    place: Arc<dyn AlarmPlace>,
+    replica: String,
+    beat: LoopBeat,
+    stop: CancellationToken,
+) {
     let (mut clock_apart, mut engine_at) = (None, Duration::ZERO);
     let store = Alarm::of_a_replica(core.clone(), place.clone(), replica.clone());
     let engine = Alarm::of_the_engine(core.clone(), place);
     loop {
+        beat.round().await;
         let refused = core.refusals();
         if let Err(e) = pass(&store).await {
             warn!(error = %e, "the store is not watched any more");

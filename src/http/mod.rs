@@ -34,6 +34,8 @@ mod voice;
 mod webhooks;
 
 pub use metrics::names::METRICS;
-pub use server::{BindError, bind, serve};
-pub use state::{BoardSettings, HttpDeps, HttpSettings, HttpState, Surface, keep_refusal_alerts};
+#[cfg(test)]
+pub use server::serve;
+pub use server::{BindError, KeptListener, bind, serve_kept};
+pub use state::{BoardSettings, HttpDeps, HttpSettings, HttpState, REFUSAL_ALERTS, Surface, keep_refusal_alerts};
 pub use webhooks::{PROBE, probe_proof};

@@ -100,6 +100,9 @@ impl HttpState {
     /// server that several share: it lives, and no loop of it hangs; that the server is away would end every replica at once, and none
     /// of them can mend it.
     pub async fn works(self: &Arc<Self>) -> bool {
+        if beside_trouble(self).is_some() {
+            return false;
+        }
         if self.settings.is_shared {
             return !self.has_hanging_loops();
         }
@@ -142,9 +145,20 @@ pub(super) async fn health(State(state): State<Arc<HttpState>>) -> Result<Respon
     Ok(json_answer(code, &document))
 }
 
-/// What each duty of the engine reports of itself now.
-fn duties(state: &HttpState) -> Vec<DutyLine> {
-    state.engine().map(|e| e.heartbeats.lines(state.core.clock.boot())).unwrap_or_default()
+/// What each duty of the engine, and each loop beside it, reports of itself now.
+pub(super) fn duties(state: &HttpState) -> Vec<DutyLine> {
+    let boot = state.core.clock.boot();
+    let mut lines = state.engine().map(|e| e.heartbeats.lines(boot)).unwrap_or_default();
+    lines.extend(state.core.beside.lines(boot));
+    lines
+}
+
+/// The loops beside the engine's duties that stand still and are essential.
+fn beside_trouble(state: &HttpState) -> Option<String> {
+    let lines = state.core.beside.lines(state.core.clock.boot());
+    let still = |l: &&DutyLine| l.rank == Rank::Essential && (l.is_still || l.is_dying);
+    let names: Vec<&str> = lines.iter().filter(still).map(|l| l.name.as_str()).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 fn duty_document(duty: &DutyLine) -> Value {
@@ -203,6 +217,13 @@ fn checks(state: &HttpState, snapshot: &HealthCache) -> Vec<Check> {
         let said =
             format!("the configuration of this replica is not the one in force: it differs in {}", differ.join(", "));
         checks.push(Check::new("settings", HealthStatus::Degraded, said));
+    }
+    if let Some(name) = beside_trouble(state) {
+        checks.push(Check::new(
+            "beside",
+            HealthStatus::Failing,
+            format!("{name} stand(s) still: the service manager restarts this process"),
+        ));
     }
     if state.has_hanging_loops() {
         checks.push(Check::new(

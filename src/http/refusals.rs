@@ -20,12 +20,15 @@ use crate::domain::alert::{AlertChange, AlertKey};
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
 use crate::engine::apply::Core;
+use crate::engine::beside::LoopBeat;
 
 /// So many of our account's, within [`WINDOW`] and none good since, are an alarm.
 const MANY: usize = 3;
 const WINDOW: Duration = Duration::from_secs(600);
 /// An alert that ended is not raised again sooner: whoever forges callbacks between good ones rings nobody's phone for each.
 const RAISE_PAUSE: Duration = Duration::from_secs(600);
+/// The longest between two looks, though nothing changes.
+pub(super) const REST_MAX: Duration = Duration::from_secs(30);
 /// After a write that failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 /// A refused callback is logged at most this often; the others are counted.
@@ -275,17 +278,15 @@ impl Refusals {
     }
 
     /// Keeps the alerts as they should be until `stop`. What a write that fails would have said is said by the next.
-    pub(super) async fn keep(&self, core: &Core, stop: CancellationToken) {
+    pub(super) async fn keep(&self, core: &Core, beat: Option<LoopBeat>, stop: CancellationToken) {
         loop {
+            if let Some(beat) = &beat {
+                beat.round().await;
+            }
             // Armed before looking: what changes between the look and the wait is not missed.
             let changed = self.changed.notified();
             let again = self.pass(core).await;
-            let later = async {
-                match again {
-                    Some(pause) => core.clock.sleep_until(core.clock.now().plus(pause)).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let later = core.clock.sleep_until(core.clock.now().plus(again.unwrap_or(REST_MAX)));
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = changed => {}

@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -20,6 +20,8 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use tracing::{debug, info, warn};
 
+use crate::engine::beside::LoopBeat;
+
 use super::auth::Peer;
 use super::first_head;
 use super::routes::router;
@@ -32,6 +34,9 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 /// After an error of the listener itself, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest round of the loop that accepts.
+const ROUND_MAX: Duration = Duration::from_secs(1);
 
 /// Why a listener cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -59,17 +64,50 @@ pub async fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
     })
 }
 
+/// As [`serve_kept`], once.
+#[cfg(test)]
+pub async fn serve(listener: TcpListener, surface: Surface, state: Arc<HttpState>, stop: CancellationToken) {
+    serve_kept(KeptListener::of(listener), surface, state, None, stop).await;
+}
+
+/// A listener that outlives a loop that dies: connections queue meanwhile.
+#[derive(Clone)]
+pub struct KeptListener(Arc<Mutex<Option<Arc<TcpListener>>>>);
+
+impl KeptListener {
+    pub fn of(listener: TcpListener) -> Self {
+        Self(Arc::new(Mutex::new(Some(Arc::new(listener)))))
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Arc<TcpListener>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Answers connections until `stop`; then accepts no more, lets requests under way finish within [`HttpLimits::drain`], and cuts
 /// the rest. Several listeners may share a state; they stop together.
-pub async fn serve(listener: TcpListener, surface: Surface, state: Arc<HttpState>, stop: CancellationToken) {
+pub async fn serve_kept(
+    kept: KeptListener,
+    surface: Surface,
+    state: Arc<HttpState>,
+    beat: Option<LoopBeat>,
+    stop: CancellationToken,
+) {
+    let Some(listener) = kept.held().clone() else { return };
     let router = router(surface, state.clone());
     let limits = state.settings.limits.clone();
     let seats = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
+    let clock = state.core.clock.clone();
     loop {
+        if let Some(beat) = &beat {
+            beat.round().await;
+        }
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
+            // Also where nobody comes, or nobody more can be served: it lives.
+            () = clock.sleep_until(clock.now().plus(ROUND_MAX)) => continue,
             accepted = async {
                 // Taken before accepting: a connection that cannot be served waits in the system's queue, not here.
                 let seat = seats.clone().acquire_owned().await;
@@ -91,12 +129,12 @@ pub async fn serve(listener: TcpListener, surface: Surface, state: Arc<HttpState
             (Err(e), _) if is_of_one_connection(&e) => {}
             (Err(e), _) => {
                 warn!(error = %e, "cannot accept a connection");
-                let clock = &state.core.clock;
                 clock.sleep_until(clock.now().plus(ACCEPT_PAUSE)).await;
             }
             (_, Err(_)) => break,
         }
     }
+    kept.held().take();
     drop(listener);
     state.closing.cancel();
     connections.close();

@@ -24,6 +24,7 @@ use crate::domain::event::{Event, NewCall, Report};
 use crate::domain::types::Actor;
 use crate::engine::Engine;
 use crate::engine::apply::Core;
+use crate::engine::beside::{BesideLoop, LoopBeat, REFUSALS};
 use crate::engine::in_force::InForce;
 use crate::engine::intake::IntakeError;
 use crate::failpoint::Safeguard;
@@ -153,7 +154,7 @@ pub enum Surface {
 
 /// What the requests share.
 pub struct HttpState {
-    pub(super) core: Arc<Core>,
+    pub core: Arc<Core>,
     engine: RwLock<Option<Arc<Engine>>>,
     pub(super) settings: HttpSettings,
     pub(super) signature: RwLock<Arc<SignatureChecker>>,
@@ -328,7 +329,10 @@ fn checker(tokens: Vec<SecretString>) -> RwLock<Arc<SignatureChecker>> {
     RwLock::new(Arc::new(SignatureChecker::new(tokens)))
 }
 
+/// What keeps the alerts of refused requests.
+pub const REFUSAL_ALERTS: BesideLoop = BesideLoop::usual(REFUSALS, super::refusals::REST_MAX);
+
 /// Keeps the alerts of refused requests as they should be until `stop`.
-pub async fn keep_refusal_alerts(state: Arc<HttpState>, stop: CancellationToken) {
-    state.refusals.keep(&state.core, stop).await;
+pub async fn keep_refusal_alerts(state: Arc<HttpState>, beat: Option<LoopBeat>, stop: CancellationToken) {
+    state.refusals.keep(&state.core, beat, stop).await;
 }

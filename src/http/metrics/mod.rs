@@ -25,7 +25,7 @@ use crate::store::{AlertLine, Backlog, COMMIT_BOUNDS, CommitFigures, Figures, Si
 
 use self::counters::Counters;
 use self::text::{Exposition, FamilyType, Histogram, MEDIA_TYPE, OTHER, as_f64, millis, moment};
-use super::ops::look;
+use super::ops::{duties, look};
 use super::problem::Problem;
 use super::state::HttpState;
 
@@ -87,12 +87,12 @@ fn of_this_process(state: &HttpState, e: &mut Exposition) {
     let last = engine.heartbeats.since_essential(boot).map_or(0.0, |ago| seconds(now.minus(ago)));
     let help = "When those who fire and send had last passed, in seconds since 1970; 0 before the first pass.";
     e.single("scheduler_last_pass_timestamp_seconds", FamilyType::Gauge, help, last);
-    let lines = engine.heartbeats.lines(boot);
+    let lines = duties(state);
     let passed = lines.iter().map(|duty| {
         let at = duty.since_pass.map_or(0.0, |ago| seconds(now.minus(ago)));
         (vec![("duty", duty.name.clone())], at)
     });
-    let help = "When each duty of the engine had last passed, in seconds since 1970; 0 before its first pass.";
+    let help = "When each duty of the engine, and each loop beside it, had last passed, in seconds since 1970; 0 before its first pass.";
     e.family("duty_last_pass_timestamp_seconds", FamilyType::Gauge, help, passed);
     let restarts = lines.iter().map(|duty| (vec![("duty", duty.name.clone())], as_f64(duty.restarts)));
     e.family("duty_restarts_total", FamilyType::Counter, "How often a duty died and was begun anew.", restarts);

@@ -380,7 +380,7 @@ async fn a_dispatch_refused_for_want_of_a_token_is_an_alert() {
         ],
         ..Plan::default()
     });
-    tokio::spawn(crate::http::keep_refusal_alerts(shop.state.clone(), shop.stop.clone()));
+    tokio::spawn(crate::http::keep_refusal_alerts(shop.state.clone(), None, shop.stop.clone()));
     assert_eq!(shop.ask("GET", "/api/calls", &[], Body::empty()).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(shop.open_alerts().await, Vec::<String>::new(), "only a dispatch is an emergency");
     for (label, header, want) in

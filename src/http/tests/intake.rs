@@ -131,7 +131,7 @@ async fn what_proves_nothing_is_refused_counted_and_pages() {
     }
     assert_eq!((shop.rows(), shop.state.refusals.counts()), (rows, (7, 0)));
     let stop = CancellationToken::new();
-    let keeper = tokio::spawn(crate::http::keep_refusal_alerts(shop.state.clone(), stop.clone()));
+    let keeper = tokio::spawn(crate::http::keep_refusal_alerts(shop.state.clone(), None, stop.clone()));
     let want = ["reports-refused:desk", "reports-refused:retell", "reports-refused:vapi"];
     until("the alerts", async || {
         let mut alerts = shop.open_alerts().await;

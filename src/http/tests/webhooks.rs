@@ -291,7 +291,7 @@ async fn a_webhook_is_served_with_and_without_the_prefix_the_slash_and_the_capit
 #[tokio::test]
 async fn callbacks_of_our_account_that_are_refused_are_an_alarm_until_a_good_one_comes() {
     let shop = shop();
-    tokio::spawn(crate::http::keep_refusal_alerts(shop.state.clone(), shop.stop.clone()));
+    tokio::spawn(crate::http::keep_refusal_alerts(shop.state.clone(), None, shop.stop.clone()));
     let form = receipt(1, "delivered");
     let stranger = form.replace(ACCOUNT, "ACbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
     let health = async || shop.get("/health").await.json();

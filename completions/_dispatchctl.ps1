@@ -1144,6 +1144,8 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
             break
         }
         'dispatchctl;doctor' {
+            [CompletionResult]::new('--canary', '--canary', [CompletionResultType]::ParameterName, 'Text this number of yours (E.164) and wait until the text is delivered: one real text, outside of test mode')
+            [CompletionResult]::new('--canary-wait', '--canary-wait', [CompletionResultType]::ParameterName, 'How long that is waited for')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of results [default: table]')

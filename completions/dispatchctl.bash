@@ -1122,12 +1122,20 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__doctor)
-            opts="-o -q -v -h -V --fix --alerts --write-probe --strict --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
+            opts="-o -q -v -h -V --fix --alerts --canary --canary-wait --write-probe --strict --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --canary)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --canary-wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -1099,6 +1099,8 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fis
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand store; and __fish_seen_subcommand_from migrate" -s V -l version -d 'Print version'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l canary -d 'Text this number of yours (E.164) and wait until the text is delivered: one real text, outside of test mode' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l canary-wait -d 'How long that is waited for' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand doctor" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'

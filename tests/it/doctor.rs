@@ -275,3 +275,54 @@ fn each_fault_of_an_account_that_rings_is_found_and_what_it_does_not_say_is_none
     says(&other, "voice", "limits", "skip", &["not known"]);
     assert_eq!(stage.ledger().0["violations"], json!([]), "as the official clients ask");
 }
+
+/// The canary's check of a run.
+fn canary(stage: &Stage, code: i32, to: &str, more: &[&str]) -> Value {
+    let doc = run(stage, code, &[&["--canary", to], more].concat());
+    find(&doc, "twilio", "canary").clone()
+}
+
+#[test]
+fn a_canary_is_one_text_that_is_delivered_or_named_with_the_next_step() {
+    const PHONE: &str = "+19495550199";
+    let stage = Stage::new(TABLES);
+    let check = |check: &Value, status: &str, words: &[&str]| {
+        let all = format!("{} {}", text(check, "what"), text(check, "next"));
+        assert_eq!(text(check, "status"), status, "{check:#}");
+        assert!(words.iter().all(|w| all.contains(w)), "{words:?}: {check:#}");
+        assert!(!all.contains(PHONE), "{check:#}");
+    };
+    let sent = || stage.ledger().texts_to(PHONE).len();
+    check(&canary(&stage, 0, PHONE, &[]), "ok", &["delivered to +1949•••0199", "SM"]);
+    assert_eq!(sent(), 1);
+
+    // Twilio's magic number that is none, and one that cannot be reached.
+    check(&canary(&stage, 1, "+15005550001", &[]), "fail", &["refused", "21211", "docs/api/errors"]);
+    check(&canary(&stage, 1, "+15005550002", &[]), "fail", &["refused", "docs/api/errors"]);
+    let ends = |outcome: &str| {
+        stage.fault(&json!({ "kind": "outcome", "outcome": outcome, "errorCode": 30005, "times": 1 }));
+    };
+    ends("undelivered");
+    check(&canary(&stage, 1, PHONE, &[]), "fail", &["undelivered after", "30005", "docs/api/errors"]);
+    ends("sent");
+    let late = canary(&stage, 1, PHONE, &["--canary-wait", "2s"]);
+    check(&late, "fail", &["not delivered within 2 s", "sent", "look whether the phone has it"]);
+    assert_eq!(sent(), 3);
+
+    // Its answer is lost: it is found, and not sent again.
+    stage.fault(&json!({ "kind": "drop_after_accept", "times": 1 }));
+    check(&canary(&stage, 0, PHONE, &[]), "ok", &["delivered to"]);
+    assert_eq!(sent(), 4, "one each");
+    for m in stage.ledger().texts_to(PHONE) {
+        assert_eq!(m["statusCallback"], Value::Null, "{m}");
+    }
+
+    // A reply to it could be taken for an answer.
+    let serve = stage.serve();
+    stage.dispatch("c1", "normal");
+    check(&canary(&stage, 1, PHONE, &[]), "fail", &["c1 looks for somebody", "when it is taken"]);
+    assert_eq!(sent(), 4);
+    drop(serve);
+    let wrong = stage.shop.expect(2, &["doctor", "--canary", "5550199"]);
+    assert!(wrong.stderr.contains("--canary"), "{wrong:?}");
+}

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::super::app::App;
+use super::super::parse::duration;
+use crate::domain::PhoneNumber;
 
 /// The longest that one check takes.
 pub(super) const CHECK_MAX: Duration = Duration::from_secs(5);
@@ -16,6 +18,12 @@ pub(crate) struct Args {
     /// Send a real alert through each sink
     #[arg(long)]
     pub(super) alerts: bool,
+    /// Text this number of yours (E.164) and wait until the text is delivered: one real text, outside of test mode
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) canary: Option<PhoneNumber>,
+    /// How long that is waited for
+    #[arg(long, value_name = "DURATION", requires = "canary", default_value = "90s", value_parser = duration)]
+    pub(super) canary_wait: Duration,
     /// Write a marked row to Airtable, read it back and delete it
     #[arg(long)]
     pub(super) write_probe: bool,

@@ -87,7 +87,7 @@ async fn asked(app: &App, client: &TwilioClient, by_token: &TwilioClient, f: &mu
     }
 }
 
-const REACH: &str = "look at the network, its name server and twilio.base_url";
+pub(super) const REACH: &str = "look at the network, its name server and twilio.base_url";
 const CREDENTIALS: &str =
     "compare twilio.account_sid, auth_token and api_key with the console; another account's do not fit";
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::call::{Call, CallData, CallStatus};
-use super::event::NewCall;
 use super::phone_call::{PhoneCall, dialable, is_same};
 use super::rules::Rules;
 use super::types::Timestamp;
@@ -25,8 +24,8 @@ impl Similar {
     }
 
     /// As [`Similar::to`], by the rules.
-    pub fn to_new(new: &NewCall, rules: &Rules, now: Timestamp) -> Option<Self> {
-        Self::to(&new.data, new.overridden.is_some(), rules.oncall.merge_within, now)
+    pub fn by(data: &CallData, has_contact: bool, rules: &Rules, now: Timestamp) -> Option<Self> {
+        Self::to(data, has_contact, rules.oncall.merge_within, now)
     }
 
     /// Whether a call is worth to be loaded.

@@ -72,7 +72,8 @@ impl SqliteStore {
         let broken: Broken = Arc::new(OnceLock::new());
         let (jobs, waiting) = mpsc::channel(writer::WAITING_MAX);
         let common = CommonState::new(&options, damage);
-        let writer = Writer::new(FileWriter(conn), Arc::clone(&broken), Arc::clone(&common.commits));
+        let conn = FileWriter::new(conn, options.busy_timeout)?;
+        let writer = Writer::new(conn, Arc::clone(&broken), Arc::clone(&common.commits));
         let task = runtime.spawn(writer::run(writer, waiting));
         Ok(Self {
             files,

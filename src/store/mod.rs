@@ -74,7 +74,7 @@ pub use mirror::{
 };
 #[cfg(test)]
 pub(crate) use open::open_between;
-pub use open::{check, exists, holder, open, peek, restore, room};
+pub use open::{check, exists, holder, open, open_calls, peek, restore, room};
 pub use outbox::{Outbox, OutboxLine};
 pub use overrides::{DutyChange, KeptHolder, Overrides};
 pub use peeked::Peeked;

@@ -98,6 +98,11 @@ impl SqliteStore {
         peek::peek(options)
     }
 
+    /// See [`crate::store::open_calls`]. Blocks.
+    pub(in crate::store) fn open_calls(options: &StoreSettings) -> Result<Vec<(String, String)>, StoreError> {
+        peek::open_calls(options)
+    }
+
     /// One change: with its neighbours in a transaction, apart from them in its outcome. It may run more than once.
     pub(super) async fn in_turn<T, F>(&self, change: F) -> Result<T, StoreError>
     where

@@ -46,4 +46,5 @@ mod views;
 
 pub(super) use damage::Damage;
 pub(super) use database::{CommonState, Database};
+pub(super) use reads::open_calls;
 pub(super) use settings::peeked;

@@ -1266,6 +1266,7 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'Form of log lines on stderr')
             [CompletionResult]::new('--settings', '--settings', [CompletionResultType]::ParameterName, 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)')
+            [CompletionResult]::new('--calls', '--calls', [CompletionResultType]::ParameterName, 'Open calls that can stand behind these words of a line')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print results only')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print results only')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'More words in the log (-vv: even more)')
@@ -1433,6 +1434,13 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
             break
         }
     })
+
+    if (-not $wordToComplete.StartsWith('-')) {
+        $typed = @($commandElements | Select-Object -Skip 1 | Where-Object { $_.Extent.EndOffset -lt $cursorPosition } | ForEach-Object { $_.ToString() })
+        $completions += @(& dispatchctl completions --calls '--' @typed 2>$null | ForEach-Object {
+            [CompletionResult]::new($_, $_, [CompletionResultType]::ParameterValue, 'Open call')
+        })
+    }
 
     $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
         Sort-Object -Property ListItemText

@@ -736,7 +736,7 @@ _dispatchctl() {
             return 0
             ;;
         dispatchctl__subcmd__completions)
-            opts="-o -q -v -h -V --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version bash elvish fish powershell zsh"
+            opts="-o -q -v -h -V --calls --config --store --output --quiet --verbose --color --log-format --test-mode --utc --settings --help --version bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3174,8 +3174,18 @@ _dispatchctl() {
     esac
 }
 
+_dispatchctl_with_calls() {
+    _dispatchctl "$@"
+    local cur="${COMP_WORDS[COMP_CWORD]}" call
+    [[ "${cur}" == -* ]] && return 0
+    while IFS= read -r call; do
+        [[ "${call}" == "${cur}"* ]] && COMPREPLY+=("${call}")
+    done < <("$1" completions --calls -- "${COMP_WORDS[@]:1:COMP_CWORD-1}" 2>/dev/null)
+    return 0
+}
+
 if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
-    complete -F _dispatchctl -o nosort -o bashdefault -o default dispatchctl
+    complete -F _dispatchctl_with_calls -o nosort -o bashdefault -o default dispatchctl
 else
-    complete -F _dispatchctl -o bashdefault -o default dispatchctl
+    complete -F _dispatchctl_with_calls -o bashdefault -o default dispatchctl
 fi

@@ -1223,6 +1223,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l 
 json\t'One object a line'"
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l settings -d 'Whose settings decide: those in force in the store, or for this command alone its own (refused while an engine lives)' -r -f -a "in-force\t'Those that the engine put into the store'
 own\t'Those of this command\'s own file and environment'"
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l calls -d 'Open calls that can stand behind these words of a line'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -s q -l quiet -d 'Print results only'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -s v -l verbose -d 'More words in the log (-vv: even more)'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand completions" -l test-mode -d 'Nothing leaves the machine: sandbox, test store, free ports'
@@ -1377,3 +1378,5 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -l utc -d 'Show times in UTC'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand test-reliability" -s V -l version -d 'Print version'
+
+complete -c dispatchctl -n "not string match -q -- '-*' (commandline -ct)" -a "(command dispatchctl completions --calls -- (commandline -opc)[2..-1] 2>/dev/null)" -d 'Open call'

@@ -79,9 +79,16 @@ pub const POINTS: &[(&str, &str)] = &[
     ("backup.verified", "a copy of the store is whole and on the disk, and has not its name"),
     ("restore.copied", "a copy is made ready beside a store's place, which is as it was"),
     ("restore.kept", "the store that a copy replaces has its second name, and is in its place still"),
+    (
+        "restore.log-moved",
+        "a log of the damaged store that a copy replaces has its second name, the store is in its place",
+    ),
     ("restore.placed", "a copy has taken a store's place"),
     ("prune.before-commit", "calls have lost what they said of people, that is not stored"),
     ("prune.committed", "that calls have lost what they said of people is stored"),
+    ("prune.before-log", "everything is pruned, nothing says so"),
+    ("prune.before-rewrite", "everything is pruned, the file's free parts are as they were"),
+    ("prune.rewritten", "the file is written anew after a pruning, its log is not emptied"),
     ("migration.before-stamp", "the schema is made, the store is not stamped and not committed"),
     ("migration.committed", "the schema is committed"),
 ];

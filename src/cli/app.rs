@@ -567,6 +567,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         test_mode: config.mode == Mode::Test,
         oncall: config.oncall.clone(),
         followthrough: config.followthrough.clone(),
+        limits: config.limits.clone(),
         retention: config.retention,
         morning: config.morning,
         lexicon: config.replies.clone(),

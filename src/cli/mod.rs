@@ -143,7 +143,7 @@ fn exit_code(status: ExitStatus) -> ExitCode {
 async fn dispatch(cli: Cli, out: &mut Output) -> Result<ExitStatus, CliError> {
     // These need no configuration at all.
     match &cli.command {
-        Command::Completions(args) => return completions::run(args, out),
+        Command::Completions(args) => return completions::run(args, out).await,
         Command::Help(asked) => return manual::help(asked, args::command(), out),
         Command::Man(asked) => return manual::man(asked, args::command(), out),
         #[cfg(feature = "drills")]

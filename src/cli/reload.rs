@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::Signal;
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -31,7 +32,7 @@ use super::assign;
 use super::brought;
 use super::replica::{Term, ThisProcess};
 use super::report::CliError;
-use super::rotation::{self, Tried};
+use super::rotation::{self, Trial, Tried};
 
 /// How often to look whether another process put settings in force.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -71,14 +72,32 @@ pub(super) struct Reload {
     pub(super) started: Config,
 }
 
-/// What waits until somebody can say whether its secrets are right: what was read at the signal, whatever its file says since.
+/// What waits until somebody can say whether its secrets are right: what was read then, whatever its file says since.
 pub(super) struct Untried {
-    new: Box<Config>,
+    waits: Waits,
     /// Tried again then, by the boot clock.
     at: Duration,
+}
+
+/// A configuration whose new secrets are being tried.
+struct Waits {
+    new: Box<Config>,
     /// What was in force when it was read: where that is other settings by now, they go on.
     over: Option<SettingsNumber>,
+    which: Which,
 }
+
+/// What is put in force once the secrets are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// All that was read at a signal.
+    All,
+    /// The secrets alone: the settings are another process's, and count already.
+    Secrets,
+}
+
+/// What is to be asked of others, and what waits for it.
+type Asked = (Waits, Trial);
 
 /// Why new secrets are not taken over.
 struct Untaken {
@@ -126,6 +145,8 @@ impl Reload {
         stop: CancellationToken,
     ) {
         let mut hangup = hangup.lock().await;
+        // Nobody who needs what is here waits for an other side that hangs.
+        let (mut trials, mut waits) = (JoinSet::new(), None);
         loop {
             beat.round().await;
             let asked = async {
@@ -136,20 +157,33 @@ impl Reload {
                     None => std::future::pending().await,
                 }
             };
-            tokio::select! {
+            let to_try = tokio::select! {
                 () = stop.cancelled() => return,
                 () = asked => {
+                    // Whatever waited, this stands in for it.
+                    (trials, waits) = (JoinSet::new(), None);
                     let mut this = shared.lock().await;
-                    Box::pin(this.own()).await;
+                    Box::pin(this.own()).await
+                },
+                Some(tried) = trials.join_next() => {
+                    let tried = tried.unwrap_or_else(|e| Tried::Unanswered(format!("the trial of new secrets ended badly: {e}")));
+                    if let Some(waits) = waits.take() {
+                        let mut this = shared.lock().await;
+                        Box::pin(this.judge(waits, tried)).await;
+                    }
+                    None
                 },
                 () = core.clock.sleep_until(core.clock.now().plus(LOOK_EVERY)) => {
                     let mut this = shared.lock().await;
-                    if let Some(untried) = this.untried.take_if(|u| core.clock.boot() >= u.at) {
-                        Box::pin(this.again(untried)).await;
-                    } else {
-                        Box::pin(this.follow()).await;
+                    match this.untried.take_if(|u| core.clock.boot() >= u.at) {
+                        Some(untried) => Box::pin(this.begin_trial(untried.waits)).await,
+                        None => Box::pin(this.follow()).await,
                     }
                 }
+            };
+            if let Some((of, trial)) = to_try {
+                (trials, waits) = (JoinSet::new(), Some(of));
+                trials.spawn(trial.run());
             }
         }
     }
@@ -175,13 +209,16 @@ impl Reload {
         Ok(Term { lease: lease.clone(), engine, supervisor })
     }
 
-    /// The configuration is read again and put in force.
-    async fn own(&mut self) {
+    /// The configuration is read again and put in force, at once where no secret is new.
+    async fn own(&mut self) -> Option<Asked> {
         // Whatever waited, this stands in for it.
         self.untried = None;
         let over = match self.core.store.basis().await {
             Ok(basis) => basis.settings,
-            Err(e) => return error!(error = %e, "what is in force cannot be read, it stays"),
+            Err(e) => {
+                error!(error = %e, "what is in force cannot be read, it stays");
+                return None;
+            }
         };
         let read = reloaded(&self.app.sources, self.is_exposed);
         let new = match read.and_then(|new| with_fault_injection(&self.app.sources, new)).and_then(whole) {
@@ -190,22 +227,44 @@ impl Reload {
                 error!("the new configuration is wrong, the settings and secrets in force stay: {e}");
                 self.own_is_wrong = true;
                 self.said(Some(&e)).await;
-                return;
+                return None;
             }
         };
-        if self.is_taken(&new, over).await {
-            Box::pin(self.put_in_force(new)).await;
-        }
+        self.begin_trial(Waits { new: Box::new(new), over, which: Which::All }).await
     }
 
-    /// What was read at a signal is tried again, and put in force unless other settings are meanwhile.
-    async fn again(&mut self, untried: Untried) {
-        let Untried { new, over, .. } = untried;
-        if !self.is_taken(&new, over).await {
-            return;
+    /// What is to be asked before it counts; where nothing is, it counts from now on.
+    async fn begin_trial(&mut self, waits: Waits) -> Option<Asked> {
+        let used = rotation::as_used(&self.app.config, (*waits.new).clone());
+        match Trial::of(&self.app, &used) {
+            Ok(trial) if trial.is_empty() => self.judge(waits, Tried::Taken).await,
+            Ok(trial) => return Some((waits, trial)),
+            Err(refused) => self.judge(waits, refused).await,
+        }
+        None
+    }
+
+    /// New secrets were tried. What is refused is said; what nobody answers for waits. Where other settings are in force than before,
+    /// those go on.
+    async fn judge(&mut self, waits: Waits, tried: Tried) {
+        let at = self.core.clock.boot() + SECRETS_AGAIN;
+        if let Some(Untaken { problem, may_change }) = untaken(waits.which, tried) {
+            error!("{problem}");
+            match waits.which {
+                Which::All => self.own_is_wrong = !may_change,
+                Which::Secrets => self.said_of_others = true,
+            }
+            if may_change {
+                self.untried = Some(Untried { waits, at });
+            }
+            return self.said(Some(&ConfigErrors(vec![problem]))).await;
         }
         match self.core.store.basis().await {
-            Ok(basis) if basis.settings == over => Box::pin(self.put_in_force(*new)).await,
+            Ok(basis) if basis.settings == waits.over => match waits.which {
+                Which::All => Box::pin(self.put_in_force(*waits.new)).await,
+                Which::Secrets => Box::pin(self.take_secrets(*waits.new)).await,
+            },
+            Ok(_) if waits.which == Which::Secrets => {}
             Ok(_) => {
                 warn!(
                     "other settings are in force since the signal: those go on, what was read then is given up; reload (SIGHUP) to put it in force"
@@ -214,23 +273,29 @@ impl Reload {
             }
             Err(e) => {
                 warn!(error = %e, "it cannot be seen whether other settings are in force: it is tried again");
-                self.untried = Some(Untried { new, over, at: self.core.clock.boot() + SECRETS_AGAIN });
+                self.untried = Some(Untried { waits, at });
             }
         }
     }
 
-    /// Whether its secrets are taken by their other side. What is refused is said; what nobody answers for waits.
-    async fn is_taken(&mut self, new: &Config, over: Option<SettingsNumber>) -> bool {
-        let used = rotation::as_used(&self.app.config, new.clone());
-        let Some(Untaken { problem, may_change }) = self.untaken(&used).await else { return true };
-        error!("{problem}");
-        if may_change {
-            let at = self.core.clock.boot() + SECRETS_AGAIN;
-            self.untried = Some(Untried { new: Box::new(new.clone()), at, over });
+    /// The secrets of a configuration whose settings count already.
+    async fn take_secrets(&mut self, new: Config) {
+        let Some(row) = self.app.settings.clone() else { return };
+        let new = rotation::as_used(&self.app.config, new);
+        if let Some(t) = &new.twilio {
+            let signing = [Some(t.auth_token.clone()), t.auth_token_previous.clone()];
+            self.state.set_signing_tokens(signing.into_iter().flatten().collect());
         }
-        self.own_is_wrong = !may_change;
-        self.said(Some(&ConfigErrors(vec![problem]))).await;
-        false
+        Box::pin(self.take_over(row, new)).await;
+        info!("new secrets are taken by their other side, and count");
+        self.over_for_others().await;
+    }
+
+    /// Nothing is wrong with settings of others any more.
+    async fn over_for_others(&mut self) {
+        if std::mem::take(&mut self.said_of_others) && !self.own_is_wrong && self.untried.is_none() {
+            self.said(None).await;
+        }
     }
 
     async fn put_in_force(&mut self, new: Config) {
@@ -268,23 +333,6 @@ impl Reload {
         (self.own_is_wrong, self.said_of_others) = (false, false);
         self.said(None).await;
         info!("settings and tokens were read again");
-    }
-
-    /// Why a new secret is not taken over, and with it nothing of the new configuration.
-    async fn untaken(&self, new: &Config) -> Option<Untaken> {
-        let (what, may_change) = match rotation::tried(&self.app, new).await {
-            Tried::Taken => return None,
-            Tried::Refused(what) => (format!("{what}; the old ones go on, and so do the settings of before"), false),
-            Tried::Unanswered(what) => {
-                let what = format!(
-                    "{what}; nobody can say whether it is right: the old ones go on, it is tried again every 30 s"
-                );
-                (what, true)
-            }
-        };
-        let form = "secrets that their other side takes".to_owned();
-        let problem = ConfigProblem { at: None, key: "secrets".to_owned(), what, form, meant: None };
-        Some(Untaken { problem, may_change })
     }
 
     /// A sink that the settings name and this process has no place for hears nothing: that is an alarm of its own.
@@ -329,11 +377,12 @@ impl Reload {
         }
     }
 
-    /// Settings that another process put in force.
-    async fn follow(&mut self) {
+    /// Settings that another process put in force. They count at once, under the secrets that this process uses; a new secret that its
+    /// files hold by now is tried after that.
+    async fn follow(&mut self) -> Option<Asked> {
         let core = self.core.clone();
         if self.not_before.is_some_and(|at| core.clock.boot() < at) {
-            return;
+            return None;
         }
         self.not_before = None;
         // While nobody commits, what is in force is what it was.
@@ -342,7 +391,7 @@ impl Reload {
             boot.saturating_sub(at) < REST_MAX && core.version.stands_still(Some(since), boot)
         });
         if is_known {
-            return;
+            return None;
         }
         let known = self.app.settings.as_ref().map(|s| s.number);
         match core.store.basis().await {
@@ -354,9 +403,12 @@ impl Reload {
                     Ok(()) => self.followed = version.map(|version| (boot, version)),
                     Err(e) => warn!(error = %e, "what is in force cannot be read anew"),
                 }
-                return;
+                return None;
             }
-            Err(e) => return warn!(error = %e, "it cannot be seen whether other settings are in force"),
+            Err(e) => {
+                warn!(error = %e, "it cannot be seen whether other settings are in force");
+                return None;
+            }
         }
         match core.store.settings().await {
             Ok(Some(row)) => {
@@ -364,20 +416,14 @@ impl Reload {
                     .and_then(|new| with_fault_injection(&self.app.sources, new))
                 {
                     Ok(new) => {
-                        let new = rotation::as_used(&self.app.config, new);
-                        let Some(Untaken { problem, .. }) = self.untaken(&new).await else {
-                            Box::pin(self.take_over(row, new)).await;
-                            if std::mem::take(&mut self.said_of_others) && !self.own_is_wrong && self.untried.is_none()
-                            {
-                                self.said(None).await;
-                            }
-                            return;
-                        };
-
-                        error!(settings = row.number.0, "the settings in force cannot be carried out here: {problem}");
-                        self.said_of_others = true;
-                        self.said(Some(&ConfigErrors(vec![problem]))).await;
-                        self.not_before = Some(core.clock.boot() + SECRETS_AGAIN);
+                        let (number, settings) = (row.number, rotation::with_secrets_of(&self.app.config, new.clone()));
+                        let settings = rotation::as_used(&self.app.config, settings);
+                        Box::pin(self.take_over(row, settings)).await;
+                        if self.app.settings.as_ref().is_none_or(|s| s.number != number) {
+                            return None;
+                        }
+                        let waits = Waits { new: Box::new(new), over: Some(number), which: Which::Secrets };
+                        return self.begin_trial_of_secrets(waits).await;
                     }
                     Err(e) => {
                         // Decisions are made under them all the same; what this process brings is looked at again.
@@ -391,6 +437,17 @@ impl Reload {
             Ok(None) => {}
             Err(e) => warn!(error = %e, "the settings in force cannot be read"),
         }
+        None
+    }
+
+    /// As [`Reload::begin_trial`], where the settings count already.
+    async fn begin_trial_of_secrets(&mut self, waits: Waits) -> Option<Asked> {
+        let used = rotation::as_used(&self.app.config, (*waits.new).clone());
+        if matches!(Trial::of(&self.app, &used), Ok(trial) if trial.is_empty()) {
+            self.over_for_others().await;
+            return None;
+        }
+        self.begin_trial(waits).await
     }
 
     /// Decisions, bounds and what is done with the base go by these from now on.
@@ -460,6 +517,25 @@ impl Reload {
         }
         core.wake.all();
     }
+}
+
+/// Why new secrets are not taken over, and what goes on.
+fn untaken(which: Which, tried: Tried) -> Option<Untaken> {
+    let stays = match which {
+        Which::All => "the old ones go on, and so do the settings of before",
+        Which::Secrets => "the old ones go on under the new settings",
+    };
+    let (what, may_change) = match tried {
+        Tried::Taken => return None,
+        Tried::Refused(what) => (format!("{what}; {stays}"), false),
+        Tried::Unanswered(what) => {
+            let what = format!("{what}; nobody can say whether it is right: {stays}, it is tried again every 30 s");
+            (what, true)
+        }
+    };
+    let form = "secrets that their other side takes".to_owned();
+    let problem = ConfigProblem { at: None, key: "secrets".to_owned(), what, form, meant: None };
+    Some(Untaken { problem, may_change })
 }
 
 /// A secret that cannot be read now is not one that is given up: the old ones stay.

@@ -2,15 +2,19 @@
 //!
 //! Nothing is kept: a secret that was taken over and is lost with the process is read again from its file by the next start.
 
+use std::sync::Arc;
+
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config::{Config, Twilio};
 use crate::gateways::mirror::MirrorError;
-use crate::gateways::twilio::client::Auth;
-use crate::gateways::{GatewayError, ListFilter, SmsGateway as _};
+use crate::gateways::twilio::client::{Auth, TwilioClient};
+use crate::gateways::{GatewayError, ListFilter, MirrorGateway, SmsGateway as _};
 
 use super::app::App;
 use super::credentials::auth_of;
+
+const NEW_BASE_TOKEN: &str = "the new airtable.token";
 
 /// What a new secret was found to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,32 +27,75 @@ pub(super) enum Tried {
     Unanswered(String),
 }
 
-/// Tries each secret of `new`, which is as this process would use it ([`as_used`]), that `app` does not use yet.
-pub(super) async fn tried(app: &App, new: &Config) -> Tried {
-    let old = &app.config;
-    if let (Some(was), Some(is)) = (&old.twilio, &new.twilio)
-        && !is_elsewhere(was, is)
-    {
-        if !same_auth(&auth_of(was), &auth_of(is)) {
-            match twilio(app, is, auth_of(is), "the new secret of [twilio]").await {
+/// New secrets, each with a client of its own, and the clients that this process works with know none of them. Who runs it holds
+/// nothing that others wait for: the other side may hang.
+#[derive(Default)]
+pub(super) struct Trial {
+    provider: Vec<(TwilioClient, &'static str)>,
+    base: Option<Arc<dyn MirrorGateway>>,
+}
+
+impl Trial {
+    /// Of each secret of `new`, which is as this process would use it ([`as_used`]), that `app` does not use yet.
+    ///
+    /// # Errors
+    /// [`Tried::Refused`]: no client can be made with one of them.
+    pub(super) fn of(app: &App, new: &Config) -> Result<Self, Tried> {
+        let (old, mut trial) = (&app.config, Self::default());
+        if let (Some(was), Some(is)) = (&old.twilio, &new.twilio)
+            && !is_elsewhere(was, is)
+        {
+            let mut add = |auth: Auth, what: &'static str| {
+                let client = app.twilio_tried(is, auth).map_err(|e| Tried::Refused(format!("{what}: {}", e.what)))?;
+                trial.provider.push((client, what));
+                Ok(())
+            };
+            if !same_auth(&auth_of(was), &auth_of(is)) {
+                add(auth_of(is), "the new secret of [twilio]")?;
+            }
+            // Beside an API key the token signs webhooks alone; a wrong one would refuse every receipt and every reply.
+            if is.api_key.is_some() && !same(&was.auth_token, &is.auth_token) {
+                add(Auth::Token(is.auth_token.clone()), "the new twilio.auth_token")?;
+            }
+        }
+        if has_other_base_token(old, new) {
+            let base = app.mirror_of(new).map_err(|e| Tried::Refused(format!("{NEW_BASE_TOKEN}: {}", e.what)))?;
+            trial.base = base;
+        }
+        Ok(trial)
+    }
+
+    /// Whether no secret is new.
+    pub(super) fn is_empty(&self) -> bool {
+        self.provider.is_empty() && self.base.is_none()
+    }
+
+    /// Asks the other sides, one after the other.
+    pub(super) async fn run(self) -> Tried {
+        for (client, what) in self.provider {
+            match twilio(&client, what).await {
                 Tried::Taken => {}
                 other => return other,
             }
         }
-        // Beside an API key the token signs webhooks alone; a wrong one would refuse every receipt and every reply.
-        if is.api_key.is_some() && !same(&was.auth_token, &is.auth_token) {
-            match twilio(app, is, Auth::Token(is.auth_token.clone()), "the new twilio.auth_token").await {
-                Tried::Taken => {}
-                other => return other,
-            }
+        match self.base {
+            Some(base) => airtable(&*base).await,
+            None => Tried::Taken,
         }
     }
-    if let (Some(was), Some(is)) = (&old.airtable, &new.airtable)
-        && !same(&was.token, &is.token)
-    {
-        return airtable(app, new).await;
+}
+
+/// `new` with the secrets that this process uses, where they are for the same other sides: its settings count before its secrets do.
+pub(super) fn with_secrets_of(used: &Config, mut new: Config) -> Config {
+    if let (Some(was), Some(is)) = (&used.twilio, &mut new.twilio) {
+        is.auth_token.clone_from(&was.auth_token);
+        is.auth_token_previous.clone_from(&was.auth_token_previous);
+        is.api_key.clone_from(&was.api_key);
     }
-    Tried::Taken
+    if let (Some(was), Some(is)) = (&used.airtable, &mut new.airtable) {
+        is.token.clone_from(&was.token);
+    }
+    new
 }
 
 /// `new` as this process uses it: the account and its address are those of its start, and with another account's secrets requests to
@@ -89,11 +136,7 @@ fn same_auth(a: &Auth, b: &Auth) -> bool {
 }
 
 /// A list of one message: it costs nothing and needs what a send needs.
-async fn twilio(app: &App, t: &Twilio, auth: Auth, what: &str) -> Tried {
-    let client = match app.twilio_tried(t, auth) {
-        Ok(client) => client,
-        Err(e) => return Tried::Refused(format!("{what}: {}", e.what)),
-    };
+async fn twilio(client: &TwilioClient, what: &str) -> Tried {
     match client.list(&ListFilter { limit: 1, ..ListFilter::default() }).await {
         Ok(_) => Tried::Taken,
         Err(GatewayError::Refused { code, message, .. }) => {
@@ -104,17 +147,11 @@ async fn twilio(app: &App, t: &Twilio, auth: Auth, what: &str) -> Tried {
     }
 }
 
-async fn airtable(app: &App, new: &Config) -> Tried {
-    const WHAT: &str = "the new airtable.token";
-    let base = match app.mirror_of(new) {
-        Ok(Some(base)) => base,
-        Ok(None) => return Tried::Taken,
-        Err(e) => return Tried::Refused(format!("{WHAT}: {}", e.what)),
-    };
+async fn airtable(base: &dyn MirrorGateway) -> Tried {
     match base.whoami().await {
         Ok(_) => Tried::Taken,
-        Err(e @ MirrorError::Refused(_)) => Tried::Refused(format!("{WHAT}: Airtable refuses it: {e}")),
-        Err(e) => Tried::Unanswered(format!("{WHAT}: {e}")),
+        Err(e @ MirrorError::Refused(_)) => Tried::Refused(format!("{NEW_BASE_TOKEN}: Airtable refuses it: {e}")),
+        Err(e) => Tried::Unanswered(format!("{NEW_BASE_TOKEN}: {e}")),
     }
 }
 
@@ -153,5 +190,7 @@ mod tests {
             assert_eq!((&used.account_sid, used.auth_token.expose_secret()), (sid, token), "{label}");
             assert_eq!(used.base_url.host_str(), Some("api.twilio.com"), "{label}");
         }
+        let settings_alone = with_secrets_of(&started, read(&one, here, "canary-2")).twilio.expect("a provider");
+        assert_eq!(settings_alone.auth_token.expose_secret(), "canary-1", "a secret that nobody has tried");
     }
 }

@@ -64,6 +64,7 @@ pub(super) fn config(
     }
     let oncall = super::oncall::oncall(&mut r, &mut root);
     let followthrough = super::followthrough::followthrough(&mut r, &mut root);
+    let limits = super::spend::limits(&mut r, &mut root, &directory);
     let replies = super::replies::replies(&mut r, &mut root);
     let report = super::report::report(&mut r, &mut root, directory.mail_from.is_some());
     let board = super::board::board(&mut r, &mut root, &mut test, !server.tokens.is_empty());
@@ -107,6 +108,7 @@ pub(super) fn config(
         replies,
         oncall,
         followthrough,
+        limits,
         morning: report.morning,
         reports: report.mailed,
         week_ends: report.week_ends,

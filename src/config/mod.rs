@@ -52,6 +52,7 @@ mod show;
 mod sink_types;
 mod sinks;
 mod smtp;
+pub(crate) mod spend;
 mod store;
 mod store_server;
 mod store_types;

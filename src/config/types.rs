@@ -219,6 +219,8 @@ pub struct Config {
     pub oncall: crate::domain::oncall::OnCallRules,
     /// Calls whose holder says nothing.
     pub followthrough: crate::domain::rules::FollowthroughRules,
+    /// How many texts may go out, and where to.
+    pub limits: crate::domain::limits::SpendLimits,
     /// When deferred calls must have been seen, by the clock of their line.
     pub morning: jiff::civil::Time,
     /// Reports by mail, where there are any.

@@ -191,10 +191,19 @@ kinds! {
     /// A text has no final status; some carriers never confirm. Subject: the contact.
     NoFinalStatus = "no-status", Notice, Ended;
 
+    /// A contact got as many texts within an hour as the limits allow. Reminders to them wait. Subject: the contact.
+    ContactLimit = "contact-limit", Notice, Ended;
+    /// As many texts went out within an hour as the limits allow. Reminders wait.
+    MessageLimit = "message-limit", Notice, Ended;
+    /// A text went to a country that the limits do not name. Subject: the call and the contact.
+    OutsideCountries = "outside-countries", Notice, Taken;
+
     /// A receiver of event webhooks is away: what it is to be told waits. Subject: the receiver.
     EventsUntold = "events-untold", Notice, Ended;
     /// A receiver of event webhooks refuses one event for what it is: it was left out. Subject: the receiver and the event.
     EventRefused = "event-refused", Notice, Ended;
+    /// Calls lost what they said of people before every receiver of event webhooks was told of them.
+    EventsPruned = "events-pruned", Notice, Ended;
 
     // -- What others ask of us and is refused.
     /// The provider's callbacks that name our account are refused.

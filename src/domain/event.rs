@@ -454,6 +454,13 @@ pub enum Load {
         of: Box<Load>,
         since: Timestamp,
     },
+    /// The same, and of a claim of a text whether as many went out since this moment as are allowed; 0: it is not counted.
+    WithSpent {
+        of: Box<Load>,
+        since: Timestamp,
+        per_contact: u32,
+        all: u32,
+    },
     /// The call with this id.
     Call(CallId),
     /// The call of this attempt.
@@ -563,6 +570,8 @@ pub struct Loaded {
     pub opted_out: BTreeSet<(String, String)>,
     /// For [`Load::WithBusy`]: whoever holds a call that they took since then.
     pub busy: BTreeSet<ContactId>,
+    /// For [`Load::WithSpent`].
+    pub spent: super::limits::Spent,
     /// The breakers of all senders, open and closed.
     pub breakers: Vec<Breaker>,
     /// For [`Load::Reply`]: what became of this text when it came first.

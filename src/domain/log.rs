@@ -12,6 +12,9 @@ pub const RESEND: &str = "resend";
 /// The key of an entry's data that is true where an outcome was found out after it had been decided.
 pub const LATE: &str = "late";
 
+/// The key of an entry's data that counts calls of which a receiver of event webhooks was not told everything before they were pruned.
+pub const UNTOLD: &str = "untold";
+
 /// The key of an entry's data that names the number of another accepted text of the same notice.
 pub const TWIN: &str = "twin";
 
@@ -76,6 +79,8 @@ words! {
         AttemptRetrying = "attempt.retrying",
         /// It is not known whether it happened.
         AttemptUnknown = "attempt.unknown",
+        /// A reminder waits because too many texts went out.
+        AttemptHeld = "attempt.held",
         /// The provider has it.
         AttemptSubmitted = "attempt.submitted",
         /// It arrived.

@@ -44,6 +44,8 @@ pub struct Rules {
     pub oncall: OnCallRules,
     /// Calls whose holder says nothing.
     pub followthrough: FollowthroughRules,
+    /// How many texts may go out, and where to.
+    pub limits: super::limits::SpendLimits,
     /// How long calls that are over keep what they say of people; `None`: for ever.
     pub retention: Option<Duration>,
     /// Whether texts say that they are a test.

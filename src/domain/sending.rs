@@ -18,6 +18,7 @@ use super::receipt::MessageStatus;
 use super::resend;
 use super::sequence;
 use super::sids;
+use super::spend::{self, Verdict};
 use super::status_update;
 use super::trip;
 use super::types::{AttemptId, ErrorCode, MessageSid, Sender, Timestamp};
@@ -75,6 +76,9 @@ pub(super) fn claim(
         && ladder::takes_none(w, &attempt.recipient, attempt.channel, Some(sender.as_str()))
     {
         return opted_out_before_it_left(w, id, &sender);
+    }
+    if let Verdict::Kept(why) = spend::judge(w, &attempt)? {
+        return refuse(w, why);
     }
     let Some(route) = trip::route_of(w, &attempt) else {
         w.attempt_mut(id)?.not_before = w.now().plus(std::time::Duration::from_secs(NO_SENDER_PAUSE_S));

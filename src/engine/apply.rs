@@ -38,14 +38,13 @@ use super::in_force::{self, InForce, Interpreter};
 use super::links::Links;
 use super::rest::StoreVersion;
 use super::safeguards;
+use super::spent;
 use super::wake::{Wake, WakeSignal};
 
 /// Exceptions to who is on call that ended longer ago are history.
 const OVERRIDES_KEPT: Duration = Duration::from_secs(35 * 24 * 3600);
 /// Settings that change faster than they can be read are nobody's: whoever asked may try again.
 const REFRESHES_MAX: usize = 5;
-/// Who took a call so long ago is not on that job any more, whatever they said.
-const BUSY_FOR: Duration = Duration::from_secs(4 * 3600);
 /// A reference is not used again for this long.
 const REFERENCE_REST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The scheduler looks this often by itself: only what is due earlier needs a hint.
@@ -341,10 +340,7 @@ impl Core {
     ) -> (Load, Vec<PhoneNumber>, impl Fn(&Loaded) -> Result<Change, String> + Send + Sync + 'static) {
         let directory = held.directory.clone();
         let load = self.load_for(event, &held.rules, now);
-        let load = match held.rules.oncall.busy_last {
-            true => Load::WithBusy { of: Box::new(load), since: now.minus(BUSY_FOR) },
-            false => load,
-        };
+        let load = spent::with_counts(load, event, &held.rules, now);
         let phones = phones_of(event, &directory);
         let (ids, rules) = (self.ids.clone(), safeguards::rules_in_force(&held.rules));
         let (event, actor, links) = (Arc::clone(event), actor.clone(), self.links());

@@ -19,7 +19,7 @@ use crate::domain::event::Event;
 use crate::domain::outgoing::OutgoingKind;
 use crate::domain::types::Actor;
 use crate::gateways::{EventPost, EventReceiver, EventRefusal};
-use crate::store::{LogFilter, LogLine, StoreError};
+use crate::store::{LogFilter, LogLine, Pruned, StoreError};
 
 use super::apply::Core;
 use super::{Engine, json, outbox};
@@ -232,6 +232,27 @@ async fn not_taken(
         raise(core, AlertKind::EventsUntold.about(&target.name), message).await?;
     }
     Ok(tries.not_before)
+}
+
+impl Core {
+    /// Says aloud that calls were pruned of which a receiver was not told everything.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn say_untold(&self, pruned: Pruned) -> Result<(), StoreError> {
+        let n = pruned.untold;
+        if n == 0 {
+            return Ok(());
+        }
+        warn!(
+            calls = n,
+            "calls lost what they said of people before every receiver of event webhooks was told of them"
+        );
+        let message = format!(
+            "{n} calls lost what they said of people before every receiver of [[events]] was told of them: a receiver has been away for longer than [store] retention and 7 days more; it is told of them without their words; look at it, or take it out of the configuration"
+        );
+        raise(self, AlertKind::EventsPruned.into(), message).await
+    }
 }
 
 async fn raise(core: &Core, key: AlertKey, message: String) -> Result<(), StoreError> {

@@ -58,6 +58,7 @@ pub(crate) mod scheduler;
 mod send_queues;
 pub(crate) mod silence;
 pub(crate) mod sink;
+mod spent;
 pub(crate) mod start;
 pub(crate) mod still;
 pub(crate) mod store_alarm;

@@ -1,13 +1,14 @@
 //! Takes out of the store, once a day, what calls that have been over for long say of people: in slices that no commit waits for. Does
 //! nothing where everything is kept. A crash in the middle leaves each call whole or pruned; the next pass goes on.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tracing::info;
 
+use crate::domain::Timestamp;
 use crate::domain::types::Actor;
-use crate::store::{Pruned, SliceSize, StoreError};
+use crate::store::{Pruned, Pruner, StoreError};
 
 use super::Engine;
 use super::duty::Passed;
@@ -17,9 +18,10 @@ pub const EVERY: Duration = Duration::from_secs(60);
 /// Not in the way of a start.
 const FIRST: Duration = Duration::from_secs(600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// Slices of one pass, and the pause behind them: the disk is left to commits.
-const SLICES: usize = 8;
-const PAUSE: Duration = Duration::from_millis(250);
+/// The pause behind each slice: the disk is left to commits.
+const PAUSE: Duration = Duration::from_millis(30);
+/// So many slices, and the store's log is moved into its file, before there is much to move.
+const CHECKPOINT_EVERY: u32 = 25;
 /// So often it is tried to empty the store's log before its next change does.
 const EMPTIES: usize = 20;
 
@@ -29,51 +31,62 @@ pub struct Retention {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug)]
 struct State {
     /// By the clock that nobody can step: not before then.
     rests_until: Duration,
-    size: SliceSize,
-    /// Since the day's work began.
-    pruned: Pruned,
+    /// The day's work, once it is begun.
+    work: Option<Work>,
+}
+
+#[derive(Debug)]
+struct Work {
+    kept_for: Duration,
+    before: Timestamp,
+    pruner: Pruner,
 }
 
 impl Retention {
     /// Over this engine.
     pub fn new(engine: Arc<Engine>) -> Self {
-        let state = Mutex::new(State { rests_until: engine.started + FIRST, ..State::default() });
+        let state = Mutex::new(State { rests_until: engine.started + FIRST, work: None });
         Self { engine, state }
     }
 
-    /// Looks, and prunes some slices where it is time.
+    /// Looks, and prunes a slice where it is time.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn pass(&self) -> Passed {
         let core = &self.engine.core;
         let (now, boot) = (core.clock.now(), core.clock.boot());
-        let mut state = *self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(kept_for) = core.rules().retention.filter(|_| boot >= state.rests_until) else {
+        let Some(mut work) = self.begin(now, boot) else { return Ok(Some(now.plus(EVERY))) };
+        let is_done = work.pruner.slice(&*core.store, work.before, now).await?;
+        if is_done {
+            self.done(&work.pruner.pruned, work.before).await?;
+            self.state().rests_until = boot + DAY;
             return Ok(Some(now.plus(EVERY)));
-        };
-        let before = now.minus(kept_for);
-        for _ in 0..SLICES {
-            let began = core.clock.boot();
-            let slice = core.store.prune_slice(before, now, state.size.calls()).await?;
-            state.size = state.size.after(core.clock.boot().saturating_sub(began));
-            state.pruned = state.pruned.and(slice.pruned);
-            if slice.is_done {
-                self.done(&state.pruned, before).await?;
-                self.keep(State { rests_until: boot + DAY, ..State::default() });
-                return Ok(Some(now.plus(EVERY)));
-            }
         }
-        self.keep(state);
+        if work.pruner.slices.is_multiple_of(CHECKPOINT_EVERY)
+            && let Some(upkeep) = core.store.upkeep()
+        {
+            upkeep.checkpoint().await?;
+        }
+        self.state().work = Some(work);
         Ok(Some(now.plus(PAUSE)))
     }
 
-    fn keep(&self, state: State) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    /// The work that goes on, or that of a new day; `None`: there is none now.
+    fn begin(&self, now: Timestamp, boot: Duration) -> Option<Work> {
+        let mut state = self.state();
+        let going_on = state.work.take();
+        let kept_for = self.engine.core.rules().retention.filter(|_| boot >= state.rests_until)?;
+        let new = || Work { kept_for, before: now.minus(kept_for), pruner: Pruner::default() };
+        Some(going_on.filter(|w| w.kept_for == kept_for).unwrap_or_else(new))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn done(&self, pruned: &Pruned, before: crate::domain::Timestamp) -> Result<(), StoreError> {
@@ -82,6 +95,7 @@ impl Retention {
         }
         let core = &self.engine.core;
         core.store.log_pruned(before, *pruned, &Actor::engine(), core.clock.now()).await?;
+        core.say_untold(*pruned).await?;
         info!(calls = pruned.calls, %before, "what calls that are over said of people is gone from the store");
         let Some(upkeep) = core.store.upkeep() else { return Ok(()) };
         for _ in 0..EMPTIES {

@@ -15,6 +15,7 @@ use super::Engine;
 use super::apply::Core;
 use super::duty::Passed;
 use super::rest::is_dispatching;
+use super::spent;
 use super::still;
 
 /// A DISPATCHING call without a sign of life for this long is stranded.
@@ -40,6 +41,7 @@ pub async fn pass(engine: &Engine) -> Passed {
     done = done.and(failures_in_a_row(engine, &alerts, now).await);
     done = done.and(unused_breakers(core).await);
     done = done.and(still::watch_the_watch(engine).await);
+    done = done.and(spent::watch(core, &alerts, now).await);
     done.and(what_is_over(core, &alerts, now).await)?;
     let is_some_left = !alerts.is_empty() || is_dispatching(core).await?;
     Ok(is_some_left.then(|| now.plus(EVERY)))
@@ -110,6 +112,8 @@ fn over(alert: &AlertLine, directory: &Directory, now: Timestamp) -> Option<Aler
         AlertKind::Unheard | AlertKind::CallMissed | AlertKind::HistoryLost => {
             now.since(alert.raised_at) >= CLOSED_STANDS
         }
+        // What is gone is gone; somebody sees it within the day.
+        AlertKind::EventsPruned => now.since(alert.raised_at) >= CLOSED_STANDS,
         AlertKind::AutoResponder => now.since(alert.raised_at) >= CLOSED_STANDS,
         // Once read, nothing about it changes.
         AlertKind::WebhookOdd => now.since(alert.raised_at) >= CLOSED_STANDS,

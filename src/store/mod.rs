@@ -74,14 +74,14 @@ pub use mirror::{
 };
 #[cfg(test)]
 pub(crate) use open::open_between;
-pub use open::{check, exists, holder, open, peek, restore, room};
+pub use open::{check, exists, holder, open, open_calls, peek, restore, room};
 pub use outbox::{Outbox, OutboxLine};
 pub use overrides::{DutyChange, KeptHolder, Overrides};
 pub use peeked::Peeked;
 pub use place::{Location, PostgresUrl, StoreMode, StoreSettings};
 #[cfg(feature = "drills")]
 pub use postgres::drill_schema::{DrillSchema, ServerSocket};
-pub use prune::{Prune, PruneSlice, Pruned, SliceSize, ToPrune};
+pub use prune::{OtherTable, Prunable, Prune, PruneSlice, Pruned, Pruner, SliceLimit, ToPrune};
 pub use queues::{Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable, WaitingPhoneCall};
 pub use reports::{ReportMail, ReportState, Reports};
 pub use roll_calls::RollCalls;
@@ -93,7 +93,7 @@ pub(crate) use sqlite::{bulk, page_damage};
 pub use upkeep::{Backup, Counted, Overwrite, Place, Restored, Room, Upkeep};
 pub use views::{
     AlertLine, Backlog, CallFilter, CallLine, CheckedPart, CountedCall, CountedEntry, DueLine, FailureLine, Figures,
-    KnownAs, LogFilter, OptOutLine, Unreadable, Views,
+    HourOfTexts, KnownAs, LogFilter, OptOutLine, Unreadable, Views,
 };
 
 /// Durable state behind everything: what a backend gives. All methods are safe to cancel: a write that was handed over is done or

@@ -47,6 +47,19 @@ pub async fn peek(settings: StoreSettings) -> Result<Peeked, StoreError> {
     .await
 }
 
+/// Open calls with their references, the newest first and not too many: read from where they lie, and nothing beside them is made,
+/// changed or waited for.
+///
+/// # Errors
+/// [`StoreError`]: it cannot be read so.
+pub async fn open_calls(settings: StoreSettings) -> Result<Vec<(String, String)>, StoreError> {
+    off_the_runtime(move || match &settings.location {
+        Location::File(_) => SqliteStore::open_calls(&settings),
+        Location::Postgres(url) => postgres::open_calls(&settings, url),
+    })
+    .await
+}
+
 /// Whether there is a store. What this user may not look at is not taken for absent.
 ///
 /// # Errors

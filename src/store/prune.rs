@@ -1,10 +1,12 @@
 //! What a call that is over says of people goes after a time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::error::StoreError;
+use crate::clock::Stopwatch;
 use crate::domain::Timestamp;
 use crate::domain::types::Actor;
 
@@ -24,6 +26,8 @@ pub struct Pruned {
     /// Texts that asked somebody whether they are on call.
     pub roll_call_texts: u64,
     pub alerts: u64,
+    /// Calls of which a receiver of event webhooks was not told everything, however long they waited for it.
+    pub untold: u64,
 }
 
 impl Pruned {
@@ -39,6 +43,7 @@ impl Pruned {
             mails: self.mails + other.mails,
             roll_call_texts: self.roll_call_texts + other.roll_call_texts,
             alerts: self.alerts + other.alerts,
+            untold: self.untold + other.untold,
         }
     }
 
@@ -47,12 +52,63 @@ impl Pruned {
     }
 }
 
+/// What is to be pruned next, in the order of the work. It is found in a read, for which no commit waits; each of it is looked at
+/// again before it is changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Prunable {
+    /// Calls; nothing else is found while there are some.
+    pub calls: Vec<String>,
+    /// What belongs to no call: of which table, and its key there.
+    pub others: Vec<(OtherTable, String)>,
+    /// Up to this entry the log has nothing to lose.
+    pub log_to: i64,
+    /// Whether the walk through the log is to go on from there.
+    pub walks: bool,
+}
+
+impl Prunable {
+    /// How many pieces it is; the walk through the log is the last one.
+    fn pieces(&self) -> usize {
+        self.calls.len() + self.others.len() + usize::from(self.walks)
+    }
+}
+
+/// Where words of people are that belong to no call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OtherTable {
+    Replies,
+    PhoneCalls,
+    Mails,
+    RollCallTexts,
+    RollCalls,
+    EndedAlerts,
+    Alerts,
+}
+
+/// How much one slice may do: at least one piece of what was found, whatever it weighs.
+#[derive(Debug, Clone, Copy)]
+pub struct SliceLimit {
+    /// The first piece of what was found.
+    pub from: usize,
+    /// Rows that are changed; one of many bytes counts as several.
+    pub weight: u64,
+    /// How long it works.
+    pub within: Duration,
+}
+
+/// Calls of which a receiver of event webhooks has still to be told something wait for it so long beyond their time, and no longer.
+pub(super) const KEPT_FOR_RECEIVERS: Duration = Duration::from_secs(7 * 86_400);
+
 /// One slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PruneSlice {
     pub pruned: Pruned,
-    /// Whether nothing is left that is older.
-    pub is_done: bool,
+    /// The piece that the next slice begins with.
+    pub next: usize,
+    /// Whether the walk through the log has come to what stays.
+    pub walked: bool,
+    /// How long it worked, without what it waited for.
+    pub worked: Duration,
 }
 
 /// What a pruning would find.
@@ -73,36 +129,48 @@ pub struct ToPrune {
 #[async_trait]
 pub trait Prune: Send + Sync {
     async fn to_prune(&self, before: Timestamp) -> Result<ToPrune, StoreError>;
-    /// Prunes up to `calls` calls that closed before this, or what belongs to none; one short transaction.
-    async fn prune_slice(&self, before: Timestamp, now: Timestamp, calls: usize) -> Result<PruneSlice, StoreError>;
+    /// What is to be pruned next; nothing changes.
+    async fn find_prunable(&self, before: Timestamp) -> Result<Prunable, StoreError>;
+    /// Prunes some of what was found; one short transaction.
+    async fn prune_slice(
+        &self,
+        before: Timestamp,
+        now: Timestamp,
+        found: Arc<Prunable>,
+        limit: SliceLimit,
+    ) -> Result<PruneSlice, StoreError>;
     /// Writes into the log what was pruned, by whom.
     async fn log_pruned(&self, before: Timestamp, pruned: Pruned, by: &Actor, now: Timestamp)
     -> Result<(), StoreError>;
 }
 
-/// How many calls the next slice may have, so that no commit waits for long: by how long the last one took.
+/// How much the next slice may change, so that no commit waits for long: by how long the last one took.
 #[derive(Debug, Clone, Copy)]
-pub struct SliceSize(usize);
+pub struct SliceSize(u64);
 
 impl SliceSize {
-    const FIRST: usize = 4;
-    const MOST: usize = 200;
-    /// A slice is to take about so long; one of twice as long is cut to a half.
+    const FIRST: u64 = 64;
+    const LEAST: u64 = 40;
+    const MOST: u64 = 4_000;
+    /// A slice is to take about so long, its commit included; after a longer one the next is half as large.
     pub const AIM: Duration = Duration::from_millis(8);
+    /// So long it works before it commits.
+    const WORK: Duration = Duration::from_millis(5);
 
     pub const fn new() -> Self {
         Self(Self::FIRST)
     }
 
-    pub const fn calls(self) -> usize {
-        self.0
+    fn limit(self, from: usize) -> SliceLimit {
+        SliceLimit { from, weight: self.0, within: Self::WORK }
     }
 
-    /// After a slice that took so long.
+    /// After a slice that took so long, and worked for so long of that: the rest is what it waited for, and its commit.
     #[must_use]
-    pub fn after(self, took: Duration) -> Self {
-        let next = if took > Self::AIM { self.0 / 2 } else { self.0 + 1 + self.0 / 8 };
-        Self(next.clamp(1, Self::MOST))
+    fn after(self, took: Duration, worked: Duration) -> Self {
+        let is_long = took > Self::AIM && worked > Self::WORK / 4;
+        let next = if is_long { self.0 / 2 } else { self.0 + 1 + self.0 / 8 };
+        Self(next.clamp(Self::LEAST, Self::MOST))
     }
 }
 
@@ -112,15 +180,65 @@ impl Default for SliceSize {
     }
 }
 
+/// One pruning, slice by slice. It keeps nothing that a crash could lose: another one finds what is left.
+#[derive(Debug, Default)]
+pub struct Pruner {
+    found: Arc<Prunable>,
+    next: usize,
+    /// The walk through the log has come to what stays.
+    walked: bool,
+    size: SliceSize,
+    pub pruned: Pruned,
+    pub slices: u32,
+    /// The longest that one slice kept others from committing.
+    pub longest: Duration,
+}
+
+impl Pruner {
+    /// Prunes a slice. Whether nothing is left that is older.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was pruned before stays pruned, and the next call goes on.
+    pub async fn slice(
+        &mut self,
+        store: &(impl Prune + ?Sized),
+        before: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        if self.next >= self.found.pieces() {
+            let mut found = store.find_prunable(before).await?;
+            found.walks &= !self.walked;
+            (self.found, self.next) = (Arc::new(found), 0);
+            if self.found.pieces() == 0 {
+                return Ok(true);
+            }
+        }
+        let watch = Stopwatch::start();
+        let slice = store.prune_slice(before, now, Arc::clone(&self.found), self.size.limit(self.next)).await?;
+        let took = watch.passed();
+        self.size = self.size.after(took, slice.worked);
+        self.longest = self.longest.max(took);
+        self.slices += 1;
+        self.next = slice.next;
+        self.pruned = self.pruned.and(slice.pruned);
+        // A call of very many entries sends the walk back.
+        self.walked = slice.walked || (self.walked && slice.pruned.calls == 0);
+        Ok(false)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn slices_grow_until_they_take_too_long_and_never_end() {
-        let quick = (0..200).fold(SliceSize::new(), |s, _| s.after(Duration::from_millis(1)));
-        assert_eq!(quick.calls(), SliceSize::MOST);
-        let slow = (0..20).fold(quick, |s, _| s.after(Duration::from_millis(30)));
-        assert_eq!(slow.calls(), 1);
+        let after = |s: SliceSize, took, worked| s.after(Duration::from_millis(took), Duration::from_millis(worked));
+        let quick = (0..200).fold(SliceSize::new(), |s, _| after(s, 1, 1));
+        assert_eq!(quick.0, SliceSize::MOST);
+        let slow = (0..20).fold(quick, |s, _| after(s, 30, 5));
+        assert_eq!(slow.0, SliceSize::LEAST);
+        let waited = (0..200).fold(slow, |s, _| after(s, 30, 1));
+        assert_eq!(waited.0, SliceSize::MOST, "others have much to do, which is no reason to do little at a time");
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::breaker::Breaker;
 use crate::domain::call::{Call, CallStatus};
 use crate::domain::log::LogKind;
 use crate::domain::phone_call::PhoneCall;
-use crate::domain::types::{Actor, CallId, CallRef, ErrorCode};
+use crate::domain::types::{Actor, CallId, CallRef, ContactId, ErrorCode};
 
 /// A line of a list of calls.
 #[derive(Debug, Clone, PartialEq)]
@@ -219,6 +219,15 @@ pub struct CheckedPart {
     pub wrong: Vec<Unreadable>,
 }
 
+/// Texts within an hour.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HourOfTexts {
+    /// Accepted ones, those that failed later included.
+    pub all: u64,
+    /// Contacts who got at least as many as was asked, with their names.
+    pub contacts: Vec<(ContactId, String)>,
+}
+
 /// Owns nothing and changes nothing: each method reads one moment of the store. Commands, the HTTP listener and the watching loops
 /// call it. After a crash the answers are those of the last commit. Asked twice, it answers twice.
 ///
@@ -239,6 +248,8 @@ pub trait Views: Send + Sync {
     async fn due_lines(&self, limit: usize) -> Result<Vec<DueLine>, StoreError>;
     /// Figures for health and the overview.
     async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError>;
+    /// How many texts went out since a moment, and which contacts got at least so many of them; 0: nobody asks.
+    async fn texts_since(&self, since: Timestamp, per_contact: u32) -> Result<HourOfTexts, StoreError>;
     /// Failures since a moment, by code.
     async fn failures(&self, since: Timestamp) -> Result<Vec<FailureLine>, StoreError>;
     /// Open alerts, oldest first.

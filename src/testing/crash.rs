@@ -121,7 +121,7 @@ impl Hooks for Crash {
     }
 
     fn refused(&self, load: &Load) -> Option<StoreError> {
-        if let Load::WithBusy { of, .. } = load {
+        if let Load::WithBusy { of, .. } | Load::WithSpent { of, .. } = load {
             return self.refused(of);
         }
         let mut not = self.not_taken();

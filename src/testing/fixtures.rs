@@ -112,6 +112,7 @@ pub(crate) fn rules() -> Rules {
         stand_down: true,
         late_follow_up: secs(30),
         followthrough: crate::domain::rules::FollowthroughRules::default(),
+        limits: crate::domain::limits::SpendLimits::default(),
         oncall: crate::domain::oncall::OnCallRules::default(),
         test_mode: false,
         morning: jiff::civil::time(8, 0, 0, 0),

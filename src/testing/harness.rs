@@ -299,6 +299,7 @@ impl CoreHarness {
         let owners: Vec<CallState> = owners.into_iter().filter(new).collect();
         Loaded {
             busy: std::collections::BTreeSet::new(),
+            spent: crate::domain::limits::Spent::default(),
             similar: Vec::new(),
             roll_calls: Vec::new(),
             basis: Basis::default(),

@@ -3,6 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
+use dispatchctl::testkit::Stopwatch;
+
+use crate::support::Shop;
+use crate::support::process::report;
+
 #[test]
 fn committed_completions_are_current() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("completions");
@@ -18,4 +23,100 @@ fn committed_completions_are_current() {
         let kept = std::fs::read_to_string(dir.join(file)).unwrap_or_default();
         assert!(made == kept, "completions/{file} is stale: `dispatchctl completions {shell} > completions/{file}`");
     }
+}
+
+/// Files of a directory with what they hold.
+fn files(shop: &Shop) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let mut all: Vec<_> = std::fs::read_dir(shop.path(""))
+        .expect("listed")
+        .map(|e| e.expect("an entry").path())
+        .filter(|p| p.is_file())
+        .map(|p| (p.clone(), std::fs::read(&p).expect("read")))
+        .collect();
+    all.sort();
+    all
+}
+
+fn calls(shop: &Shop, line: &[&str]) -> String {
+    let run = shop.run_as_is(&[&["completions", "--calls", "--"], line].concat());
+    assert!(run.code == 0 && run.stderr.is_empty(), "{line:?}: {run:?}");
+    run.stdout
+}
+
+#[test]
+fn open_calls_are_offered_where_a_call_is_meant_and_nothing_is_made_or_said() {
+    let shop = Shop::new();
+    let store = shop.store();
+    let here = ["--test-mode", "--store", store.as_str()];
+    let ask = |line: &[&str]| calls(&shop, &[&here, line].concat());
+    assert_eq!(ask(&["status"]), "", "there is no store");
+    assert!(!shop.path("shop.db").exists(), "and none is made");
+    shop.send("over", &["--wait", "none"]);
+    shop.expect(0, &["resolve", "over"]);
+    shop.send("open-1", &["--wait", "none"]);
+    shop.send("$(reboot)", &["--wait", "none"]);
+    let before = files(&shop);
+    let offered = ask(&["status"]);
+    let offered: Vec<&str> = offered.lines().collect();
+    assert!(offered.contains(&"open-1") && !offered.contains(&"over"), "{offered:?}");
+    assert!(offered.len() == 2 && offered.iter().all(|o| !o.contains('$')), "the other by its reference: {offered:?}");
+    for line in [&["ack"][..], &["log", "--call"], &["follow-up", "run", "--call"]] {
+        assert!(ask(line).contains("open-1"), "{line:?}");
+    }
+    for line in [&["send"][..], &["status", "open-1"], &["doctor"]] {
+        assert_eq!(ask(line), "", "{line:?}");
+    }
+    let watch = Stopwatch::start();
+    for _ in 0..10 {
+        ask(&["status"]);
+    }
+    let each = watch.passed() / 10;
+    report(&format!("a completion takes {} ms", each.as_millis()));
+    assert!(each < std::time::Duration::from_millis(1_000), "{each:?}: nobody waits so long for a word");
+    assert_eq!(files(&shop), before, "nothing is made or changed");
+    // Whatever is wrong is nobody's matter who types.
+    shop.write_config("this is no configuration");
+    assert_eq!(calls(&shop, &["status"]), "");
+    std::fs::write(shop.path("shop.db"), "no database").expect("written");
+    assert_eq!(ask(&["status"]), "");
+    for line in [&["--config"][..], &["--store"], &["--no-such", "status"], &["--", "status"]] {
+        calls(&shop, line);
+    }
+}
+
+#[test]
+fn bash_completes_a_call() {
+    let shop = Shop::new();
+    shop.send("open-1", &["--wait", "none"]);
+    shop.send("other", &["--wait", "none"]);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("completions/dispatchctl.bash");
+    let typed = |words: &str, at: usize| {
+        let line = format!(
+            "source {}; COMP_WORDS=({words}); COMP_CWORD={at}; _dispatchctl_with_calls {} \"${{COMP_WORDS[{at}]}}\" \"\"; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            script.display(),
+            env!("CARGO_BIN_EXE_dispatchctl")
+        );
+        let mut bash = shop.command(&[]);
+        let envs: Vec<_> = bash.get_envs().map(|(k, v)| (k.to_owned(), v.map(ToOwned::to_owned))).collect();
+        let dir = bash.get_current_dir().map(Path::to_owned);
+        bash = Command::new("bash");
+        bash.args(["-c", &line]);
+        for (name, value) in envs {
+            match value {
+                Some(value) => bash.env(name, value),
+                None => bash.env_remove(name),
+            };
+        }
+        if let Some(dir) = dir {
+            bash.current_dir(dir);
+        }
+        let out = bash.output().expect("bash");
+        assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).expect("text").lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (store, program) = (shop.store(), env!("CARGO_BIN_EXE_dispatchctl"));
+    let found = typed(&format!("{program} --test-mode --store {store} status op"), 5);
+    assert!(found.contains(&"open-1".to_owned()) && !found.contains(&"other".to_owned()), "{found:?}");
+    let found = typed(&format!("{program} --test-mode --store {store} status --wa"), 5);
+    assert!(found.contains(&"--watch".to_owned()) && !found.contains(&"open-1".to_owned()), "{found:?}");
 }

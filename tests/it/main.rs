@@ -39,6 +39,7 @@ mod oncall;
 mod postgres;
 mod postgres_move;
 mod progress;
+mod readme;
 mod rebuild;
 mod recover;
 mod reliability;

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::support::Shop;
 use crate::support::process::report;
 
-const TOPICS: [&str; 12] = [
+const TOPICS: [&str; 25] = [
     "exit-codes",
     "environment",
     "states",
@@ -16,6 +16,19 @@ const TOPICS: [&str; 12] = [
     "scopes",
     "symptoms",
     "upgrade",
+    "live",
+    "promises",
+    "settings",
+    "rotations",
+    "voice",
+    "mail",
+    "intake",
+    "office",
+    "airtable",
+    "moving",
+    "events",
+    "postgres",
+    "testing",
     "alerts",
     "metrics",
     "scenarios",

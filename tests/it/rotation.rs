@@ -1,5 +1,8 @@
 //! Secrets that are rotated while `serve` runs: the new one counts once its other side takes it, a wrong one changes nothing and is said.
 
+use std::time::Duration;
+
+use dispatchctl::testkit::Stopwatch;
 use serde_json::{Value, json};
 
 use crate::settings::Shop;
@@ -100,6 +103,36 @@ fn a_secret_that_nobody_answers_for_waits_and_is_tried_again() {
         serve.stderr().contains("settings and tokens were read again").then_some(())
     });
     shop.told("after");
+}
+
+/// The provider takes 20 s for each list: whoever waited for the trial would wait for that.
+#[test]
+fn nothing_waits_for_the_trial_of_a_secret_and_an_untried_one_is_not_used() {
+    let shop = Shop::new();
+    let serve = shop.serve();
+    shop.told("before");
+    let was = std::fs::read_to_string(shop.stage.shop.path("live/twilio")).expect("read");
+    shop.write("live/new.toml", &shop.config("[delivery]\nresend_limit = 1\n"));
+    shop.rotate(&json!({ "authToken": NEW_AUTH }));
+    shop.stage.fault(&json!([{ "kind": "answer_late", "on": "list", "delayMs": 20_000 }]));
+    shop.write("live/twilio", NEW_AUTH);
+    let began = Stopwatch::start();
+    serve.signal("HUP");
+    // An ordinary change of another process counts meanwhile, under the secrets of before.
+    let (code, _, said) = shop.run("live", &["--config", "new.toml", "config", "apply"]);
+    assert_eq!(code, 0, "{said}");
+    until("the change counts", || serve.stderr().contains("config apply").then_some(()));
+    assert!(!serve.stderr().contains("new secrets are taken"), "nobody has answered for it");
+    // So does another reload, with the secret of before: the trial is given up.
+    shop.write("live/twilio", &was);
+    shop.rotate(&json!({ "authToken": was.trim() }));
+    reload(&serve, "settings and tokens were read again");
+    assert!(began.passed() < Duration::from_secs(12), "it took {:?}: something waited", began.passed());
+    shop.stage.clear_faults();
+    shop.told("after");
+    let said = serve.stderr();
+    assert!(!said.contains("nobody can say whether") && !said.contains("new secrets are taken"), "{said}");
+    assert!(!said.contains(NEW_AUTH));
 }
 
 #[test]

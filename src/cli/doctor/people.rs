@@ -5,10 +5,12 @@ use crate::store::Views;
 
 use super::super::app::App;
 use super::finding::{Findings, bounded};
+use crate::config::spend::outside;
 
 pub(super) async fn check(app: &App, store: Option<&dyn Views>) -> Findings {
     const NAME: &str = "opted out";
     let mut f = Findings::of("people");
+    limits(app, &mut f);
     let Some(store) = store else {
         f.skip(NAME, "no store, so nobody has opted out");
         return f;
@@ -38,4 +40,32 @@ pub(super) async fn check(app: &App, store: Option<&dyn Views>) -> Findings {
         f.ok(NAME, format!("no contact{others}"));
     }
     f
+}
+
+/// What `[limits]` says, and whom it concerns.
+fn limits(app: &App, f: &mut Findings) {
+    const NAME: &str = "limits";
+    let limits = &app.config.limits;
+    let bound =
+        |n: u32, of: &str| if n == 0 { format!("any number of texts {of}") } else { format!("{n} texts an hour {of}") };
+    let outside = outside(limits, &app.config.directory);
+    for what in &outside {
+        f.warn(
+            NAME,
+            what.clone(),
+            "name their country in limits.countries, or give them a number of one that is named",
+        );
+    }
+    if outside.is_empty() {
+        let countries: Vec<String> = limits.countries.iter().map(|code| format!("+{code}")).collect();
+        let countries = if countries.is_empty() { "all countries".to_owned() } else { countries.join(", ") };
+        f.ok(
+            NAME,
+            format!(
+                "{}, {}, {countries}; more than that holds reminders, never a first text",
+                bound(limits.per_contact_per_hour, "to a contact"),
+                bound(limits.messages_per_hour, "in all")
+            ),
+        );
+    }
 }

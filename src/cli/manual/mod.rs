@@ -34,6 +34,32 @@ pub(crate) enum Topic {
     Symptoms,
     /// New versions, copies, restoring, retention, rotation of secrets
     Upgrade,
+    /// Going live, step by step
+    Live,
+    /// What holds, and how
+    Promises,
+    /// Which settings decide, and how they are changed
+    Settings,
+    /// Who is on call: rotations, calendars, exceptions, roll calls
+    Rotations,
+    /// Phones that ring
+    Voice,
+    /// Notices and reports by mail
+    Mail,
+    /// Voice agents and other platforms in front
+    Intake,
+    /// The office's page
+    Office,
+    /// The base that you have
+    Airtable,
+    /// Moving over from another system
+    Moving,
+    /// Telling an automation service
+    Events,
+    /// Two machines, and the store in PostgreSQL
+    Postgres,
+    /// The sandbox, live drills, and your own tests
+    Testing,
     /// Every alert
     Alerts,
     /// Every figure of /metrics
@@ -61,6 +87,19 @@ impl Topic {
             Self::Scopes => include_str!("topics/scopes.txt").to_owned(),
             Self::Symptoms => include_str!("topics/symptoms.txt").to_owned(),
             Self::Upgrade => include_str!("topics/upgrade.txt").to_owned(),
+            Self::Live => include_str!("topics/live.txt").to_owned(),
+            Self::Promises => include_str!("topics/promises.txt").to_owned(),
+            Self::Settings => include_str!("topics/settings.txt").to_owned(),
+            Self::Rotations => include_str!("topics/rotations.txt").to_owned(),
+            Self::Voice => include_str!("topics/voice.txt").to_owned(),
+            Self::Mail => include_str!("topics/mail.txt").to_owned(),
+            Self::Intake => include_str!("topics/intake.txt").to_owned(),
+            Self::Office => include_str!("topics/office.txt").to_owned(),
+            Self::Airtable => include_str!("topics/airtable.txt").to_owned(),
+            Self::Moving => include_str!("topics/moving.txt").to_owned(),
+            Self::Events => include_str!("topics/events.txt").to_owned(),
+            Self::Postgres => include_str!("topics/postgres.txt").to_owned(),
+            Self::Testing => include_str!("topics/testing.txt").to_owned(),
             Self::Configuration => configuration::reference(crate::config::DEFAULTS),
             Self::States => lists::states(),
             Self::Alerts => lists::alerts(),

@@ -60,5 +60,7 @@ fn topic_page(topic: Topic) -> Page {
 /// A line that roff prints as it is.
 fn escaped(line: &str) -> String {
     let line = line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\*(Aq").replace('`', "\\(ga");
+    let named = |c: char| if c.is_ascii() { c.to_string() } else { format!("\\[u{:04X}]", u32::from(c)) };
+    let line: String = line.chars().map(named).collect();
     if line.starts_with('.') || line.starts_with("\\*(Aq") { format!("\\&{line}") } else { line }
 }

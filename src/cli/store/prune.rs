@@ -9,15 +9,15 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::output::{Output, Table, spinner};
 use crate::cli::parse;
 use crate::cli::report::CliError;
-use crate::clock::Stopwatch;
 use crate::config;
 use crate::domain::Timestamp;
-use crate::store::{LeaseError, Pruned, SliceSize, Store, StoreError, ToPrune, Upkeep};
+use crate::failpoint;
+use crate::store::{LeaseError, Pruner, Store, StoreError, ToPrune, Upkeep};
 
 /// Between two slices; commits of others go on.
 const PAUSE: Duration = Duration::from_millis(10);
-/// So many slices, and the store's log is moved into its file.
-const CHECKPOINT_EVERY: u32 = 100;
+/// So many slices, and the store's log is moved into its file, before there is much to move.
+const CHECKPOINT_EVERY: u32 = 25;
 /// How long it is tried to empty the store's log.
 const EMPTY_WITHIN: Duration = Duration::from_secs(20);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -60,13 +60,15 @@ pub(super) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
         return Ok(ExitStatus::Done);
     }
     let bar = spinner(out, "pruning");
-    let mut work = Work::default();
-    while !work.slice(&*store, before, app).await? {
+    let mut work = Pruner::default();
+    while !slice(&mut work, &*store, before, app).await? {
         bar.set_message(format!("pruning: {} of {} calls", work.pruned.calls, found.calls));
         app.clock.sleep_until(app.clock.now().plus(PAUSE)).await;
     }
+    failpoint::hit("prune.before-log");
     if !work.pruned.is_nothing() {
         store.log_pruned(before, work.pruned, &operator(None), app.clock.now()).await?;
+        app.core(store.clone()).say_untold(work.pruned).await?;
     }
     bar.set_message("emptying what the file still holds");
     let gone = forget(&*store, Anew::after(&work, args.compact), app, out).await?;
@@ -95,37 +97,20 @@ fn before(args: &Args, app: &App, now: Timestamp) -> Result<Timestamp, CliError>
     Ok(before)
 }
 
-#[derive(Default)]
-struct Work {
-    pruned: Pruned,
-    size: SliceSize,
-    slices: u32,
-    /// The longest that one slice kept others from committing.
-    longest: Duration,
-}
-
-impl Work {
-    /// Whether nothing is left.
-    async fn slice(&mut self, store: &dyn Store, before: Timestamp, app: &App) -> Result<bool, CliError> {
-        let watch = Stopwatch::start();
-        let slice = match store.prune_slice(before, app.clock.now(), self.size.calls()).await {
-            Ok(slice) => slice,
-            // An engine has much to do: it comes first.
-            Err(StoreError::Busy) => return Ok(false),
-            Err(e) => return Err(e.into()),
-        };
-        let took = watch.passed();
-        self.size = self.size.after(took);
-        self.longest = self.longest.max(took);
-        self.pruned = self.pruned.and(slice.pruned);
-        self.slices += 1;
-        if self.slices.is_multiple_of(CHECKPOINT_EVERY)
-            && let Some(upkeep) = store.upkeep()
-        {
-            upkeep.checkpoint().await?;
-        }
-        Ok(slice.is_done)
+/// Whether nothing is left.
+async fn slice(work: &mut Pruner, store: &dyn Store, before: Timestamp, app: &App) -> Result<bool, CliError> {
+    let is_done = match work.slice(store, before, app.clock.now()).await {
+        Ok(is_done) => is_done,
+        // An engine has much to do: it comes first.
+        Err(StoreError::Busy) => false,
+        Err(e) => return Err(e.into()),
+    };
+    if work.slices.is_multiple_of(CHECKPOINT_EVERY)
+        && let Some(upkeep) = store.upkeep()
+    {
+        upkeep.checkpoint().await?;
     }
+    Ok(is_done)
 }
 
 /// Whether what was pruned is nowhere in the store's files any more.
@@ -144,7 +129,7 @@ enum Anew {
 }
 
 impl Anew {
-    fn after(work: &Work, is_asked: bool) -> Self {
+    fn after(work: &Pruner, is_asked: bool) -> Self {
         if is_asked || !work.pruned.is_nothing() { Self::Yes } else { Self::No }
     }
 }
@@ -153,7 +138,9 @@ async fn write_anew(store: &dyn Store, upkeep: &dyn Upkeep, out: &Output) -> Res
     match store.take_lease("store prune").await {
         // Nobody waits: the file is written anew, also the parts of it that were free before this version overwrote them.
         Ok(lease) => {
+            failpoint::hit("prune.before-rewrite");
             let compacted = upkeep.compact().await;
+            failpoint::hit("prune.rewritten");
             lease.release().await;
             if let Err(e) = compacted {
                 out.note(&format!(
@@ -186,7 +173,7 @@ async fn forget(store: &dyn Store, anew: Anew, app: &App, out: &Output) -> Resul
 fn say(
     before: Timestamp,
     found: &ToPrune,
-    done: Option<(&Work, Gone)>,
+    done: Option<(&Pruner, Gone)>,
     store: &dyn Store,
     app: &App,
     out: &mut Output,
@@ -222,7 +209,7 @@ fn say(
 }
 
 /// What this command does not reach.
-fn advise(before: Timestamp, done: Option<(&Work, Gone)>, copies: &[String], app: &App, out: &Output) {
+fn advise(before: Timestamp, done: Option<(&Pruner, Gone)>, copies: &[String], app: &App, out: &Output) {
     match done {
         None => out.note("nothing was changed (--dry-run)"),
         Some((_, Gone::NotFromTheLog)) => out.note(
@@ -234,6 +221,12 @@ fn advise(before: Timestamp, done: Option<(&Work, Gone)>, copies: &[String], app
             work.slices,
             work.longest.as_millis()
         )),
+    }
+    if let Some((work, _)) = done.filter(|(work, _)| work.pruned.untold > 0) {
+        out.note(&format!(
+            "of {} of the calls a receiver of [[events]] was not told everything, and had 7 days more than its time for it",
+            work.pruned.untold
+        ));
     }
     if !copies.is_empty() {
         out.note(&format!(
@@ -249,11 +242,11 @@ fn advise(before: Timestamp, done: Option<(&Work, Gone)>, copies: &[String], app
     }
 }
 
-fn document(before: Timestamp, found: &ToPrune, done: Option<(&Work, Gone)>, copies: &[String]) -> Value {
+fn document(before: Timestamp, found: &ToPrune, done: Option<(&Pruner, Gone)>, copies: &[String]) -> Value {
     let pruned = done.map(|(w, gone)| {
         let p = &w.pruned;
         json!({ "calls": p.calls, "attempts": p.attempts, "entries": p.entries, "replies": p.replies, "phoneCalls": p.phone_calls,
-            "mails": p.mails, "rollCallTexts": p.roll_call_texts, "alerts": p.alerts, "slices": w.slices,
+            "mails": p.mails, "rollCallTexts": p.roll_call_texts, "alerts": p.alerts, "untold": p.untold, "slices": w.slices,
             "longestSliceMs": u64::try_from(w.longest.as_millis()).unwrap_or(u64::MAX), "logEmptied": gone == Gone::Whole })
     });
     json!({ "before": before, "dryRun": done.is_none(), "due": found.calls, "waiting": found.waiting, "open": found.open,

@@ -3,6 +3,7 @@
 mod broken;
 mod extremes;
 mod layers;
+mod limits;
 mod maps;
 mod mode;
 mod quiet;

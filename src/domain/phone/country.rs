@@ -28,6 +28,11 @@ const CODES: &[&str] = &[
     "972", "973", "974", "975", "976", "977", "979", "98", "992", "993", "994", "995", "996", "997", "998",
 ];
 
+/// Whether these digits are a whole country code.
+pub(super) fn is_code(digits: &str) -> bool {
+    CODES.contains(&digits)
+}
+
 /// The country code that these digits of an international number begin with.
 pub(super) fn code_of(digits: &str) -> Option<&'static str> {
     CODES.iter().find(|code| digits.starts_with(**code)).copied()

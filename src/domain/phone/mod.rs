@@ -63,6 +63,11 @@ impl FromStr for PhoneNumber {
     }
 }
 
+/// Whether these digits are the calling code of a country.
+pub fn is_country_code(digits: &str) -> bool {
+    country::is_code(digits)
+}
+
 /// No country has shorter numbers that can be texted, its code included.
 const TEXTABLE_DIGITS_MIN: usize = 7;
 /// The digits of every number of country code 1, its code included.

@@ -51,6 +51,7 @@ mod roll_calls;
 mod send_queues;
 mod sending;
 mod settle;
+mod spend;
 mod store_alarm;
 mod store_file;
 mod two_calls;

@@ -40,6 +40,10 @@ pub(in crate::http) struct Counters {
     pub(super) resends: BTreeMap<&'static str, u64>,
     /// Texts that were found out after they had been decided.
     pub(super) late: u64,
+    /// Calls that were pruned before every receiver of event webhooks was told of them.
+    pub(super) pruned_untold: u64,
+    /// Reminders that waited because too many texts went out.
+    pub(super) held: u64,
     pub(super) told: Histogram,
     pub(super) taken: Histogram,
     pub(super) lateness: Histogram,
@@ -60,6 +64,8 @@ impl Counters {
             failures: codes.chain(unnamed).map(|pair| (pair, 0)).collect(),
             resends: ResendReason::ALL.iter().map(|why| (why.as_str(), 0)).collect(),
             late: 0,
+            held: 0,
+            pruned_untold: 0,
             told: Histogram::new(TOLD),
             taken: Histogram::new(TAKEN),
             lateness: Histogram::new(LATE),
@@ -145,6 +151,10 @@ impl Counters {
                 let code = code.filter(|c| codes::info(ErrorCode(*c)).is_some());
                 let code = code.map_or_else(|| OTHER.to_owned(), |c| c.to_string());
                 *self.failures.entry((class, code)).or_default() += 1;
+            }
+            LogKind::AttemptHeld => self.held += 1,
+            LogKind::StorePruned => {
+                self.pruned_untold += entry.data.get(log::UNTOLD).and_then(Value::as_u64).unwrap_or_default();
             }
             LogKind::StepFired => {
                 let due = entry.data.get("due").and_then(|d| d.as_str()).and_then(|d| d.parse::<Timestamp>().ok());

@@ -266,6 +266,9 @@ fn of_the_log(c: &Counters, e: &mut Exposition) {
     e.family("resends_total", Counter, "Notices that were sent once more, by why.", resends);
     let help = "Texts that had reached the provider after all, found out after they had been taken for not sent: what came late, also of a process whose term was over.";
     e.single("attempts_found_late_total", Counter, help, as_f64(c.late));
+    let help = "Calls that lost what they said of people before every receiver of event webhooks was told of them.";
+    e.single("calls_pruned_untold_total", Counter, help, as_f64(c.pruned_untold));
+    e.single("reminders_held_total", Counter, "Reminders that had to wait for [limits].", as_f64(c.held));
     e.histogram("time_to_told_seconds", "From the acceptance of a call to its first accepted text.", &c.told);
     e.histogram("time_to_taken_seconds", "From the acceptance of a call until somebody took it.", &c.taken);
     e.histogram("follow_up_lateness_seconds", "From the due time of a follow-up to its firing.", &c.lateness);

@@ -30,6 +30,11 @@ pub const METRICS: &[(&str, &str)] = &[
     ("dispatchctl_notices_doubled_total", "Notices that went out twice, because the answer to a text was lost."),
     ("dispatchctl_attempts_found_late_total", "Unknown outcomes that were found out after their policy had decided."),
     ("dispatchctl_resends_total", "Texts that were made because an earlier one failed or stayed unknown, by reason."),
+    (
+        "dispatchctl_calls_pruned_untold_total",
+        "Calls that lost what they said of people before every receiver of event webhooks was told of them.",
+    ),
+    ("dispatchctl_reminders_held_total", "Reminders that had to wait for [limits]."),
     ("dispatchctl_breaker_open", "Whether a sender is not used because it fails, by its place in the configuration."),
     ("dispatchctl_heartbeat_last_success_timestamp_seconds", "When the dead-man's switch last answered; 0: never."),
     (

@@ -100,6 +100,7 @@ pub(super) fn shop_with(plan: Plan) -> Shop {
         stand_down: true,
         late_follow_up: Duration::from_secs(30),
         followthrough: crate::domain::rules::FollowthroughRules::default(),
+        limits: crate::domain::limits::SpendLimits::default(),
         oncall: crate::domain::oncall::OnCallRules::default(),
         test_mode: true,
         morning: jiff::civil::time(8, 0, 0, 0),

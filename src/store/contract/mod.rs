@@ -57,6 +57,8 @@ macro_rules! whole_contract {
             prune::an_alert_that_ended_long_ago_goes_with_its_key,
             prune::what_is_open_or_young_or_waits_for_another_system_is_not_pruned,
             prune::a_call_of_very_many_entries_is_pruned_in_pieces,
+            prune::what_a_receiver_of_events_was_not_told_waits_for_it,
+            prune::what_came_back_since_it_was_found_is_not_pruned,
             prune::the_log_of_what_is_not_pruned_is_never_changed,
             checks::a_store_that_is_well_is_found_well_whatever_its_calls_wait_for,
             lists::breakers_open_and_close_and_wake_what_they_deferred,

@@ -11,7 +11,7 @@ use crate::domain::change::{Change, Effect};
 use crate::domain::event::Load;
 use crate::domain::log::{LogEntry, LogKind};
 use crate::domain::types::Actor;
-use crate::store::{Delivered, EventFilter, LogFilter, MirrorKey, PruneSlice, Pruned, Store, StoreError};
+use crate::store::{Delivered, EventFilter, LogFilter, MirrorKey, Pruned, Pruner, SliceLimit, Store, StoreError};
 use crate::testing::alert_key;
 
 /// A call that was over at this second, with one text that arrived and words in its log.
@@ -48,15 +48,13 @@ pub(crate) fn words(name: &str) -> LogEntry {
 }
 
 async fn all(store: &dyn Store, before: i64) -> Pruned {
-    let mut sum = Pruned::default();
-    for _ in 0..100 {
-        let slice: PruneSlice = store.prune_slice(at(before), at(before + 90_000), 2).await.expect("pruned");
-        sum = sum.and(slice.pruned);
-        if slice.is_done {
-            return sum;
+    let mut pruner = Pruner::default();
+    for _ in 0..1_000 {
+        if pruner.slice(store, at(before), at(before + 90_000)).await.expect("pruned") {
+            return pruner.pruned;
         }
     }
-    panic!("it never ends: {sum:?}");
+    panic!("it never ends: {pruner:?}");
 }
 
 pub(crate) async fn a_call_that_is_over_loses_what_it_says_of_people_and_stays_what_it_was(store: &dyn Store) {
@@ -153,12 +151,46 @@ pub(crate) async fn what_is_open_or_young_or_waits_for_another_system_is_not_pru
 
 pub(crate) async fn a_call_of_very_many_entries_is_pruned_in_pieces(store: &dyn Store) {
     put(store, over("long", 5)).await.expect("put");
-    store.append_log(vec![words("long"); 1_000]).await.expect("logged");
-    let first = store.prune_slice(at(50), at(90_050), 5).await.expect("pruned");
-    assert_eq!((first.pruned.calls, first.pruned.entries), (1, 400), "no slice takes long");
-    all(store, 50).await;
+    let nobodys = LogEntry { data: json!({ "text": "Kim Doe says 1", "contact": "+19495550150" }), ..words("long") };
+    store.append_log(vec![nobodys; 1_000]).await.expect("logged");
+    let mut pruner = Pruner::default();
+    assert!(!pruner.slice(store, at(50), at(90_050)).await.expect("pruned"));
+    assert_eq!((pruner.pruned.calls, pruner.pruned.entries), (1, 200), "no slice takes long");
+    assert_eq!(pruner.pruned.and(all(store, 50).await).entries, 1_000);
     let log = store.log(&LogFilter { limit: 2_000, ..LogFilter::default() }).await.expect("read");
-    assert_eq!(log.iter().filter(|l| l.entry.message.contains("Kim")).count(), 0);
+    let people = |l: &&crate::store::LogLine| {
+        l.entry.message.contains("Kim") || l.entry.data.to_string().contains("+19495550150")
+    };
+    assert_eq!(log.iter().find(people), None);
+    assert!(all(store, 50).await.is_nothing(), "once");
+}
+
+/// What was found is looked at again before it loses anything.
+pub(crate) async fn what_came_back_since_it_was_found_is_not_pruned(store: &dyn Store) {
+    for name in ["back", "stays"] {
+        put(store, over(name, 5)).await.expect("put");
+        store.append_log(vec![words(name)]).await.expect("logged");
+    }
+    let found = std::sync::Arc::new(store.find_prunable(at(50)).await.expect("found"));
+    assert_eq!(found.calls.len(), 2, "{found:?}");
+    let attempt = stored(store, "back").await.attempts[0].id;
+    let tell = move |loaded: &crate::domain::event::Loaded| {
+        let state = loaded.calls[0].clone();
+        Ok(Change { calls: vec![state], effects: vec![Effect::MirrorAttempt(attempt)], ..Change::default() })
+    };
+    store.transact(Load::Call(id("back")), Vec::new(), std::sync::Arc::new(tell)).await.expect("told");
+    let limit = SliceLimit { from: 0, weight: 1_000, within: std::time::Duration::from_secs(60) };
+    let slice = store.prune_slice(at(50), at(90_050), std::sync::Arc::clone(&found), limit).await.expect("pruned");
+    assert_eq!((slice.pruned.calls, slice.next), (1, 2), "{slice:?}");
+    assert_eq!(stored(store, "back").await.call.data.caller_name.as_deref(), Some("Kim Doe"));
+    // One that may change a row at a time changes one call, however many were found.
+    for name in ["c", "d"] {
+        put(store, over(name, 5)).await.expect("put");
+    }
+    let found = std::sync::Arc::new(store.find_prunable(at(50)).await.expect("found"));
+    let limit = SliceLimit { from: 1, weight: 1, ..limit };
+    let slice = store.prune_slice(at(50), at(90_050), found, limit).await.expect("pruned");
+    assert_eq!((slice.pruned.calls, slice.next), (1, 2), "{slice:?}");
 }
 
 pub(crate) async fn what_reaches_a_call_after_its_pruning_goes_in_its_time(store: &dyn Store) {
@@ -184,6 +216,35 @@ pub(crate) async fn what_reaches_a_call_after_its_pruning_goes_in_its_time(store
     let state = stored(store, "late").await;
     assert!(state.call.data.address.is_none() && state.attempts[0].replied.is_empty(), "{state:?}");
     assert!(all(store, 61).await.is_nothing(), "once");
+}
+
+/// A receiver that is away has its time, and not for ever.
+pub(crate) async fn what_a_receiver_of_events_was_not_told_waits_for_it(store: &dyn Store) {
+    const WEEK: i64 = 7 * 86_400;
+    store.begin_event_cursors(&["crm".to_owned()]).await.expect("begun");
+    for (name, closed) in [("fresh", WEEK), ("ancient", 5)] {
+        put(store, over(name, closed)).await.expect("put");
+        store.append_log(vec![words(name)]).await.expect("logged");
+    }
+    let before = at(WEEK + 10);
+    let all = async || {
+        let mut pruner = Pruner::default();
+        while !pruner.slice(store, before, at(WEEK + 90_010)).await.expect("pruned") {}
+        pruner.pruned
+    };
+    let found = store.to_prune(before).await.expect("counted");
+    assert_eq!((found.calls, found.waiting), (1, 1), "{found:?}");
+    let pruned = all().await;
+    assert_eq!((pruned.calls, pruned.untold), (1, 1), "it has waited for long enough, and that is counted: {pruned:?}");
+    assert_eq!(stored(store, "fresh").await.call.data.caller_name.as_deref(), Some("Kim Doe"), "it waits");
+    store.move_event_cursor("crm", store.log_end().await.expect("read")).await.expect("told");
+    let pruned = all().await;
+    assert_eq!((pruned.calls, pruned.untold), (1, 0), "{pruned:?}");
+    // One that is not configured any more keeps nothing.
+    store.begin_event_cursors(&[]).await.expect("begun");
+    put(store, over("later", WEEK)).await.expect("put");
+    store.append_log(vec![words("later")]).await.expect("logged");
+    assert_eq!(self::all(store, WEEK + 10).await.calls, 1);
 }
 
 pub(crate) async fn an_alert_that_ended_long_ago_goes_with_its_key(store: &dyn Store) {

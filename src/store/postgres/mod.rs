@@ -49,6 +49,6 @@ mod versions_tests;
 
 pub(super) use self::connection::{PgConnection, PgStatement};
 pub(super) use self::import::ServerImport;
-pub(super) use self::open::{exists, holder, peek};
+pub(super) use self::open::{exists, holder, open_calls, peek};
 pub(super) use self::store::PostgresStore;
 pub(super) use self::values::value_of;

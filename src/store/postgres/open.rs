@@ -153,6 +153,19 @@ pub(in crate::store) fn peek(options: &StoreSettings, url: &PostgresUrl) -> Resu
     })
 }
 
+/// See [`crate::store::open_calls`]. Blocks, on a thread that may.
+pub(in crate::store) fn open_calls(
+    options: &StoreSettings,
+    url: &PostgresUrl,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let options = StoreSettings { create: false, ..options.clone() };
+    look(url, std::time::Duration::from_secs(1), |conn| match recognise(conn, &options, url) {
+        Ok(version) if version == known_schema() => tables::open_calls(Connection::Postgres(conn)),
+        Err(e) => Err(e),
+        Ok(_) => Ok(Vec::new()),
+    })
+}
+
 /// Whether there is a store in this database. Blocks, on a thread that may.
 ///
 /// # Errors

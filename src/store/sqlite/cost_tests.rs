@@ -13,8 +13,14 @@ use crate::store::tables::hot;
 use crate::store::{Decide, Ledger as _, Queues as _, Views as _};
 
 /// What may be sorted: few rows, or a list that is read once in a while.
-const FEW: [&str; 5] =
-    ["claims", "whose replies count", "notices of a call", "call of a reference", "calls with a notice in doubt"];
+const FEW: [&str; 6] = [
+    "claims",
+    "whose replies count",
+    "notices of a call",
+    "call of a reference",
+    "calls with a notice in doubt",
+    "texts to a phone within an hour",
+];
 
 #[tokio::test]
 async fn hot_reads_walk_an_index_and_sort_next_to_nothing() {

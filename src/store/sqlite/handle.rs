@@ -72,7 +72,8 @@ impl SqliteStore {
         let broken: Broken = Arc::new(OnceLock::new());
         let (jobs, waiting) = mpsc::channel(writer::WAITING_MAX);
         let common = CommonState::new(&options, damage);
-        let writer = Writer::new(FileWriter(conn), Arc::clone(&broken), Arc::clone(&common.commits));
+        let conn = FileWriter::new(conn, options.busy_timeout)?;
+        let writer = Writer::new(conn, Arc::clone(&broken), Arc::clone(&common.commits));
         let task = runtime.spawn(writer::run(writer, waiting));
         Ok(Self {
             files,
@@ -95,6 +96,11 @@ impl SqliteStore {
     /// [`StoreError`]: it is there and cannot be read.
     pub(in crate::store) fn peek(options: &StoreSettings) -> Result<Peeked, StoreError> {
         peek::peek(options)
+    }
+
+    /// See [`crate::store::open_calls`]. Blocks.
+    pub(in crate::store) fn open_calls(options: &StoreSettings) -> Result<Vec<(String, String)>, StoreError> {
+        peek::open_calls(options)
     }
 
     /// One change: with its neighbours in a transaction, apart from them in its outcome. It may run more than once.

@@ -136,8 +136,8 @@ pub(super) fn connect(options: &StoreSettings, what_for: Use) -> Result<Connecti
         .map_err(|e| cannot_open(path, e))?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     let busy = match what_for {
-        // A checkpoint that cannot be made now is made later: it never makes a change wait for long.
-        Use::Checkpoint => options.busy_timeout.min(Duration::from_millis(100)),
+        // A checkpoint that cannot be made now is made later. One that empties the log waits for readers while nobody can write.
+        Use::Checkpoint => options.busy_timeout.min(Duration::from_millis(5)),
         // Nor does a sign of life: the next one comes soon.
         Use::Beat => options.busy_timeout.min(Duration::from_secs(1)),
         Use::Read | Use::Write => options.busy_timeout,

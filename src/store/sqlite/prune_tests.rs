@@ -1,20 +1,18 @@
 //! What was pruned is nowhere in the store's files; the schema lets nothing else be changed; and no commit waits for it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::clock::Stopwatch;
+use crate::clock::{Clock as _, Stopwatch, SystemClock};
 use crate::store::contract::fixtures::{at, call, put};
 use crate::store::contract::prune::{over, words};
 use crate::store::sqlite::file::beside;
 use crate::store::sqlite::{SqliteStore, bulk};
-use crate::store::{
-    Ledger as _, Prune as _, Pruned, SliceSize, Store as _, StoreMode, StoreSettings, Upkeep as _, Views as _,
-};
+use crate::store::{Ledger as _, Pruned, Pruner, Store as _, StoreMode, StoreSettings, Upkeep as _, Views as _};
 
 fn open(path: &Path) -> SqliteStore {
     let settings = StoreSettings { create: true, ..StoreSettings::of(path, StoreMode::Test) };
@@ -37,16 +35,9 @@ fn holding(path: &Path, words: &[&str]) -> Vec<String> {
 }
 
 async fn prune(store: &SqliteStore, before: i64) -> Pruned {
-    let (mut sum, mut size) = (Pruned::default(), SliceSize::new());
-    loop {
-        let watch = Stopwatch::start();
-        let slice = store.prune_slice(at(before), at(before + 90_000), size.calls()).await.expect("pruned");
-        size = size.after(watch.passed());
-        sum = sum.and(slice.pruned);
-        if slice.is_done {
-            return sum;
-        }
-    }
+    let mut pruner = Pruner::default();
+    while !pruner.slice(store, at(before), at(before + 90_000)).await.expect("pruned") {}
+    pruner.pruned
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,67 +122,121 @@ async fn the_schema_lets_words_go_of_what_is_pruned_alone() {
     conn.execute("UPDATE log SET message = '' WHERE call_id = 'old'", []).expect("it has lost its words");
 }
 
+/// As between two slices of `store prune`, and as a hundred commits a second take.
+async fn pause() {
+    let clock = SystemClock::new();
+    clock.sleep_until(clock.now().plus(Duration::from_millis(10))).await;
+}
+
 /// 2,000 calls here; `DISPATCHCTL_PRUNE_CALLS=100000` measures what an old store takes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commits_go_on_beside_it() {
-    let many: u32 = std::env::var("DISPATCHCTL_PRUNE_CALLS").ok().and_then(|n| n.parse().ok()).unwrap_or(2_000);
-    let dir = tempfile::tempdir().expect("dir");
-    let path = dir.path().join("s.db");
-    let store = Arc::new(open(&path));
-    put(&*store, over("x", 10)).await.expect("put");
-    store.append_log(vec![words("x"); 8]).await.expect("logged");
-    bulk::of(&path, "x", many);
-    Connection::open(&path)
-        .expect("opens")
-        .execute_batch(
+    let old = Old::with(|_| {});
+    let store = Arc::new(open(&old.path));
+    old.is_pruned_beside_commits("of its own process", Arc::clone(&store), store).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_of_an_engine_go_on_beside_a_command_that_prunes() {
+    let old = Old::with(|_| {});
+    old.is_pruned_beside_commits("of another process", Arc::new(open(&old.path)), Arc::new(open(&old.path))).await;
+}
+
+/// The mirror was away for long: what waits for it is looked through, and no commit waits for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_go_on_beside_very_many_calls_that_wait() {
+    let old = Old::with(|conn| {
+        conn.execute_batch(
+            "INSERT INTO calls SELECT 'w' || id, reference || 'W', status, round, level, policy, steps_total, data, fingerprint, NULL,
+                 overridden, created_by, accepted_at, next_step, wake_at, deferred_from, attempts, holder, outs, told_at, closed_at - 1,
+                 muted, settings, held_until, ask_at, asked_at, pruned_at FROM calls;
+             INSERT INTO outbox (sink, key, version, since, attempts, next_at)
+                 SELECT 'mirror', 'call:' || id, 1, 0, 0, 0 FROM calls WHERE id LIKE 'w%'",
+        )
+        .expect("they wait");
+    });
+    old.is_pruned_beside_commits("with waiting calls", Arc::new(open(&old.path)), Arc::new(open(&old.path))).await;
+}
+
+/// A store of very many calls that were over long ago.
+struct Old {
+    _dir: tempfile::TempDir,
+    path: PathBuf,
+    calls: u32,
+}
+
+impl Old {
+    fn with(more: impl FnOnce(&Connection)) -> Self {
+        let calls = std::env::var("DISPATCHCTL_PRUNE_CALLS").ok().and_then(|n| n.parse().ok()).unwrap_or(2_000);
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("s.db");
+        let runtime = std::thread::spawn({
+            let path = path.clone();
+            move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+                runtime.block_on(async {
+                    let store = open(&path);
+                    put(&store, over("x", 10)).await.expect("put");
+                    store.append_log(vec![words("x"); 8]).await.expect("logged");
+                    store.close().await.expect("closed");
+                });
+            }
+        });
+        runtime.join().expect("filled");
+        bulk::of(&path, "x", calls);
+        let conn = Connection::open(&path).expect("opens");
+        conn.execute_batch(
             "INSERT INTO log (kind, at, call_id, attempt_id, actor, message, data)
                 SELECT l.kind, l.at, c.id, l.attempt_id, l.actor, l.message, l.data FROM calls c, log l
                 WHERE c.id <> 'x' AND l.call_id = 'x'",
         )
         .expect("logged");
-    let done = Arc::new(AtomicBool::new(false));
-    let (beside, stop) = (Arc::clone(&store), Arc::clone(&done));
-    let commits = tokio::spawn(async move {
-        let mut waits = Vec::new();
-        while !stop.load(Ordering::Acquire) {
-            let watch = Stopwatch::start();
-            beside.append_log(vec![words("x")]).await.expect("committed");
-            waits.push(watch.passed());
-        }
-        waits.sort();
-        waits
-    });
-    let (mut sum, mut size, mut longest) = (Pruned::default(), SliceSize::new(), Duration::ZERO);
-    let (whole, mut slices) = (Stopwatch::start(), 0_u32);
-    loop {
-        let watch = Stopwatch::start();
-        let slice = store.prune_slice(at(11), at(90_011), size.calls()).await.expect("pruned");
-        let took = watch.passed();
-        (size, longest, slices) = (size.after(took), longest.max(took), slices + 1);
-        sum = sum.and(slice.pruned);
-        if slice.is_done {
-            break;
-        }
+        more(&conn);
+        Self { _dir: dir, path, calls }
     }
-    done.store(true, Ordering::Release);
-    let waits = commits.await.expect("no panic");
-    let of = |part: usize| waits[(waits.len() - 1) * part / 1000];
-    report(&format!(
-        "{} calls in {slices} slices and {} s, the longest slice {} ms; {} commits beside it: p50 {} ms, p99 {} ms, p99.9 {} ms, max {} ms",
-        sum.calls,
-        whole.passed().as_secs(),
-        longest.as_millis(),
-        waits.len(),
-        of(500).as_millis(),
-        of(990).as_millis(),
-        of(999).as_millis(),
-        of(1000).as_millis()
-    ));
-    assert_eq!(sum.calls, u64::from(many) + 1);
-    assert!(
-        of(990) < Duration::from_millis(200),
-        "a machine that is busy takes its time, and no commit waits for all of it"
-    );
+
+    async fn is_pruned_beside_commits(&self, which: &str, store: Arc<SqliteStore>, beside: Arc<SqliteStore>) {
+        let done = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&done);
+        let commits = tokio::spawn(async move {
+            let mut waits = Vec::new();
+            while !stop.load(Ordering::Acquire) {
+                let watch = Stopwatch::start();
+                beside.append_log(vec![words("x")]).await.expect("committed");
+                waits.push(watch.passed());
+                pause().await;
+            }
+            waits.sort();
+            waits
+        });
+        let (mut pruner, whole) = (Pruner::default(), Stopwatch::start());
+        while !pruner.slice(&*store, at(11), at(90_011)).await.expect("pruned") {
+            if pruner.slices.is_multiple_of(25) {
+                store.checkpoint().await.expect("moved");
+            }
+            pause().await;
+        }
+        done.store(true, Ordering::Release);
+        let waits = commits.await.expect("no panic");
+        let of = |part: usize| waits[(waits.len() - 1) * part / 1000];
+        report(&format!(
+            "{which}: {} calls in {} slices and {} s, the longest slice {} ms; {} commits beside it: p50 {} ms, p99 {} ms, p99.9 {} ms, max {} ms",
+            pruner.pruned.calls,
+            pruner.slices,
+            whole.passed().as_secs(),
+            pruner.longest.as_millis(),
+            waits.len(),
+            of(500).as_millis(),
+            of(990).as_millis(),
+            of(999).as_millis(),
+            of(1000).as_millis()
+        ));
+        assert_eq!(pruner.pruned.calls, u64::from(self.calls) + 1);
+        assert!(
+            of(990) < Duration::from_millis(200),
+            "a machine that is busy takes its time, and no commit waits for all of it"
+        );
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "figures for whoever asks the test for them")]

@@ -177,7 +177,10 @@ impl Old {
             for end in ["-wal", "-journal"] {
                 let (from, to) = (beside(path, end), beside(&old.name, end));
                 match fs::rename(&from, &to) {
-                    Ok(()) => old.moved.push((from, to)),
+                    Ok(()) => {
+                        old.moved.push((from, to));
+                        failpoint::hit("restore.log-moved");
+                    }
                     Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                     Err(e) => return Err(io(e)),
                 }

@@ -1,20 +1,44 @@
 //! The transactions of the one writer of a file.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 
+use crate::clock::Stopwatch;
 use crate::store::writer::WriteConnection;
 use crate::store::{StoreError, sql};
 
+/// How long a writer that finds another process in a transaction waits before it looks again. SQLite's own pauses grow to 100 ms, however
+/// short the other's transaction was.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
 /// The only connection that changes the file.
-pub(super) struct FileWriter(pub(super) Connection);
+pub(super) struct FileWriter {
+    conn: Connection,
+    /// How long it waits for another process.
+    patience: Duration,
+}
+
+impl FileWriter {
+    pub(super) fn new(conn: Connection, patience: Duration) -> Result<Self, StoreError> {
+        conn.busy_timeout(Duration::ZERO)?;
+        Ok(Self { conn, patience })
+    }
+}
 
 impl WriteConnection for FileWriter {
     fn lend(&self) -> sql::Connection<'_> {
-        sql::Connection::Sqlite(&self.0)
+        sql::Connection::Sqlite(&self.conn)
     }
 
     fn begin(&mut self) -> Result<(), StoreError> {
-        self.execute("BEGIN IMMEDIATE")
+        let waited = Stopwatch::start();
+        loop {
+            match self.execute("BEGIN IMMEDIATE") {
+                Err(StoreError::Busy) if waited.passed() < self.patience => std::thread::sleep(LOOK_AGAIN),
+                begun => return begun,
+            }
+        }
     }
 
     fn commit(&self) -> Result<(), StoreError> {
@@ -26,7 +50,7 @@ impl WriteConnection for FileWriter {
     }
 
     fn execute(&self, sql: &str) -> Result<(), StoreError> {
-        self.0.prepare_cached(sql)?.execute([])?;
+        self.conn.prepare_cached(sql)?.execute([])?;
         Ok(())
     }
 
@@ -35,10 +59,10 @@ impl WriteConnection for FileWriter {
     }
 
     fn changes(&self) -> u64 {
-        self.0.total_changes()
+        self.conn.total_changes()
     }
 
     fn is_over(&self) -> bool {
-        self.0.is_autocommit()
+        self.conn.is_autocommit()
     }
 }

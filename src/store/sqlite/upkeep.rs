@@ -120,16 +120,20 @@ impl Upkeep for SqliteStore {
         }
         Self::on(&self.checkpointer, move |conn| {
             let large = fs::metadata(wal).is_ok_and(|m| m.len() > WAL_LARGE);
-            let how = if large { "PRAGMA wal_checkpoint(TRUNCATE)" } else { "PRAGMA wal_checkpoint(PASSIVE)" };
-            // Its row says whether somebody was in the way: then the next one does it.
-            match conn.prepare_cached(how)?.query_row([], |_| Ok(())).map_err(StoreError::from) {
-                Ok(()) | Err(StoreError::Busy) => Ok(()),
-                Err(StoreError::Broken { what }) => {
-                    drop(broken.set(what.clone()));
-                    Err(StoreError::Broken { what })
+            // Writers wait for the second one: the first leaves it little to move.
+            let ways = ["PRAGMA wal_checkpoint(PASSIVE)", "PRAGMA wal_checkpoint(TRUNCATE)"];
+            for how in ways.into_iter().take(1 + usize::from(large)) {
+                // Its row says whether somebody was in the way: then the next one does it.
+                match conn.prepare_cached(how)?.query_row([], |_| Ok(())).map_err(StoreError::from) {
+                    Ok(()) | Err(StoreError::Busy) => {}
+                    Err(StoreError::Broken { what }) => {
+                        drop(broken.set(what.clone()));
+                        return Err(StoreError::Broken { what });
+                    }
+                    Err(e) => return Err(e),
                 }
-                Err(e) => Err(e),
             }
+            Ok(())
         })
         .await
     }

@@ -1,6 +1,6 @@
 //! The reads of the hot path, for tests of what they cost: each walks an index.
 
-use super::{alerts, board, figures, mirror, phone_calls, reads, replies, ringing, send_queues, sql};
+use super::{alerts, board, figures, mirror, phone_calls, reads, replies, ringing, send_queues, spent, sql};
 
 /// Each by what it reads.
 pub(in crate::store) fn reads() -> Vec<(&'static str, String)> {
@@ -78,6 +78,9 @@ pub(in crate::store) fn reads() -> Vec<(&'static str, String)> {
         ("failed", figures::counting(figures::FAILED)),
         ("sendable now", figures::counting(figures::SENDABLE)),
         ("outbox", figures::counting(figures::OUTBOX[2])),
+        ("texts to a phone within an hour", spent::TO_PHONE.to_owned()),
+        ("texts within an hour", spent::ACCEPTED.to_owned()),
+        ("texts that failed within an hour", spent::COUNT_FAILED.to_owned()),
         ("newest", figures::NEWEST_SENT.to_owned()),
         ("events for the mirror", mirror::EVENTS_DUE.to_owned()),
         ("calls for the mirror", mirror::CALLS_DUE.to_owned()),

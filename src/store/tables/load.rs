@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::store::sql::{Connection, Row, Value, params};
 use tracing::warn;
 
-use super::{foresight, phone_calls, policies, ringing, roll_calls, settings, sql};
+use super::{foresight, phone_calls, policies, ringing, roll_calls, settings, spent, sql};
 use crate::domain::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, PhoneTrace, Recipient};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
@@ -37,6 +37,11 @@ pub(in crate::store) fn load(conn: Connection<'_>, load: &Load, phones: &[PhoneN
         Load::WithBusy { of, since } => {
             let mut loaded = self::load(conn, of, phones)?;
             loaded.busy = busy(conn, *since)?;
+            return Ok(loaded);
+        }
+        Load::WithSpent { of, since, per_contact, all } => {
+            let mut loaded = self::load(conn, of, phones)?;
+            loaded.spent = spent::of_claim(conn, &loaded, of, *since, (*per_contact, *all))?;
             return Ok(loaded);
         }
         Load::Call(id) => loaded.calls.extend(call_state(conn, id.as_str())?),

@@ -1,21 +1,30 @@
 //! What of a store goes after a time: see [`Prune`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use super::database::Database;
+use super::event_cursors;
 use super::load::{maybe_str_at, str_at};
-use super::reads::at_most;
+use super::prune_others::OTHERS;
+use super::prune_sql::{
+    AGAIN, ATTEMPTS, CALL, COUNT_DUE, COUNT_OPEN, COUNT_OVER, DUE, ENTRIES, ENTRY, FIND, IS_TOLD, IS_UNTOLD,
+    KEEP_LOG_PLACE, LOG_PLACE, NAMED_BEFORE, NOTE_BEFORE, NUMBERS, OLD_NOTICES, OTHER_ENTRIES, OTHER_NUMBERS,
+    PARKED_CALL, PARKED_EVENTS, PHONE_CALLS, RENAMED_ATTEMPTS, RENAMED_NOTICES, REPLIES, UNTIMED_PHONE_CALL,
+};
 use super::save::append_log;
+use crate::clock::Stopwatch;
 use crate::domain::Timestamp;
-use crate::domain::log::{CONTACT, LogEntry, LogKind};
+use crate::domain::log::{self, CONTACT, LogEntry, LogKind};
 use crate::domain::outgoing::{HANDED_BACK, LATE_CODE};
 use crate::domain::types::Actor;
 use crate::failpoint;
-use crate::store::sql::{Connection, Row, params};
-use crate::store::{Prune, PruneSlice, Pruned, StoreError, ToPrune, rows};
+use crate::store::prune::KEPT_FOR_RECEIVERS;
+use crate::store::sql::{Connection, Param, Row, params};
+use crate::store::{OtherTable, Prunable, Prune, PruneSlice, Pruned, SliceLimit, StoreError, ToPrune, rows};
 
 const NO_ADDRESS: &str = "pruned@example.invalid";
 /// What stays of what the caller said: figures are by these.
@@ -61,123 +70,45 @@ const KINDS_KEPT: &[LogKind] = &[
     LogKind::StorePruned,
 ];
 /// Entries of one call that lose their words with it; a call that went on for days has more, and the walk through the log takes them.
-const ENTRIES_AT_ONCE: i64 = 400;
-/// Rows of no call that one slice looks at.
-const OTHER_ROWS: i64 = 200;
-
-macro_rules! over_before {
-    () => {
-        " FROM calls c INDEXED BY calls_to_prune
-          WHERE c.pruned_at IS NULL AND c.status IN ('RESOLVED', 'CANCELLED') AND c.closed_at < ?1"
-    };
-}
-/// Nobody is told anything of it any more, and every other system has what it is to have.
-macro_rules! rests {
-    () => {
-        " AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.call_id = c.id
-              AND (a.state IN ('scheduled', 'sending', 'retrying') OR (a.state = 'unknown' AND a.decided_at IS NULL)))
-          AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.sink = 'mirror' AND o.parked_at IS NULL AND o.key = 'call:' || c.id)
-          AND NOT EXISTS (SELECT 1 FROM mirror m WHERE m.verify_at IS NOT NULL AND m.key = 'call:' || c.id)
-          AND NOT EXISTS (SELECT 1 FROM attempts a CROSS JOIN outbox o ON o.key = 'attempt:att_' || lower(hex(a.id))
-              WHERE a.call_id = c.id AND o.sink = 'mirror' AND o.parked_at IS NULL)
-          AND NOT EXISTS (SELECT 1 FROM attempts a CROSS JOIN mirror m ON m.key = 'attempt:att_' || lower(hex(a.id))
-              WHERE a.call_id = c.id AND m.verify_at IS NOT NULL)"
-    };
-}
-pub(in crate::store) const DUE: &str =
-    concat!("SELECT c.id, c.data, c.outs, c.holder", over_before!(), rests!(), " ORDER BY c.closed_at LIMIT ?2");
-const COUNT_OVER: &str = concat!("SELECT count(*)", over_before!());
-const COUNT_DUE: &str = concat!("SELECT count(*)", over_before!(), rests!());
-const COUNT_OPEN: &str =
-    "SELECT count(*) FROM calls WHERE status NOT IN ('RESOLVED', 'CANCELLED') AND accepted_at < ?1";
-
-const NOTE_BEFORE: &str = "INSERT INTO meta (key, value) VALUES ('pruned_before', ?1)
-    ON CONFLICT (key) DO UPDATE SET value = excluded.value
-    WHERE CAST(meta.value AS bigint) < CAST(excluded.value AS bigint)";
-const LOG_PLACE: &str = "SELECT value FROM meta WHERE key = 'pruned_log'";
-const KEEP_LOG_PLACE: &str = "INSERT INTO meta (key, value) VALUES ('pruned_log', ?1)
-    ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-
-const CALL: &str =
-    "UPDATE calls SET data = ?2, outs = ?3, holder = ?4, overridden = NULL, pruned_at = ?5 WHERE id = ?1";
-const ATTEMPTS: &str =
-    "UPDATE attempts SET name = contact, phone = '+999', body = '', result = '', replied = '', why = NULL,
-    address = CASE WHEN channel = 'email' THEN ?2 END WHERE call_id = ?1";
-const NUMBERS: &str =
-    "SELECT DISTINCT contact FROM notices WHERE call_id = ?1 AND substr(contact, 1, 1) = '+' ORDER BY contact";
-const OTHER_NUMBERS: &str =
-    "SELECT DISTINCT contact FROM attempts WHERE call_id = ?1 AND substr(contact, 1, 1) = '+' ORDER BY contact";
-/// Such numbers that have another name already.
-const NAMED_BEFORE: &str =
-    "SELECT count(*) FROM (SELECT contact FROM notices WHERE call_id = ?1 AND contact LIKE 'pruned-%'
-    UNION SELECT contact FROM attempts WHERE call_id = ?1 AND contact LIKE 'pruned-%') named";
-const RENAMED_NOTICES: &str = "INSERT INTO notices (call_id, round, step, contact, ordinal)
-    SELECT call_id, round, step, ?3, ordinal FROM notices WHERE call_id = ?1 AND contact = ?2";
-const RENAMED_ATTEMPTS: &str = "UPDATE attempts SET contact = ?3 WHERE call_id = ?1 AND contact = ?2";
-const OLD_NOTICES: &str = "DELETE FROM notices WHERE call_id = ?1 AND contact = ?2";
-const REPLIES: &str = "UPDATE inbound SET sender = '+999', body = '', answer = '', prompt = NULL WHERE call_id = ?1";
-const PHONE_CALLS: &str = "UPDATE phone_calls SET caller = NULL, words = NULL WHERE call_id = ?1";
-const PARKED_CALL: &str = "DELETE FROM outbox WHERE sink = 'mirror' AND parked_at IS NOT NULL AND key = 'call:' || ?1";
-const PARKED_EVENTS: &str = "DELETE FROM outbox WHERE sink = 'mirror' AND parked_at IS NOT NULL
-    AND key IN (SELECT 'attempt:att_' || lower(hex(id)) FROM attempts WHERE call_id = ?1)";
-const ENTRIES: &str = "SELECT seq, data FROM log WHERE call_id = ?1 ORDER BY seq LIMIT ?2";
-const ENTRY: &str = "UPDATE log SET message = '', data = ?2 WHERE seq = ?1";
-
-const OTHER_ENTRIES: &str = "SELECT l.seq, l.at, l.kind, l.message, l.data, l.call_id,
-        (SELECT CASE WHEN c.pruned_at IS NULL THEN 1 ELSE 2 END FROM calls c WHERE c.id = l.call_id)
-    FROM log l WHERE l.seq > ?1 ORDER BY l.seq LIMIT ?2";
-/// Of a call that is pruned already.
-const AGAIN: &str = "SELECT c.id, c.data, c.outs, c.holder FROM calls c WHERE c.id = ?1 AND c.pruned_at IS NOT NULL";
-/// Somebody is told something of it still.
-const IS_TOLD: &str = "SELECT 1 FROM attempts WHERE call_id = ?1
-    AND (state IN ('scheduled', 'sending', 'retrying') OR (state = 'unknown' AND decided_at IS NULL))";
-/// A phone call of which nobody knows when it was is as old as what the log says of it.
-const UNTIMED_PHONE_CALL: &str = "UPDATE phone_calls SET caller = NULL, words = NULL WHERE id = ?1 AND call_id IS NULL
-    AND due_at IS NULL AND ended_at IS NULL AND started_at IS NULL AND (caller IS NOT NULL OR words IS NOT NULL)";
-const OTHER_REPLIES: &str = "UPDATE inbound SET sender = '+999', body = '', answer = '', prompt = NULL WHERE sid IN
-    (SELECT sid FROM inbound WHERE call_id IS NULL AND waits = 0 AND at < ?1 AND (body <> '' OR sender <> '+999') LIMIT ?2)";
-const OTHER_PHONE_CALLS: &str = "UPDATE phone_calls SET caller = NULL, words = NULL WHERE id IN
-    (SELECT id FROM phone_calls WHERE call_id IS NULL AND due_at IS NULL AND COALESCE(ended_at, started_at) < ?1
-        AND (caller IS NOT NULL OR words IS NOT NULL) LIMIT ?2)";
-const MAILS: &str = "UPDATE report_mails SET body = '', html = '', csv = NULL WHERE key IN
-    (SELECT key FROM report_mails WHERE state NOT IN ('waiting', 'sending') AND next_at < ?1
-        AND (body <> '' OR html <> '' OR csv IS NOT NULL) LIMIT ?2)";
-const ROLL_CALL_TEXTS: &str =
-    "UPDATE roll_call_texts SET name = contact, phone = '+999', body = '', result = '' WHERE id IN
-    (SELECT t.id FROM roll_call_texts t JOIN roll_calls r ON r.id = t.roll_call
-        WHERE r.until_at < ?1 AND r.state <> 'asked' AND t.phone <> '+999' LIMIT ?2)";
-const ROLL_CALLS: &str = "UPDATE roll_calls SET name = contact, phone = '+999', why = '' WHERE id IN
-    (SELECT id FROM roll_calls WHERE until_at < ?1 AND state <> 'asked' AND phone <> '+999' LIMIT ?2)";
-/// Their keys may name a number. One that comes back is raised anew.
-const ENDED_ALERTS: &str = "DELETE FROM alerts WHERE key IN
-    (SELECT key FROM alerts WHERE resolved_at < ?1
-        AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.key = alerts.key)
-        AND NOT EXISTS (SELECT 1 FROM alert_receivers r WHERE r.key = alerts.key)
-        AND NOT EXISTS (SELECT 1 FROM alert_receipts r WHERE r.key = alerts.key)
-        AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.id = alerts.call_id AND c.pruned_at IS NULL) LIMIT ?2)";
-const OTHER_ALERTS: &str = "UPDATE alerts SET message = '' WHERE key IN
-    (SELECT key FROM alerts WHERE resolved_at < ?1 AND message <> ''
-        AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.key = alerts.key)
-        AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.id = alerts.call_id AND c.pruned_at IS NULL) LIMIT ?2)";
+const ENTRIES_AT_ONCE: i64 = 200;
+/// Calls that are found at once, and rows of no call of each table.
+const FOUND: i64 = 5_000;
+/// Entries that one slice looks at on its walk through the log, and that a read looks at before it.
+const WALKED: i64 = 200;
+const LOOKED_THROUGH: i64 = 20_000;
+/// So many bytes that go weigh as much as a row more.
+const BYTES_A_ROW: usize = 1024;
 
 #[async_trait]
 impl<D: Database> Prune for D {
     async fn to_prune(&self, before: Timestamp) -> Result<ToPrune, StoreError> {
         self.read(move |conn| {
-            let count = |sql: &str| -> Result<u64, StoreError> {
-                let n: i64 = conn.prepare_cached(sql)?.query_row([before.as_millis()], |r| r.get(0))?;
+            let (before, edge) = (before.as_millis(), Edge::of(conn, before)?);
+            let count = |sql: &str, with: &[&dyn Param]| -> Result<u64, StoreError> {
+                let n: i64 = conn.prepare_cached(sql)?.query_row(with, |r| r.get(0))?;
                 u64::try_from(n).map_err(|_| rows::corrupt("a count"))
             };
-            let (over, due) = (count(COUNT_OVER)?, count(COUNT_DUE)?);
-            Ok(ToPrune { calls: due, waiting: over.saturating_sub(due), open: count(COUNT_OPEN)? })
+            let over = count(COUNT_OVER, params![before])?;
+            let due = count(COUNT_DUE, params![before, edge.late, edge.told])?;
+            Ok(ToPrune { calls: due, waiting: over.saturating_sub(due), open: count(COUNT_OPEN, params![before])? })
         })
         .await
     }
 
-    async fn prune_slice(&self, before: Timestamp, now: Timestamp, calls: usize) -> Result<PruneSlice, StoreError> {
+    async fn find_prunable(&self, before: Timestamp) -> Result<Prunable, StoreError> {
+        self.read(move |conn| find(conn, before)).await
+    }
+
+    async fn prune_slice(
+        &self,
+        before: Timestamp,
+        now: Timestamp,
+        found: Arc<Prunable>,
+        limit: SliceLimit,
+    ) -> Result<PruneSlice, StoreError> {
         let done = self
             .with_tx(move |conn| {
-                let slice = slice(conn, before, now, calls)?;
+                let slice = slice(conn, before, now, &found, limit)?;
                 failpoint::hit("prune.before-commit");
                 Ok(slice)
             })
@@ -193,31 +124,167 @@ impl<D: Database> Prune for D {
         by: &Actor,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let untold = match pruned.untold {
+            0 => String::new(),
+            n => format!("; of {n} of them a receiver of event webhooks was not told everything"),
+        };
         let entry = LogEntry {
             kind: LogKind::StorePruned,
             at: now,
             call: None,
             attempt: None,
             actor: by.clone(),
-            message: format!("what {} calls that were over before {before} said of people is gone", pruned.calls),
+            message: format!(
+                "what {} calls that were over before {before} said of people is gone{untold}",
+                pruned.calls
+            ),
             data: serde_json::json!({ "calls": pruned.calls, "attempts": pruned.attempts, "entries": pruned.entries,
-                "replies": pruned.replies, "phoneCalls": pruned.phone_calls, "mails": pruned.mails }),
+                "replies": pruned.replies, "phoneCalls": pruned.phone_calls, "mails": pruned.mails,
+                (log::UNTOLD): pruned.untold }),
         };
         self.with_tx(move |conn| append_log(conn, std::slice::from_ref(&entry))).await
     }
 }
 
-fn slice(conn: Connection<'_>, before: Timestamp, now: Timestamp, calls: usize) -> Result<PruneSlice, StoreError> {
+/// Where receivers of event webhooks are.
+#[derive(Debug, Clone, Copy)]
+struct Edge {
+    /// Calls that were over before this wait for no receiver.
+    late: i64,
+    /// Every receiver was told of the log up to here.
+    told: i64,
+}
+
+impl Edge {
+    fn of(conn: Connection<'_>, before: Timestamp) -> Result<Self, StoreError> {
+        let told = event_cursors::told(conn)?;
+        Ok(Self { late: before.minus(KEPT_FOR_RECEIVERS).as_millis(), told })
+    }
+
+    /// Whether this entry is kept for a receiver.
+    const fn keeps(self, entry: &Entry) -> bool {
+        entry.seq > self.told && entry.at >= self.late
+    }
+}
+
+fn find(conn: Connection<'_>, before: Timestamp) -> Result<Prunable, StoreError> {
+    let edge = Edge::of(conn, before)?;
+    let calls = keys(conn, FIND, params![before.as_millis(), FOUND, edge.late, edge.told])?;
+    if !calls.is_empty() {
+        return Ok(Prunable { calls, ..Prunable::default() });
+    }
+    let mut others = Vec::new();
+    for other in OTHERS {
+        let found = keys(conn, other.find, params![before.as_millis(), FOUND])?;
+        others.extend(found.into_iter().map(|key| (other.table, key)));
+    }
+    let (from, mut log_to, mut walks) = (log_place(conn)?, 0, false);
+    let mut statement = conn.prepare_cached(OTHER_ENTRIES)?;
+    let mut found = statement.query(params![from, LOOKED_THROUGH])?;
+    while let Some(row) = found.next()? {
+        let entry = Entry::of(row)?;
+        if entry.at >= before.as_millis() || edge.keeps(&entry) {
+            break;
+        }
+        walks = true;
+        if entry.loses_words || entry.call_that_is_none().is_some() {
+            break;
+        }
+        log_to = entry.seq;
+    }
+    Ok(Prunable { calls, others, log_to, walks })
+}
+
+fn keys(conn: Connection<'_>, sql: &str, with: &[&dyn Param]) -> Result<Vec<String>, StoreError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut found = statement.query(with)?;
+    let mut all = Vec::new();
+    while let Some(row) = found.next()? {
+        all.push(str_at(row, 0)?.to_owned());
+    }
+    Ok(all)
+}
+
+/// What a slice has done so far.
+struct Tally {
+    watch: Stopwatch,
+    limit: SliceLimit,
+    pruned: Pruned,
+    weight: u64,
+}
+
+impl Tally {
+    fn add(&mut self, pruned: Pruned, bytes: usize) {
+        self.pruned = self.pruned.and(pruned);
+        let p = &pruned;
+        let rows =
+            p.calls + p.attempts + p.entries + p.replies + p.phone_calls + p.mails + p.roll_call_texts + p.alerts;
+        self.weight += rows.max(1) + many(bytes / BYTES_A_ROW);
+    }
+
+    fn slice(&self, next: usize, walked: bool) -> PruneSlice {
+        PruneSlice { pruned: self.pruned, next, walked, worked: self.watch.passed() }
+    }
+
+    fn is_full(&self) -> bool {
+        self.weight >= self.limit.weight || self.watch.passed() >= self.limit.within
+    }
+}
+
+fn slice(
+    conn: Connection<'_>,
+    before: Timestamp,
+    now: Timestamp,
+    found: &Prunable,
+    limit: SliceLimit,
+) -> Result<PruneSlice, StoreError> {
+    let mut tally = Tally { watch: Stopwatch::start(), limit, pruned: Pruned::default(), weight: 0 };
+    let edge = Edge::of(conn, before)?;
     conn.prepare_cached(NOTE_BEFORE)?.execute([before.as_millis().to_string()])?;
-    let mut pruned = Pruned::default();
-    for due in due(conn, before, calls)? {
-        pruned = pruned.and(call(conn, &due, now)?);
+    let mut next = limit.from;
+    for id in found.calls.iter().skip(next) {
+        let with = params![before.as_millis(), id, edge.late, edge.told];
+        if let Some(due) = conn.prepare_cached(DUE)?.query_maybe(with, due_from)? {
+            let is_untold = conn.prepare_cached(IS_UNTOLD)?.exists(params![id, edge.told])?;
+            let (pruned, bytes) = call(conn, &due, now)?;
+            let pruned = Pruned { untold: u64::from(is_untold), ..pruned };
+            tally.add(pruned, bytes);
+        }
+        next += 1;
+        if tally.is_full() {
+            return Ok(tally.slice(next, false));
+        }
     }
-    if pruned.calls > 0 {
-        return Ok(PruneSlice { pruned, is_done: false });
+    for (table, key) in found.others.iter().skip(next.saturating_sub(found.calls.len())) {
+        tally.add(other_row(conn, *table, key, before)?, 0);
+        next += 1;
+        if tally.is_full() {
+            return Ok(tally.slice(next, false));
+        }
     }
-    let (of_none, is_done) = of_no_call(conn, before, now)?;
-    Ok(PruneSlice { pruned: of_none, is_done })
+    let mut walked = false;
+    if found.walks {
+        let had = tally.pruned;
+        walked = walk(conn, (before, edge), now, found.log_to, &mut tally)?;
+        // Where entries lose their words others do that follow; else a read looks further than a walk.
+        next += usize::from(walked || tally.pruned == had);
+    }
+    Ok(tally.slice(next, walked))
+}
+
+/// A row that belongs to no call.
+fn other_row(conn: Connection<'_>, table: OtherTable, key: &str, before: Timestamp) -> Result<Pruned, StoreError> {
+    let Some(other) = OTHERS.iter().find(|o| o.table == table) else { return Ok(Pruned::default()) };
+    let n = many(conn.prepare_cached(other.change)?.execute(params![before.as_millis(), key])?);
+    let none = Pruned::default();
+    Ok(match table {
+        OtherTable::Replies => Pruned { replies: n, ..none },
+        OtherTable::PhoneCalls => Pruned { phone_calls: n, ..none },
+        OtherTable::Mails => Pruned { mails: n, ..none },
+        OtherTable::RollCallTexts => Pruned { roll_call_texts: n, ..none },
+        OtherTable::RollCalls => none,
+        OtherTable::EndedAlerts | OtherTable::Alerts => Pruned { alerts: n, ..none },
+    })
 }
 
 struct Due {
@@ -225,16 +292,6 @@ struct Due {
     data: String,
     outs: String,
     holder: Option<String>,
-}
-
-fn due(conn: Connection<'_>, before: Timestamp, calls: usize) -> Result<Vec<Due>, StoreError> {
-    let mut statement = conn.prepare_cached(DUE)?;
-    let mut found = statement.query(params![before.as_millis(), at_most(calls)])?;
-    let mut all = Vec::new();
-    while let Some(row) = found.next()? {
-        all.push(due_from(row)?);
-    }
-    Ok(all)
 }
 
 fn due_from(row: Row<'_>) -> Result<Due, StoreError> {
@@ -288,16 +345,19 @@ fn renamed(numbers: &BTreeMap<String, String>, text: &str) -> String {
     numbers.iter().fold(text.to_owned(), |text, (number, name)| text.replace(number, name))
 }
 
-fn call(conn: Connection<'_>, due: &Due, now: Timestamp) -> Result<Pruned, StoreError> {
+/// A call and the first of its entries; how many bytes were looked at.
+fn call(conn: Connection<'_>, due: &Due, now: Timestamp) -> Result<(Pruned, usize), StoreError> {
     let id = due.id.as_str();
+    let mut bytes = due.data.len();
     let (pruned, numbers) = call_itself(conn, due, now)?;
-    let renamed = |text: &str| renamed(&numbers, text);
     let mut entries = Vec::new();
     {
         let mut statement = conn.prepare_cached(ENTRIES)?;
         let mut found = statement.query(params![id, ENTRIES_AT_ONCE + 1])?;
         while let Some(row) = found.next()? {
-            entries.push((row.get::<i64>(0)?, maybe_str_at(row, 1)?.map(|data| renamed(&kept(data, FIELDS_KEPT)))));
+            let data = maybe_str_at(row, 1)?;
+            bytes += data.map_or(0, str::len);
+            entries.push((row.get::<i64>(0)?, data.map(|data| fields_kept(data, Some(&numbers)))));
         }
     }
     if let Some((next, _)) = usize::try_from(ENTRIES_AT_ONCE).ok().and_then(|most| entries.get(most)) {
@@ -308,7 +368,7 @@ fn call(conn: Connection<'_>, due: &Due, now: Timestamp) -> Result<Pruned, Store
     for (seq, data) in &entries {
         conn.prepare_cached(ENTRY)?.execute(params![seq, data])?;
     }
-    Ok(Pruned { calls: 1, entries: many(entries.len()), ..pruned })
+    Ok((Pruned { calls: 1, entries: many(entries.len()), ..pruned }, bytes))
 }
 
 fn many(n: usize) -> u64 {
@@ -338,93 +398,124 @@ fn kept(document: &str, fields: &[&str]) -> String {
     Value::Object(kept).to_string()
 }
 
-/// What belongs to no call, or to one that never came to be, or came to a call after it was pruned; whether nothing is left.
-fn of_no_call(conn: Connection<'_>, before: Timestamp, now: Timestamp) -> Result<(Pruned, bool), StoreError> {
-    let change = |sql: &str| -> Result<u64, StoreError> {
-        Ok(many(conn.prepare_cached(sql)?.execute(params![before.as_millis(), OTHER_ROWS])?))
-    };
-    let (walked, at_the_end) = other_entries(conn, before, now)?;
-    let pruned = Pruned {
-        replies: change(OTHER_REPLIES)?,
-        phone_calls: change(OTHER_PHONE_CALLS)?,
-        mails: change(MAILS)?,
-        roll_call_texts: change(ROLL_CALL_TEXTS)?,
-        alerts: change(ENDED_ALERTS)?.saturating_add(change(OTHER_ALERTS)?),
-        ..Pruned::default()
-    };
-    let pruned = pruned.and(walked);
-    let roll_calls = change(ROLL_CALLS)?;
-    Ok((pruned, pruned.is_nothing() && roll_calls == 0 && at_the_end))
-}
-
 /// The last entry that the walk has come to.
 fn log_place(conn: Connection<'_>) -> Result<i64, StoreError> {
     let place: Option<String> = conn.prepare_cached(LOG_PLACE)?.query_maybe([], |r| r.get(0))?;
     Ok(place.and_then(|p| p.parse().ok()).unwrap_or(0))
 }
 
-/// Walks on through the log; what lost its words, and whether the walk has come to what is younger. Whatever reaches a call is told in
-/// the log: an entry with words of a call that is pruned already says that the call is to be pruned again.
-fn other_entries(conn: Connection<'_>, before: Timestamp, now: Timestamp) -> Result<(Pruned, bool), StoreError> {
-    let from = log_place(conn)?;
-    let (mut to, mut words, mut looked) = (from, Vec::new(), 0);
-    let (mut again, mut of_no_call) = (BTreeSet::new(), BTreeSet::new());
-    {
-        let (mut statement, mut is_told) = (conn.prepare_cached(OTHER_ENTRIES)?, conn.prepare_cached(IS_TOLD)?);
-        let mut found = statement.query(params![from, OTHER_ROWS])?;
-        while let Some(row) = found.next()? {
-            let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
-            if at >= before.as_millis() {
-                break;
-            }
-            let call = maybe_str_at(row, 5)?;
-            let state: Option<i64> = row.get(6)?;
-            let has_words = !str_at(row, 3)?.is_empty();
+/// One entry on the walk.
+struct Entry {
+    seq: i64,
+    at: i64,
+    /// Of a call: whether it is pruned. `None`: it is of no call that there is.
+    call_is_pruned: Option<bool>,
+    call: Option<String>,
+    /// It has words, and nothing keeps them.
+    loses_words: bool,
+}
+
+impl Entry {
+    fn of(row: Row<'_>) -> Result<Self, StoreError> {
+        let state: Option<i64> = row.get(6)?;
+        let is_of_the_shop = KINDS_KEPT.iter().any(|k| str_at(row, 2).is_ok_and(|kind| kind == k.as_str()));
+        let has_words = !str_at(row, 3)?.is_empty();
+        Ok(Self {
+            seq: row.get(0)?,
+            at: row.get(1)?,
+            call_is_pruned: state.map(|s| s == 2),
+            call: maybe_str_at(row, 5)?.map(str::to_owned),
+            loses_words: has_words && !is_of_the_shop && state != Some(1),
+        })
+    }
+
+    /// A call that never came to be.
+    fn call_that_is_none(&self) -> Option<&str> {
+        self.call.as_deref().filter(|_| self.call_is_pruned.is_none())
+    }
+
+    /// A call that was pruned, and of which it has words all the same.
+    fn pruned_call(&self) -> Option<&str> {
+        self.call.as_deref().filter(|_| self.loses_words && self.call_is_pruned == Some(true))
+    }
+}
+
+/// Walks on through the log; whether the walk has come to what stays for now. Whatever reaches a call is told in the log: an entry with
+/// words of a call that is pruned already says that the call is to be pruned again.
+fn walk(
+    conn: Connection<'_>,
+    (before, edge): (Timestamp, Edge),
+    now: Timestamp,
+    looked_to: i64,
+    tally: &mut Tally,
+) -> Result<bool, StoreError> {
+    let place = log_place(conn)?;
+    let from = place.max(looked_to);
+    let entries = entries_after(conn, from)?;
+    let (mut to, mut is_over) = (from, many(entries.len()) < u64::try_from(WALKED).unwrap_or_default());
+    let mut again: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
+    for (entry, data) in &entries {
+        if entry.at >= before.as_millis() || edge.keeps(entry) {
+            is_over = true;
+            break;
+        }
+        if to != from && tally.is_full() {
+            is_over = false;
+            break;
+        }
+        if let Some(call) = entry.pruned_call().filter(|call| !again.contains_key(call)) {
             // An answer to what came late is not out yet: the walk goes on from here once it is.
-            if state == Some(2)
-                && has_words
-                && let Some(call) = call
-                && !again.contains(call)
-                && is_told.exists([call])?
-            {
+            if conn.prepare_cached(IS_TOLD)?.exists([call])? {
+                is_over = true;
                 break;
             }
-            (to, looked) = (seq, looked + 1);
-            if state.is_none() {
-                of_no_call.extend(call.map(str::to_owned));
-            }
-            let is_of_the_shop = KINDS_KEPT.iter().any(|k| str_at(row, 2).is_ok_and(|kind| kind == k.as_str()));
-            let is_kept = state == Some(1);
-            if !is_of_the_shop && !is_kept && has_words {
-                if state.is_some() {
-                    again.extend(call.map(str::to_owned));
-                }
-                words.push((seq, maybe_str_at(row, 4)?.map(|data| kept(data, FIELDS_KEPT))));
-            }
+            let due = conn.prepare_cached(AGAIN)?.query_maybe([call], due_from)?;
+            let (of_it, named) = due.map(|d| call_itself(conn, &d, now)).transpose()?.unwrap_or_default();
+            tally.add(of_it, 0);
+            again.insert(call, named);
         }
-    }
-    let mut pruned = Pruned { entries: many(words.len()), ..Pruned::default() };
-    let mut numbers = BTreeMap::new();
-    for id in &again {
-        let due = conn.prepare_cached(AGAIN)?.query_maybe([id], due_from)?;
-        if let Some(due) = due {
-            let (of_it, named) = call_itself(conn, &due, now)?;
-            pruned = pruned.and(of_it);
-            numbers.extend(named);
+        if let Some(call) = entry.call_that_is_none() {
+            let n = conn.prepare_cached(UNTIMED_PHONE_CALL)?.execute([call])?;
+            tally.add(Pruned { phone_calls: many(n), ..Pruned::default() }, 0);
         }
+        if entry.loses_words {
+            let numbers = entry.pruned_call().and_then(|call| again.get(call));
+            let kept = data.as_deref().map(|data| fields_kept(data, numbers));
+            conn.prepare_cached(ENTRY)?.execute(params![entry.seq, kept])?;
+            tally.add(Pruned { entries: 1, ..Pruned::default() }, data.as_ref().map_or(0, String::len));
+        }
+        to = entry.seq;
     }
-    for id in &of_no_call {
-        let untimed = conn.prepare_cached(UNTIMED_PHONE_CALL)?.execute([id])?;
-        pruned.phone_calls += many(untimed);
-    }
-    for (seq, data) in &words {
-        let data = data.as_deref().map(|data| renamed(&numbers, data));
-        conn.prepare_cached(ENTRY)?.execute(params![seq, data])?;
-    }
-    if to != from {
+    if to != place {
         conn.prepare_cached(KEEP_LOG_PLACE)?.execute([to.to_string()])?;
     }
-    Ok((pruned, looked < OTHER_ROWS))
+    Ok(is_over)
+}
+
+fn entries_after(conn: Connection<'_>, from: i64) -> Result<Vec<(Entry, Option<String>)>, StoreError> {
+    let mut statement = conn.prepare_cached(OTHER_ENTRIES)?;
+    let mut found = statement.query(params![from, WALKED])?;
+    let mut all = Vec::new();
+    while let Some(row) = found.next()? {
+        let entry = Entry::of(row)?;
+        let data = if entry.loses_words { maybe_str_at(row, 4)?.map(str::to_owned) } else { None };
+        all.push((entry, data));
+    }
+    Ok(all)
+}
+
+/// What stays of an entry's fields, with the names that numbers have from now on. A number that has none, because its call was pruned
+/// before, goes.
+fn fields_kept(data: &str, numbers: Option<&BTreeMap<String, String>>) -> String {
+    let text = kept(data, FIELDS_KEPT);
+    let text = numbers.map_or_else(|| text.clone(), |numbers| renamed(numbers, &text));
+    let mut all: Map<String, Value> = serde_json::from_str(&text).unwrap_or_default();
+    for value in all.values_mut() {
+        if value.as_str().is_some_and(|v| v.starts_with('+')) {
+            *value = "pruned".into();
+        }
+    }
+    Value::Object(all).to_string()
 }
 
 #[cfg(test)]
@@ -437,7 +528,8 @@ mod tests {
             r#"{"callerPhone":"+19495550150","emergencyLevel":"high","twilioToNumber":"+18005550100","note":"x"}"#;
         assert_eq!(kept(data, DATA_KEPT), r#"{"emergencyLevel":"high","twilioToNumber":"+18005550100"}"#);
         assert_eq!(kept("no document", DATA_KEPT), "{}");
-        for statement in [ATTEMPTS, REPLIES, OTHER_REPLIES, ROLL_CALLS, ROLL_CALL_TEXTS] {
+        let of_others = OTHERS.iter().filter(|o| o.change.contains("+")).map(|o| o.change);
+        for statement in [ATTEMPTS, REPLIES].into_iter().chain(of_others) {
             assert!(statement.contains(&format!("'{}'", crate::domain::phone::PRUNED)), "{statement}");
         }
     }

@@ -188,6 +188,14 @@ pub(in crate::store) fn story(context: ReadContext<'_>, id: &CallId) -> Result<O
     Ok(Some(CallStory { state, log, receipts }))
 }
 
+/// Open calls, the newest first.
+pub(in crate::store) const OPEN_CALLS: &str = "SELECT id, reference FROM calls INDEXED BY calls_by_status
+    WHERE status IN ('DISPATCHING', 'EXHAUSTED', 'ACKNOWLEDGED', 'DEFERRED') ORDER BY accepted_at DESC LIMIT 100";
+
+pub(in crate::store) fn open_calls(conn: Connection<'_>) -> Result<Vec<(String, String)>, StoreError> {
+    all(conn, OPEN_CALLS, [], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
 pub(in crate::store) const CALLS: &str = concat!(
     "SELECT ",
     call_columns!(),

@@ -99,11 +99,14 @@ pub(in crate::store) fn call(conn: Connection<'_>, was: &Call, is: &Call) -> Res
 pub(in crate::store) fn attempt(conn: Connection<'_>, was: &Attempt, is: &Attempt) -> Result<(), StoreError> {
     if (&was.call, was.number, was.kind, was.channel, &was.provider, was.round, was.step, was.created_at, was.repeats)
         != (&is.call, is.number, is.kind, is.channel, &is.provider, is.round, is.step, is.created_at, is.repeats)
-        || (&was.recipient, was.due_at) != (&is.recipient, is.due_at)
+        || was.recipient != is.recipient
+        || (was.due_at != is.due_at && is.due_at.is_some())
     {
         return Err(refused("what an attempt is never changes: number, kind, notice, recipient"));
     }
     let mut row = Update::of("attempts");
+    // What is held back is not late any more.
+    row.moved("due_at", &was.due_at, &is.due_at, millis);
     row.moved("sender", &was.sender, &is.sender, |s| s.as_ref().map(|s| s.as_str().to_owned()));
     row.moved("state", &was.state, &is.state, |s| s.as_str().to_owned());
     row.moved("priority", &was.priority, &is.priority, |p| rows::priority_rank(*p));

@@ -6,15 +6,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::database::Database;
-use super::{check, counted, figures, load, phone_calls, reads};
+use super::{check, counted, figures, load, phone_calls, reads, spent};
 use crate::clock::Clock as _;
 use crate::domain::Timestamp;
 use crate::domain::breaker::Breaker;
 use crate::domain::phone_call::PhoneCall;
 use crate::domain::types::CallId;
 use crate::store::{
-    AlertLine, CallFilter, CallLine, CheckedPart, CountedEntry, DueLine, FailureLine, Figures, KnownAs, LogFilter,
-    LogLine, OptOutLine, StoreError, Unreadable, Views, rows,
+    AlertLine, CallFilter, CallLine, CheckedPart, CountedEntry, DueLine, FailureLine, Figures, HourOfTexts, KnownAs,
+    LogFilter, LogLine, OptOutLine, StoreError, Unreadable, Views, rows,
 };
 
 /// A look through everything does not stand in the way of a start.
@@ -53,6 +53,10 @@ impl<D: Database> Views for D {
 
     async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError> {
         self.list(move |context| figures::figures(context, now)).await
+    }
+
+    async fn texts_since(&self, since: Timestamp, per_contact: u32) -> Result<HourOfTexts, StoreError> {
+        self.read(move |conn| spent::hour(conn, since, per_contact)).await
     }
 
     async fn failures(&self, since: Timestamp) -> Result<Vec<FailureLine>, StoreError> {

@@ -131,6 +131,7 @@ fn rules(unknown_first: UnknownPolicy, unknown_follow_up: UnknownPolicy) -> Rule
         stand_down: true,
         late_follow_up: ms(30_000),
         followthrough: FollowthroughRules::default(),
+        limits: crate::domain::limits::SpendLimits::default(),
         oncall: OnCallRules::default(),
         test_mode: false,
         retention: None,

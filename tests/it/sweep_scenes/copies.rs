@@ -31,19 +31,39 @@ impl Play {
         std::fs::create_dir(self.stage.shop.path("copies")).expect("made");
         self.stage.shop.expect(0, &["store", "backup", COPY]);
         process.kill();
-        for _ in 0..self.job.rounds {
+        let is_damaged = self.job.point == "restore.log-moved";
+        for round in 0..self.job.rounds {
+            let damage = format!("no database any more, for the time {round}. ").repeat(200);
+            // A journal that SQLite takes for over: it lets that one lie.
+            let log = format!("\0{damage}");
+            if is_damaged {
+                std::fs::write(self.stage.shop.path("shop.db"), &damage).expect("damaged");
+                std::fs::write(self.stage.shop.path("shop.db-journal"), &log).expect("with a log");
+            }
             self.command_dies(&["store", "restore", COPY, "--force"]);
-            self.stage.shop.expect(0, &["store", "check"]);
+            if is_damaged {
+                // Both parts of what was there are there, under whatever names.
+                assert_eq!(
+                    (self.files_of(&damage), self.files_of(&log)),
+                    (1, 1),
+                    "a part of the damaged store is lost"
+                );
+            } else {
+                self.stage.shop.expect(0, &["store", "check"]);
+            }
             self.stage.shop.expect(0, &["store", "restore", COPY, "--force"]);
             self.stage.shop.expect(0, &["store", "check"]);
             assert!(!self.stage.shop.path("shop.db.restoring.part").exists(), "half a store is left");
+            let kept = self.files_of(&damage) + self.files_of(&log);
+            assert!(!is_damaged || kept == 2, "the damaged store is kept");
         }
     }
 
     /// Calls that are over are pruned beside an engine by a command that dies on the way: each is whole or pruned, and the next one
-    /// goes on.
+    /// goes on. Where no engine lives the file is written anew as well.
     pub(super) fn prunes(&mut self) {
-        let process = self.stage.serve_armed(&[]);
+        let is_alone = self.job.point.contains("rewr");
+        let mut process = Some(self.stage.serve_armed(&[]));
         for _ in 0..self.job.rounds {
             self.one_call();
             let (call, _) = self.calls.last().cloned().expect("a call");
@@ -55,15 +75,30 @@ impl Play {
             long_ago
                 .execute("UPDATE calls SET closed_at = 1000 WHERE id = ?1", [&call])
                 .expect("it has been over for long");
+            if is_alone && let Some(engine) = process.take() {
+                engine.kill();
+            }
             self.command_dies(&["store", "prune", "--older-than", "2d"]);
             self.stage.shop.expect(0, &["store", "check"]);
             self.stage.shop.expect(0, &["store", "prune", "--older-than", "2d"]);
+            process = process.or_else(|| Some(self.stage.serve_armed(&[])));
             let story = self.stage.call(&call);
             assert!(!story.to_string().contains("Burst pipe"), "{story:#}");
             // What the judge compares by: its texts' references.
             assert!(!attempts(&story).is_empty(), "{story:#}");
         }
-        process.kill();
+        if let Some(engine) = process {
+            engine.kill();
+        }
+    }
+
+    /// How many files, two names of one counted once, hold just this.
+    fn files_of(&self, content: &str) -> usize {
+        use std::os::unix::fs::MetadataExt as _;
+        let all = std::fs::read_dir(self.stage.shop.path("")).expect("listed");
+        let paths = all.map(|e| e.expect("an entry").path()).filter(|p| p.is_file());
+        let theirs = paths.filter(|p| std::fs::read(p).is_ok_and(|bytes| bytes == content.as_bytes()));
+        theirs.map(|p| p.metadata().expect("there").ino()).collect::<BTreeSet<_>>().len()
     }
 
     fn one_call(&mut self) {

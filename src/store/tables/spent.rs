@@ -1,0 +1,107 @@
+//! How many texts went out within an hour: over indexes, and only where a bound asks for it.
+
+use crate::store::sql::{Connection, Row, params};
+
+use super::load::str_at;
+use super::reads::at_most;
+use crate::domain::attempt::{AttemptKind, Channel, Priority};
+use crate::domain::event::{Load, Loaded};
+use crate::domain::limits::Spent;
+use crate::domain::types::Timestamp;
+use crate::store::{HourOfTexts, StoreError, rows};
+
+/// How many contacts one look tells of.
+const CONTACTS_MAX: usize = 100;
+
+macro_rules! to_phone {
+    ($open:literal) => {
+        concat!(
+            "SELECT * FROM (SELECT sent_at FROM attempts INDEXED BY attempts_by_phone WHERE phone = ?1 AND call_open = ",
+            $open,
+            " AND sent_at IS NOT NULL AND sent_at > ?2 AND channel = 'sms' AND (sid IS NOT NULL OR state IN ('sending', 'unknown'))
+              ORDER BY sent_at DESC LIMIT ?3 + 1) AS counted"
+        )
+    };
+}
+/// When the text before so many newer ones to this phone was sent.
+pub(in crate::store) const TO_PHONE: &str =
+    concat!(to_phone!("1"), " UNION ALL ", to_phone!("0"), " ORDER BY sent_at DESC LIMIT 1 OFFSET ?3");
+/// The same of all texts that a provider has.
+pub(in crate::store) const ACCEPTED: &str = "SELECT sent_at FROM attempts INDEXED BY attempts_accepted
+    WHERE state IN ('submitted', 'delivered') AND sent_at > ?1 AND channel = 'sms' ORDER BY sent_at DESC LIMIT 1 OFFSET ?2";
+pub(in crate::store) const COUNT_ACCEPTED: &str = "SELECT count(*) FROM attempts INDEXED BY attempts_accepted
+    WHERE state IN ('submitted', 'delivered') AND sent_at > ?1 AND channel = 'sms'";
+/// One that failed after it was accepted is paid all the same.
+pub(in crate::store) const COUNT_FAILED: &str = "SELECT count(*) FROM attempts INDEXED BY attempts_failed
+    WHERE state = 'failed' AND finished_at > ?1 AND channel = 'sms' AND sid IS NOT NULL AND sent_at > ?1";
+pub(in crate::store) const CONTACTS: &str =
+    "SELECT contact, max(name), count(*) FROM attempts INDEXED BY attempts_accepted
+    WHERE state IN ('submitted', 'delivered') AND sent_at > ?1 AND channel = 'sms'
+    GROUP BY contact HAVING count(*) >= ?2 ORDER BY contact LIMIT ?3";
+
+/// Of the reminder that is claimed; of any other attempt nothing is counted.
+pub(in crate::store) fn of_claim(
+    conn: Connection<'_>,
+    loaded: &Loaded,
+    load: &Load,
+    since: Timestamp,
+    (per_contact, all): (u32, u32),
+) -> Result<Spent, StoreError> {
+    let claimed = match load {
+        Load::Claim(id) => loaded.calls.iter().find_map(|c| c.attempt(*id)),
+        Load::WithBusy { of, .. } => return of_claim(conn, loaded, of, since, (per_contact, all)),
+        _ => None,
+    };
+    let is_counted = |a: &&crate::domain::attempt::Attempt| {
+        a.kind == AttemptKind::Notice && a.channel == Channel::Sms && a.priority != Priority::First
+    };
+    let Some(a) = claimed.filter(is_counted) else { return Ok(Spent::default()) };
+    let contact = match per_contact.checked_sub(1) {
+        Some(before) => moment(conn, TO_PHONE, params![a.recipient.phone.e164(), since.as_millis(), before])?,
+        None => None,
+    };
+    let all = match all {
+        0 => None,
+        all => {
+            let failed: i64 = conn.prepare_cached(COUNT_FAILED)?.query_row([since.as_millis()], |r| r.get(0))?;
+            let before = (i64::from(all) - failed - 1).max(0);
+            moment(conn, ACCEPTED, params![since.as_millis(), before])?
+        }
+    };
+    Ok(Spent { contact, all })
+}
+
+fn moment(
+    conn: Connection<'_>,
+    sql: &str,
+    with: impl crate::store::sql::Params,
+) -> Result<Option<Timestamp>, StoreError> {
+    let at: Option<i64> = conn.prepare_cached(sql)?.query_maybe(with, |r| r.get(0))?;
+    Ok(at.map(Timestamp::from_millis))
+}
+
+/// What the alerts are about.
+pub(in crate::store) fn hour(
+    conn: Connection<'_>,
+    since: Timestamp,
+    per_contact: u32,
+) -> Result<HourOfTexts, StoreError> {
+    let mut all = 0_u64;
+    for count in [COUNT_ACCEPTED, COUNT_FAILED] {
+        let n: i64 = conn.prepare_cached(count)?.query_row([since.as_millis()], |r| r.get(0))?;
+        all += u64::try_from(n).map_err(|_| rows::corrupt("a count"))?;
+    }
+    let mut contacts = Vec::new();
+    if per_contact > 0 {
+        let mut statement = conn.prepare_cached(CONTACTS)?;
+        let mut found = statement.query(params![since.as_millis(), per_contact, at_most(CONTACTS_MAX)])?;
+        while let Some(row) = found.next()? {
+            contacts.push(contact(row)?);
+        }
+    }
+    Ok(HourOfTexts { all, contacts })
+}
+
+fn contact(row: Row<'_>) -> Result<(crate::domain::types::ContactId, String), StoreError> {
+    Ok((rows::parsed("attempts.contact", str_at(row, 0)?)?, str_at(row, 1)?.to_owned()))
+}

@@ -319,7 +319,8 @@ await check("forced colours, less motion, twice the size, and on paper", async (
   await wide.evaluate(() => (document.documentElement.style.fontSize = "200%")).catch(() => {});
   equal(await overflow(wide), 0, "twice the size");
   await wide.emulateMedia({ media: "print" });
-  equal(await wide.$$eval(".acts, nav, #pause", (all) => all.filter((e) => getComputedStyle(e).display !== "none").length), 0, "no button on paper");
+  // No button on paper.
+  await wide.waitForFunction(() => [...document.querySelectorAll(".acts, nav, #pause")].every((e) => getComputedStyle(e).display === "none"));
   await wide.context().close();
 });
 

@@ -202,7 +202,7 @@ kinds! {
     EventsUntold = "events-untold", Notice, Ended;
     /// A receiver of event webhooks refuses one event for what it is: it was left out. Subject: the receiver and the event.
     EventRefused = "event-refused", Notice, Ended;
-    /// Calls lost what they said of people before every receiver of event webhooks was told of them.
+    /// Calls were pruned before every receiver of event webhooks was told of them.
     EventsPruned = "events-pruned", Notice, Ended;
 
     // -- What others ask of us and is refused.

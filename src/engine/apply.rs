@@ -38,7 +38,7 @@ use super::in_force::{self, InForce, Interpreter};
 use super::links::Links;
 use super::rest::StoreVersion;
 use super::safeguards;
-use super::spent;
+use super::shown;
 use super::wake::{Wake, WakeSignal};
 
 /// Exceptions to who is on call that ended longer ago are history.
@@ -340,7 +340,7 @@ impl Core {
     ) -> (Load, Vec<PhoneNumber>, impl Fn(&Loaded) -> Result<Change, String> + Send + Sync + 'static) {
         let directory = held.directory.clone();
         let load = self.load_for(event, &held.rules, now);
-        let load = spent::with_counts(load, event, &held.rules, now);
+        let load = shown::with_counts(load, event, &held.rules, now);
         let phones = phones_of(event, &directory);
         let (ids, rules) = (self.ids.clone(), safeguards::rules_in_force(&held.rules));
         let (event, actor, links) = (Arc::clone(event), actor.clone(), self.links());

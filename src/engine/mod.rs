@@ -56,6 +56,7 @@ pub(crate) mod ringing;
 mod safeguards;
 pub(crate) mod scheduler;
 mod send_queues;
+mod shown;
 pub(crate) mod silence;
 pub(crate) mod sink;
 mod spent;

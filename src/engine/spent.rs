@@ -1,36 +1,12 @@
-//! How many texts went out within an hour: what a claim is shown of it, and the alerts about it.
-
-use std::time::Duration;
+//! The alerts about how many texts went out within an hour.
 
 use crate::domain::alert::{AlertChange, AlertKind};
-use crate::domain::event::{Event, Load};
+use crate::domain::event::Event;
 use crate::domain::limits;
-use crate::domain::rules::Rules;
 use crate::domain::types::{Actor, Timestamp};
 use crate::store::{AlertLine, StoreError};
 
 use super::apply::Core;
-
-/// Who took a call so long ago is not on that job any more, whatever they said.
-const BUSY_FOR: Duration = Duration::from_secs(4 * 3600);
-
-/// With who is on a job, and with what a claim is shown of the last hour, where the rules ask for that.
-pub(super) fn with_counts(load: Load, event: &Event, rules: &Rules, now: Timestamp) -> Load {
-    let load = match rules.oncall.busy_last {
-        true => Load::WithBusy { of: Box::new(load), since: now.minus(BUSY_FOR) },
-        false => load,
-    };
-    let bounds = &rules.limits;
-    match event {
-        Event::Claim { .. } if bounds.counts() => Load::WithSpent {
-            of: Box::new(load),
-            since: now.minus(limits::HOUR),
-            per_contact: bounds.per_contact_per_hour,
-            all: bounds.messages_per_hour,
-        },
-        _ => load,
-    }
-}
 
 /// Whether as many texts went out within an hour as `[limits]` says; nothing is counted where it says nothing.
 pub(super) async fn watch(core: &Core, alerts: &[AlertLine], now: Timestamp) -> Result<(), StoreError> {

@@ -42,6 +42,7 @@ const TRIED_AGAIN: Duration = Duration::from_secs(5);
 
 /// So are new secrets that nobody answered for.
 const SECRETS_AGAIN: Duration = Duration::from_secs(30);
+const GIVEN_UP: &str = "other settings are in force since the signal: those go on, what was read then is given up; reload (SIGHUP) to put it in force";
 
 /// What a reload reaches.
 pub(super) struct Reload {
@@ -175,13 +176,17 @@ impl Reload {
                 },
                 () = core.clock.sleep_until(core.clock.now().plus(LOOK_EVERY)) => {
                     let mut this = shared.lock().await;
-                    match this.untried.take_if(|u| core.clock.boot() >= u.at) {
+                    // A trial under way is let end first.
+                    match this.untried.take_if(|u| waits.is_none() && core.clock.boot() >= u.at) {
                         Some(untried) => Box::pin(this.begin_trial(untried.waits)).await,
                         None => Box::pin(this.follow()).await,
                     }
                 }
             };
             if let Some((of, trial)) = to_try {
+                if of.which == Which::Secrets && waits.as_ref().is_some_and(|w: &Waits| w.which == Which::All) {
+                    warn!("{GIVEN_UP}");
+                }
                 (trials, waits) = (JoinSet::new(), Some(of));
                 trials.spawn(trial.run());
             }
@@ -266,9 +271,7 @@ impl Reload {
             },
             Ok(_) if waits.which == Which::Secrets => {}
             Ok(_) => {
-                warn!(
-                    "other settings are in force since the signal: those go on, what was read then is given up; reload (SIGHUP) to put it in force"
-                );
+                warn!("{GIVEN_UP}");
                 self.said(None).await;
             }
             Err(e) => {
@@ -281,12 +284,12 @@ impl Reload {
     /// The secrets of a configuration whose settings count already.
     async fn take_secrets(&mut self, new: Config) {
         let Some(row) = self.app.settings.clone() else { return };
-        let new = rotation::as_used(&self.app.config, new);
-        if let Some(t) = &new.twilio {
-            let signing = [Some(t.auth_token.clone()), t.auth_token_previous.clone()];
-            self.state.set_signing_tokens(signing.into_iter().flatten().collect());
+        let (over, used) = (Some(row.number), rotation::as_used(&self.app.config, new.clone()));
+        if !Box::pin(self.take_over(row, used)).await {
+            let waits = Waits { new: Box::new(new), over, which: Which::Secrets };
+            self.untried = Some(Untried { waits, at: self.core.clock.boot() + SECRETS_AGAIN });
+            return;
         }
-        Box::pin(self.take_over(row, new)).await;
         info!("new secrets are taken by their other side, and count");
         self.over_for_others().await;
     }
@@ -314,10 +317,6 @@ impl Reload {
         };
         let said = brought::changes(&self.started, &self.app.config, &new);
         let new = rotation::as_used(&self.app.config, new);
-        if let Some(t) = &new.twilio {
-            let signing = [Some(t.auth_token.clone()), t.auth_token_previous.clone()];
-            self.state.set_signing_tokens(signing.into_iter().flatten().collect());
-        }
         self.state.set_tokens(new.server.tokens.clone());
         for (said, applied) in said {
             match applied {
@@ -450,14 +449,18 @@ impl Reload {
         self.begin_trial(waits).await
     }
 
-    /// Decisions, bounds and what is done with the base go by these from now on.
-    async fn take_over(&mut self, row: SettingsRow, new: Config) {
+    /// Decisions, bounds and what is done with the base go by these from now on. Whether they do: else all is as it was.
+    async fn take_over(&mut self, row: SettingsRow, new: Config) -> bool {
         let core = self.core.clone();
         let decides = Decides { directory: new.directory.clone(), rules: rules(&new) };
         let of = row.clone();
         if let Err(e) = core.change_in_force(move |held| held.with_settings(Some(&of), decides)).await {
             error!(settings = row.number.0, error = %e, "the settings in force are not put in force here");
-            return;
+            return false;
+        }
+        if let Some(t) = &new.twilio {
+            let signing = [Some(t.auth_token.clone()), t.auth_token_previous.clone()];
+            self.state.set_signing_tokens(signing.into_iter().flatten().collect());
         }
         self.state.set_intake(new.intake.clone());
         if self.replica.is_some() {
@@ -481,7 +484,10 @@ impl Reload {
             }
         }
         // What a standby does later, it does by these.
-        let Some((engine, supervisor)) = self.this_process.engine() else { return core.wake.all() };
+        let Some((engine, supervisor)) = self.this_process.engine() else {
+            core.wake.all();
+            return true;
+        };
         match self.app.bounds(&core) {
             Ok(bounds) => engine.set_bounds(bounds),
             Err(e) => warn!(error = %e.what, "the bounds of the engine stay"),
@@ -516,6 +522,7 @@ impl Reload {
             error!(error = %e.what, "the lists of phone calls are compared as before");
         }
         core.wake.all();
+        true
     }
 }
 

@@ -88,8 +88,11 @@ impl Trial {
 /// `new` with the secrets that this process uses, where they are for the same other sides: its settings count before its secrets do.
 pub(super) fn with_secrets_of(used: &Config, mut new: Config) -> Config {
     if let (Some(was), Some(is)) = (&used.twilio, &mut new.twilio) {
+        // One from before is only accepted, and asked of nobody: beside the same token it counts at once, or is gone at once.
+        if !same(&was.auth_token, &is.auth_token) {
+            is.auth_token_previous.clone_from(&was.auth_token_previous);
+        }
         is.auth_token.clone_from(&was.auth_token);
-        is.auth_token_previous.clone_from(&was.auth_token_previous);
         is.api_key.clone_from(&was.api_key);
     }
     if let (Some(was), Some(is)) = (&used.airtable, &mut new.airtable) {

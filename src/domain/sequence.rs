@@ -479,6 +479,10 @@ pub(super) fn is_due_soon(w: &Work<'_>, (contact, channel): (&ContactId, Channel
         index += 1;
         if !found.is_empty() {
             due = due.plus(wait_before(w, index));
+            // What is not due yet may still be put off, or cancelled.
+            if due > w.now() {
+                return false;
+            }
         }
     }
     false

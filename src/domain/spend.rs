@@ -11,6 +11,7 @@ use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel};
 use super::ladder;
 use super::limits::{HOUR, SpendLimits, Spent, at_limit, at_limit_of_contact};
 use super::log::LogKind;
+use super::trip;
 use super::types::{AttemptId, Timestamp};
 use super::work::{Illegal, Work};
 
@@ -50,6 +51,10 @@ pub(super) fn judge(w: &mut Work<'_>, a: &Attempt) -> Result<Verdict, Illegal> {
         w.drop_waiting(a.id, AttemptEvent::Skip, &why)?;
         return Ok(Verdict::Kept(why));
     }
+    if trip::shut(w, a.channel) {
+        // Steps that tell others wait until somebody has tried whether its senders work again: what is held would try nothing.
+        return Ok(Verdict::Sent);
+    }
     match w.loaded.spent {
         Spent { contact: Some(oldest), .. } => {
             let n = w.ctx.rules.limits.per_contact_per_hour;
@@ -69,7 +74,7 @@ pub(super) fn judge(w: &mut Work<'_>, a: &Attempt) -> Result<Verdict, Illegal> {
     }
 }
 
-/// Whether its reader knows of the call by an earlier text of this round that has not failed, as far as the provider says, and the last
+/// Whether its reader knows of the call by an earlier text of this round to this number that has not failed, as far as the provider says, and the last
 /// resort is not meant.
 fn is_mere_reminder(w: &Work<'_>, a: &Attempt) -> bool {
     let told = |b: &Attempt| {
@@ -78,6 +83,7 @@ fn is_mere_reminder(w: &Work<'_>, a: &Attempt) -> bool {
             && b.round == a.round
             && b.channel == Channel::Sms
             && b.recipient.contact == a.recipient.contact
+            && b.recipient.phone == a.recipient.phone
             && matches!(b.state, AttemptState::Submitted | AttemptState::Delivered)
     };
     a.step < ladder::total(w) && w.state.attempts.iter().any(told)

@@ -5,6 +5,7 @@
 //! One that panics is started again, as the supervisor does with a duty; what it held in memory alone is lost.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -36,17 +37,24 @@ pub const WATCHDOG: &str = "watchdog";
 pub const SHARED_STORE: &str = "shared-store";
 
 /// One loop, as it reports of itself.
-#[derive(Clone)]
 pub struct LoopBeat {
     core: Arc<Core>,
     beat: Arc<Beat>,
+    /// Whether a round has begun since the loop was started: before it none has ended, and one that dies in every round never passes.
+    has_begun: AtomicBool,
 }
 
 impl LoopBeat {
+    fn new(core: &Arc<Core>, beat: &Arc<Beat>) -> Self {
+        Self { core: core.clone(), beat: beat.clone(), has_begun: AtomicBool::new(false) }
+    }
+
     /// A round begins: the one before has ended well.
     pub async fn round(&self) {
         failpoint::in_duty(self.beat.name()).await;
-        self.beat.passed(self.core.clock.boot());
+        if self.has_begun.swap(true, Ordering::Relaxed) {
+            self.beat.passed(self.core.clock.boot());
+        }
     }
 }
 
@@ -85,12 +93,11 @@ pub fn keep_running<F: Future<Output = ()> + Send + 'static>(
 ) -> JoinHandle<()> {
     let (core, stop) = (core.clone(), stop.clone());
     let beat = core.beside.enlist_one(which.name, which.rank, which.still_max, core.clock.boot());
-    let of = LoopBeat { core: core.clone(), beat: beat.clone() };
     tokio::spawn(async move {
         let mut ended_badly = 0u32;
         loop {
             let began = core.clock.boot();
-            let Err(e) = tokio::spawn(make(of.clone())).await else { return };
+            let Err(e) = tokio::spawn(make(LoopBeat::new(&core, &beat))).await else { return };
             if stop.is_cancelled() {
                 return;
             }

@@ -61,19 +61,28 @@ impl Retention {
         let core = &self.engine.core;
         let (now, boot) = (core.clock.now(), core.clock.boot());
         let Some(mut work) = self.begin(now, boot) else { return Ok(Some(now.plus(EVERY))) };
-        let is_done = work.pruner.slice(&*core.store, work.before, now).await?;
-        if is_done {
+        let next = self.go_on(&mut work, now).await;
+        match next {
+            Ok(true) => self.state().rests_until = boot + DAY,
+            // What was pruned so far is told once all is done.
+            Ok(false) | Err(_) => self.state().work = Some(work),
+        }
+        next.map(|is_done| Some(now.plus(if is_done { EVERY } else { PAUSE })))
+    }
+
+    /// One slice; whether it was the last.
+    async fn go_on(&self, work: &mut Work, now: Timestamp) -> Result<bool, StoreError> {
+        let store = &self.engine.core.store;
+        if work.pruner.slice(&**store, work.before, now).await? {
             self.done(&work.pruner.pruned, work.before).await?;
-            self.state().rests_until = boot + DAY;
-            return Ok(Some(now.plus(EVERY)));
+            return Ok(true);
         }
         if work.pruner.slices.is_multiple_of(CHECKPOINT_EVERY)
-            && let Some(upkeep) = core.store.upkeep()
+            && let Some(upkeep) = store.upkeep()
         {
             upkeep.checkpoint().await?;
         }
-        self.state().work = Some(work);
-        Ok(Some(now.plus(PAUSE)))
+        Ok(false)
     }
 
     /// The work that goes on, or that of a new day; `None`: there is none now.

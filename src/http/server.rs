@@ -200,6 +200,8 @@ async fn answer_requests(
     let served = http.serve_connection(io, service);
     tokio::pin!(served);
     let ended = tokio::select! {
+        // What was read is seen before a stop is: a request that has begun is answered.
+        biased;
         ended = served.as_mut() => ended,
         () = stop.cancelled() => {
             served.as_mut().graceful_shutdown();

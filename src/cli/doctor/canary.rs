@@ -27,7 +27,7 @@ const LIST_MAX: usize = 50;
 const NAME: &str = "canary";
 const CODES: &str = "look the code up at twilio.com/docs/api/errors";
 
-pub(super) async fn check(app: &App, args: &Args, store: Option<&dyn Views>, out: &Output) -> Findings {
+pub(super) async fn check(app: &App, args: &Args, store: Result<Option<&dyn Views>, String>, out: &Output) -> Findings {
     let mut f = Findings::of("twilio");
     let Some(to) = &args.canary else { return f };
     let senders = app.config.directory.from.iter().chain(&app.config.directory.fallback);
@@ -97,8 +97,9 @@ pub(super) async fn check(app: &App, args: &Args, store: Option<&dyn Views>, out
 }
 
 /// A call that looks for somebody now.
-async fn looking(store: Option<&dyn Views>) -> Result<Option<String>, String> {
-    let Some(store) = store else { return Ok(None) };
+async fn looking(store: Result<Option<&dyn Views>, String>) -> Result<Option<String>, String> {
+    // Where there is no store there is no call.
+    let Some(store) = store? else { return Ok(None) };
     let statuses = vec![CallStatus::Dispatching, CallStatus::Exhausted];
     let open = store.calls(&CallFilter { statuses, limit: 1, ..CallFilter::default() }).await;
     open.map(|all| all.first().map(|line| line.call.id.to_string())).map_err(|e| e.to_string())

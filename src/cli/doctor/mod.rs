@@ -63,7 +63,7 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
         all.all.extend(part.all);
     }
     // Last: what is wrong is seen before it, and nothing else waits for a telephone.
-    let seen = opened.as_ref().ok().and_then(Option::as_deref).map(|s| s as &dyn Views);
+    let seen = opened.as_ref().map(|store| store.as_deref().map(|s| s as &dyn Views)).map_err(|e| e.what.clone());
     all.all.extend(canary::check(&app, &args, seen, out).await.all);
     bar.finish_and_clear();
     if let Some(sandbox) = sandbox {

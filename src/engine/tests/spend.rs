@@ -1,8 +1,10 @@
 //! Bounds on how many texts go out: reminders wait, and no first text ever does.
 
 use crate::domain::attempt::AttemptState;
+use crate::domain::breaker::{Breaker, Evidence, Probe};
 use crate::domain::call::CallStatus;
-use crate::domain::event::Decision;
+use crate::domain::change::{BreakerChange, Change};
+use crate::domain::event::{Decision, Load, Loaded};
 use crate::domain::limits::SpendLimits;
 use crate::domain::log::LogKind;
 use crate::domain::team::Directory;
@@ -112,6 +114,31 @@ async fn a_reminder_goes_where_the_text_before_it_has_failed_or_is_in_doubt() {
     w.receipt(1, "undelivered", Some(30003)).await;
     w.advance(secs(31)).await;
     assert_eq!(w.attempt(2).await.state, AttemptState::Submitted, "{:?}", w.attempts().await);
+}
+
+#[tokio::test]
+async fn what_is_held_keeps_nobody_waiting_for_a_sender_that_nothing_else_would_try() {
+    let mut w = shop(per_contact(1)).await;
+    w.dispatch("often").await;
+    w.advance(secs(61)).await;
+    assert_eq!(w.attempts().await, ["1 sam submitted", "2 sam scheduled"]);
+    let breaker = Breaker {
+        sender: fixtures::SENDER.into(),
+        opened_at: w.now(),
+        closed_at: None,
+        evidence: Evidence::Receipt,
+        probe: Probe::Notice,
+        code: None,
+        why: "not registered".into(),
+        probe_at: w.now(),
+        probes: 0,
+    };
+    let change = std::sync::Arc::new(move |_: &Loaded| {
+        Ok(Change { breakers: vec![BreakerChange::Open(breaker.clone())], ..Change::default() })
+    });
+    w.process.store.transact(Load::Nothing, Vec::new(), change).await.expect("open");
+    w.advance(mins(2)).await;
+    assert_eq!(w.attempt(2).await.state, AttemptState::Submitted, "it is the probe: {:?}", w.attempts().await);
 }
 
 #[tokio::test]

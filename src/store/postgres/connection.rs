@@ -208,6 +208,11 @@ impl PgConnection {
         self.is_lost.get() || self.client.is_closed()
     }
 
+    /// Whether the other side has ended it: nothing that is asked on it is answered any more.
+    pub(super) fn was_ended(&self) -> bool {
+        self.client.is_closed()
+    }
+
     /// Grows with each change and with each statement that failed.
     pub(super) fn changes(&self) -> u64 {
         self.changes.get()

@@ -40,8 +40,7 @@ pub(super) fn listen(of: Channel, bell: &Arc<Notify>, listens: Arc<AtomicBool>) 
     let thread = std::thread::Builder::new().name("hints".into());
     let spawned = thread.spawn(move || {
         while bell.strong_count() > 0 {
-            let ended = heard(&of, &bell, &listens);
-            listens.store(false, Ordering::Relaxed);
+            let ended = heard(&of, &bell, &Listening(&listens));
             if let Err(e) = ended {
                 debug!(error = %e, "hints of other processes' commits are not heard for now");
                 std::thread::sleep(AGAIN_AFTER);
@@ -53,10 +52,19 @@ pub(super) fn listen(of: Channel, bell: &Arc<Notify>, listens: Arc<AtomicBool>) 
     }
 }
 
-fn heard(of: &Channel, bell: &Weak<Notify>, listens: &AtomicBool) -> Result<(), StoreError> {
+/// Whether the way to hints stands: not after its end, however it ended.
+struct Listening<'a>(&'a AtomicBool);
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+fn heard(of: &Channel, bell: &Weak<Notify>, listening: &Listening<'_>) -> Result<(), StoreError> {
     let conn = PgConnection::again(&of.url, LOCK_WITHIN)?;
     conn.batch(&format!("LISTEN {}", channel(of.key)))?;
-    listens.store(true, Ordering::Relaxed);
+    listening.0.store(true, Ordering::Relaxed);
     // What was committed before is seen by looking.
     ring(bell);
     let (mut silent, mut last) = (0, Duration::ZERO);

@@ -152,7 +152,10 @@ impl Observer {
         let is_free = row.term.is_none() || asked.saturating_sub(since) >= STOOD_STILL;
         if !is_free && !failpoint::Safeguard::EngineLock.is_off() {
             self.conn = Some(conn);
-            return Err(LeaseError::Held(Some(row.holder)));
+            // A server's clock that was set back knows less than who has watched.
+            let stood = asked.saturating_sub(since);
+            let silent_for = row.holder.silent_for.map(|ago| ago.max(stood));
+            return Err(LeaseError::Held(Some(Holder { silent_for, ..row.holder })));
         }
         // Who is outdated may decide nothing, not for a moment.
         is_not_outdated(&conn, url)?;

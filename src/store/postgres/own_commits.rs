@@ -23,8 +23,10 @@ impl OwnCommits {
 
     /// How many there were before a number of all commits is read: for [`OwnCommits::others`]. `None`: one is under way.
     pub(super) fn before(&self) -> Option<u64> {
+        // In this order: one that ends between the two is counted by then.
+        let is_committing = self.is_committing.load(Ordering::SeqCst);
         let counted = self.counted.load(Ordering::SeqCst);
-        (!self.is_committing.load(Ordering::SeqCst)).then_some(counted)
+        (!is_committing).then_some(counted)
     }
 
     /// Of so many commits in all those of others. `None`: one of our own came meanwhile, and may be in that number or not.

@@ -113,7 +113,7 @@ impl ServerReaders {
                 return self.with(conn, done);
             };
             let done = work(&conn);
-            if done.is_ok() || !conn.is_over() {
+            if done.is_ok() || !conn.was_ended() {
                 return self.with(conn, done);
             }
         }

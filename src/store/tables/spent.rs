@@ -18,26 +18,31 @@ macro_rules! to_phone {
         concat!(
             "SELECT * FROM (SELECT sent_at FROM attempts INDEXED BY attempts_by_phone WHERE phone = ?1 AND call_open = ",
             $open,
-            " AND sent_at IS NOT NULL AND sent_at > ?2 AND channel = 'sms' AND (sid IS NOT NULL OR state IN ('sending', 'unknown'))
+            " AND sent_at IS NOT NULL AND sent_at > ?2 AND sent_at <= ?2 + 3600000 AND channel = 'sms' AND contact = ?4
+              AND state IN ('submitted', 'delivered', 'failed') AND sid IS NOT NULL
               ORDER BY sent_at DESC LIMIT ?3 + 1) AS counted"
         )
     };
 }
-/// When the text before so many newer ones to this phone was sent.
+/// When the text before so many newer ones to this phone of this contact was sent. One later than now is of a clock that was set back
+/// since: it says nothing. What failed after it was accepted is paid all the same.
 pub(in crate::store) const TO_PHONE: &str =
     concat!(to_phone!("1"), " UNION ALL ", to_phone!("0"), " ORDER BY sent_at DESC LIMIT 1 OFFSET ?3");
 /// The same of all texts that a provider has.
 pub(in crate::store) const ACCEPTED: &str = "SELECT sent_at FROM attempts INDEXED BY attempts_accepted
-    WHERE state IN ('submitted', 'delivered') AND sent_at > ?1 AND channel = 'sms' ORDER BY sent_at DESC LIMIT 1 OFFSET ?2";
+    WHERE state IN ('submitted', 'delivered') AND sent_at > ?1 AND sent_at <= ?1 + 3600000 AND channel = 'sms' ORDER BY sent_at DESC LIMIT 1 OFFSET ?2";
 pub(in crate::store) const COUNT_ACCEPTED: &str = "SELECT count(*) FROM attempts INDEXED BY attempts_accepted
-    WHERE state IN ('submitted', 'delivered') AND sent_at > ?1 AND channel = 'sms'";
-/// One that failed after it was accepted is paid all the same.
+    WHERE state IN ('submitted', 'delivered') AND sent_at > ?1 AND sent_at <= ?1 + 3600000 AND channel = 'sms'";
 pub(in crate::store) const COUNT_FAILED: &str = "SELECT count(*) FROM attempts INDEXED BY attempts_failed
-    WHERE state = 'failed' AND finished_at > ?1 AND channel = 'sms' AND sid IS NOT NULL AND sent_at > ?1";
-pub(in crate::store) const CONTACTS: &str =
-    "SELECT contact, max(name), count(*) FROM attempts INDEXED BY attempts_accepted
-    WHERE state IN ('submitted', 'delivered') AND sent_at > ?1 AND channel = 'sms'
-    GROUP BY contact HAVING count(*) >= ?2 ORDER BY contact LIMIT ?3";
+    WHERE state = 'failed' AND finished_at > ?1 AND channel = 'sms' AND sid IS NOT NULL
+    AND sent_at > ?1 AND sent_at <= ?1 + 3600000";
+/// Counted as [`TO_PHONE`] does, or the alert would come and go.
+pub(in crate::store) const CONTACTS: &str = "SELECT contact, max(name), count(*) FROM (
+    SELECT contact, phone, name FROM attempts INDEXED BY attempts_accepted
+    WHERE state IN ('submitted', 'delivered') AND sent_at > ?1 AND sent_at <= ?1 + 3600000 AND channel = 'sms'
+    UNION ALL SELECT contact, phone, name FROM attempts INDEXED BY attempts_failed
+    WHERE state = 'failed' AND finished_at > ?1 AND channel = 'sms' AND sid IS NOT NULL AND sent_at > ?1 AND sent_at <= ?1 + 3600000
+    ) AS counted GROUP BY contact, phone HAVING count(*) >= ?2 ORDER BY contact LIMIT ?3";
 
 /// Of the reminder that is claimed; of any other attempt nothing is counted.
 pub(in crate::store) fn of_claim(
@@ -57,7 +62,11 @@ pub(in crate::store) fn of_claim(
     };
     let Some(a) = claimed.filter(is_counted) else { return Ok(Spent::default()) };
     let contact = match per_contact.checked_sub(1) {
-        Some(before) => moment(conn, TO_PHONE, params![a.recipient.phone.e164(), since.as_millis(), before])?,
+        Some(before) => moment(
+            conn,
+            TO_PHONE,
+            params![a.recipient.phone.e164(), since.as_millis(), before, a.recipient.contact.as_str()],
+        )?,
         None => None,
     };
     let all = match all {

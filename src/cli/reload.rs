@@ -25,7 +25,7 @@ use crate::engine::supervisor::Supervisor;
 use crate::engine::wake::WakeSignal;
 use crate::engine::{Scope, duties, outbox, start};
 use crate::http::HttpState;
-use crate::store::{Lease, StoreError};
+use crate::store::Lease;
 
 use super::app::{App, operator, rules};
 use super::assign;
@@ -33,6 +33,7 @@ use super::brought;
 use super::replica::{Term, ThisProcess};
 use super::report::CliError;
 use super::rotation::{self, Trial, Tried};
+use super::settings_file;
 
 /// How often to look whether another process put settings in force.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -105,32 +106,6 @@ struct Untaken {
     problem: ConfigProblem,
     /// Nobody answered: it may be tried again.
     may_change: bool,
-}
-
-/// Raises that the own configuration is wrong and the settings in force stand in for it; or says that this is over. `replica`: which of
-/// several it is whose file is meant.
-///
-/// # Errors
-/// [`StoreError`].
-pub(super) async fn say_file(
-    core: &Core,
-    replica: Option<&str>,
-    wrong: Option<&ConfigErrors>,
-) -> Result<(), StoreError> {
-    let key = replica.map_or_else(|| AlertKind::SettingsFile.into(), |name| AlertKind::SettingsFile.about(name));
-    let change = match wrong {
-        Some(wrong) => {
-            let first = wrong.0.first().map(ToString::to_string).unwrap_or_default();
-            let number = core.in_force().basis.settings.map(|n| format!(" {n}")).unwrap_or_default();
-            let whose = replica.map(|name| format!(" of {name}")).unwrap_or_default();
-            let message = format!(
-                "the configuration{whose} is wrong: {first}; the settings in force{number} stand in for it: correct it, then reload (SIGHUP)"
-            );
-            AlertChange::Raise { key, call: None, message }
-        }
-        None => AlertChange::Resolve { key },
-    };
-    core.apply(Event::Alert(change), Actor::engine()).await.map(drop)
 }
 
 impl Reload {
@@ -371,7 +346,7 @@ impl Reload {
     }
 
     async fn said(&self, wrong: Option<&ConfigErrors>) {
-        if let Err(e) = say_file(&self.core, self.replica.as_deref(), wrong).await {
+        if let Err(e) = settings_file::say(&self.core, self.replica.as_deref(), wrong).await {
             warn!(error = %e, "the state of the configuration file could not be recorded");
         }
     }

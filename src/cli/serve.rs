@@ -91,7 +91,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
         put_in_force(&mut app, &*store).await?;
     }
     let core = app.core(store.clone());
-    super::reload::say_file(&core, replica.as_deref(), app.broken.as_ref()).await?;
+    super::settings_file::say(&core, replica.as_deref(), app.broken.as_ref()).await?;
     app.make_links(&core).await?;
     super::oncall::warn_of_gaps(&core).await?;
     call_lists::say(&app);

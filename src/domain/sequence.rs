@@ -466,23 +466,19 @@ pub(super) fn a_step_follows(w: &Work<'_>) -> bool {
     (w.state.call.next_step..end(w)).any(|i| !who(w, i).recipients.is_empty())
 }
 
-/// Whether a step is due within `soon` that names this contact, by this channel. One that finds nobody is passed over at once: what
-/// comes after it is due at the same moment.
+/// Whether a step that names this contact by this channel is due within `soon`; those that find nobody are passed over at once.
 pub(super) fn is_due_soon(w: &Work<'_>, (contact, channel): (&ContactId, Channel), soon: std::time::Duration) -> bool {
-    let call = &w.state.call;
-    let (Some(mut due), mut index) = (call.wake_at, call.next_step) else { return false };
+    let (Some(mut due), mut index) = (w.state.call.wake_at, w.state.call.next_step) else { return false };
     while index < end(w) && due.since(w.now()) <= soon {
         let found = who(w, index).recipients;
         if found.iter().any(|r| &r.contact == contact && r.channel == channel) {
             return true;
         }
         index += 1;
-        if !found.is_empty() {
-            due = due.plus(wait_before(w, index));
-            // What is not due yet may still be put off, or cancelled.
-            if due > w.now() {
-                return false;
-            }
+        due = if found.is_empty() { due } else { due.plus(wait_before(w, index)) };
+        // Behind a step that tells others what is not due yet may still be put off, or cancelled.
+        if !found.is_empty() && due > w.now() {
+            return false;
         }
     }
     false

@@ -5,7 +5,7 @@
 //! One that panics is started again, as the supervisor does with a duty; what it held in memory alone is lost.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -40,20 +40,18 @@ pub const SHARED_STORE: &str = "shared-store";
 pub struct LoopBeat {
     core: Arc<Core>,
     beat: Arc<Beat>,
-    /// Whether a round has begun since the loop was started: before it none has ended, and one that dies in every round never passes.
-    has_begun: AtomicBool,
+    /// How many rounds have begun since the loop was started.
+    rounds: Arc<AtomicU64>,
 }
 
 impl LoopBeat {
-    fn new(core: &Arc<Core>, beat: &Arc<Beat>) -> Self {
-        Self { core: core.clone(), beat: beat.clone(), has_begun: AtomicBool::new(false) }
-    }
-
-    /// A round begins: the one before has ended well.
+    /// A round begins: the one before has ended well. Before the first none has: one that dies in every round stays one that dies.
     pub async fn round(&self) {
         failpoint::in_duty(self.beat.name()).await;
-        if self.has_begun.swap(true, Ordering::Relaxed) {
-            self.beat.passed(self.core.clock.boot());
+        let boot = self.core.clock.boot();
+        match self.rounds.fetch_add(1, Ordering::Relaxed) {
+            0 => self.beat.began(boot),
+            _ => self.beat.passed(boot),
         }
     }
 }
@@ -96,16 +94,15 @@ pub fn keep_running<F: Future<Output = ()> + Send + 'static>(
     tokio::spawn(async move {
         let mut ended_badly = 0u32;
         loop {
-            let began = core.clock.boot();
-            let Err(e) = tokio::spawn(make(LoopBeat::new(&core, &beat))).await else { return };
+            let rounds = Arc::<AtomicU64>::default();
+            let of = LoopBeat { core: core.clone(), beat: beat.clone(), rounds: rounds.clone() };
+            let Err(e) = tokio::spawn(make(of)).await else { return };
             if stop.is_cancelled() {
                 return;
             }
             error!(r#loop = which.name, error = %e, "a loop ended badly and is started again");
-            let boot = core.clock.boot();
-            let up = boot.saturating_sub(began);
-            ended_badly = if beat.since_pass(boot).is_some_and(|ago| ago < up) { 1 } else { ended_badly + 1 };
-            beat.restarted(boot);
+            ended_badly = if rounds.load(Ordering::Relaxed) > 1 { 1 } else { ended_badly + 1 };
+            beat.restarted(core.clock.boot());
             let pause = RESTART_FIRST.saturating_mul(1 << (ended_badly - 1).min(8)).min(RESTART_MAX);
             tokio::select! {
                 () = core.clock.sleep_until(core.clock.now().plus(pause)) => {}

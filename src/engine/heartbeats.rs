@@ -166,6 +166,12 @@ impl Beat {
         self.died.store(0, Ordering::Relaxed);
     }
 
+    /// It moves, and nothing has ended well yet: what died before still counts.
+    pub(super) fn began(&self, boot: Duration) {
+        self.passed_at.store(millis(boot), Ordering::Relaxed);
+        self.moved(boot);
+    }
+
     /// A pass failed. The words are shown to anybody: no value of a call is in them.
     pub(super) fn failed(&self, boot: Duration, why: String) {
         self.moved(boot);

@@ -18,6 +18,7 @@ use super::commits::CommitCounts;
 use super::error::StoreError;
 use super::sql::Connection;
 use crate::clock::Stopwatch;
+use crate::domain::event::Load;
 use crate::failpoint;
 
 /// How many changes may wait; who comes then waits to hand its own over.
@@ -32,11 +33,14 @@ pub(super) type Broken = Arc<OnceLock<String>>;
 pub(super) trait Job: Send {
     /// Runs it inside the transaction.
     fn run(&mut self, conn: Connection<'_>) -> Result<(), StoreError>;
+    /// What it loads, where that is known before it runs.
+    fn load(&self) -> Option<&Load>;
     /// Answers whoever asked; after COMMIT, or with the error.
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
 }
 
 struct Typed<T, F> {
+    load: Option<Arc<Load>>,
     change: F,
     made: Option<T>,
     asked_by: oneshot::Sender<Result<T, StoreError>>,
@@ -53,6 +57,10 @@ where
         Ok(())
     }
 
+    fn load(&self) -> Option<&Load> {
+        self.load.as_deref()
+    }
+
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>) {
         let Self { made, asked_by, .. } = *self;
         // Whoever asked may have gone; the change stands all the same.
@@ -60,14 +68,19 @@ where
     }
 }
 
-/// Hands a change over and waits until it is committed or refused. Cancel-safe: once handed over it is done whole or not at all.
-pub(super) async fn submit<T, F>(jobs: &mpsc::Sender<Box<dyn Job>>, change: F) -> Result<T, StoreError>
+/// Hands a change over and waits until it is committed or refused; `load`: what it loads, where that is known. Cancel-safe: once
+/// handed over it is done whole or not at all.
+pub(super) async fn submit<T, F>(
+    jobs: &mpsc::Sender<Box<dyn Job>>,
+    load: Option<Arc<Load>>,
+    change: F,
+) -> Result<T, StoreError>
 where
     T: Send + 'static,
     F: Fn(Connection<'_>) -> Result<T, StoreError> + Send + 'static,
 {
     let (asked_by, answer) = oneshot::channel();
-    let job = Box::new(Typed { change, made: None, asked_by });
+    let job = Box::new(Typed { load, change, made: None, asked_by });
     jobs.send(job).await.map_err(|_| StoreError::Closed)?;
     answer.await.unwrap_or(Err(StoreError::Closed))
 }
@@ -93,6 +106,19 @@ pub(super) trait WriteConnection: Send + 'static {
     /// # Errors
     /// What the database says.
     fn execute(&self, sql: &str) -> Result<(), StoreError>;
+    /// Changes with these loads come next, one after the other, and end together: what they read may be asked for all at once, and what
+    /// they write may be kept until the commit, which says then what became of it.
+    ///
+    /// # Errors
+    /// What the database says; nothing was written.
+    fn foresee(&self, loads: &[Option<&Load>]) -> Result<(), StoreError> {
+        let _ = loads;
+        Ok(())
+    }
+    /// The next change, by its place in the batch.
+    fn begin_change(&self, place: usize) {
+        let _ = place;
+    }
     /// What the change has kept back is written, or forgotten where it failed; what became of it.
     ///
     /// # Errors
@@ -197,8 +223,15 @@ impl<C: WriteConnection> Writer<C> {
         }
         let several = batch.len() > 1;
         let mut outcomes = Vec::with_capacity(batch.len());
-        for job in batch {
+        if several && isolation == Isolation::Hopefully {
+            let loads: Vec<Option<&Load>> = batch.iter().map(|job| job.load()).collect();
+            if let Err(e) = self.conn.foresee(&loads) {
+                return self.lose(e);
+            }
+        }
+        for (place, job) in batch.iter_mut().enumerate() {
             let written = self.conn.changes();
+            self.conn.begin_change(place);
             let outcome = match isolation {
                 Isolation::Hopefully => self.try_one(job.as_mut()),
                 Isolation::Surely => self.in_savepoint(job.as_mut()),

@@ -1,6 +1,7 @@
 //! What every backend must do. A backend's tests call [`contract!`] with a way to make a fresh store; each case becomes a test.
 
 pub(crate) mod alerts;
+pub(crate) mod batches;
 pub(crate) mod board;
 pub(crate) mod calendars;
 pub(crate) mod cases;
@@ -37,6 +38,7 @@ macro_rules! whole_contract {
             cases::a_reply_sees_the_newest_fifty_open_calls_and_those_it_names,
             cases::only_the_difference_is_written_and_new_attempts_come_after_moved_ones,
             cases::a_refused_decision_writes_nothing,
+            batches::changes_that_are_made_at_once_see_those_before_them,
             cases::five_hundred_at_once_with_a_fifth_failing_or_panicking,
             cases::a_change_that_was_decided_again_is_reported_as_it_was_committed,
             cases::receipts_wait_for_their_message_and_are_joined_once,

@@ -344,7 +344,7 @@ async fn what_an_operator_sets_for_a_role_or_a_database_changes_nothing() {
     let isolation = |conn: Connection<'_>| -> Result<String, StoreError> {
         conn.prepare_cached("SELECT current_setting('transaction_isolation')")?.query_row([], |r| r.get(0))
     };
-    assert_eq!(store.run_write(isolation).await.expect("written"), "read committed");
+    assert_eq!(store.run_write(None, isolation).await.expect("written"), "read committed");
     assert_eq!(store.run_read(isolation).await.expect("read"), "repeatable read");
     let alone = store.readers.on_one(move |conn| isolation(Connection::Postgres(conn)));
     assert_eq!(alone.await.expect("read"), "read committed");

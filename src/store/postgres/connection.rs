@@ -13,16 +13,15 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
-use tokio_postgres::{AsyncMessage, Client, Row, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, SimpleQueryMessage};
 use tracing::warn;
 
 use super::connect::connect;
-use super::dialect::{is_read, translated};
 use super::errors::{is_surely_not_committed, meaning, outage, unreachable, with_cause};
-use super::pipeline::{Answers, Asked, Pipeline, together};
-use super::values::sent;
+use super::pipeline::Pipeline;
+use super::statement::PgStatement;
 use crate::failpoint::Safeguard;
-use crate::store::sql::{Connection, OwnedValue, Params};
+use crate::store::sql::Connection;
 use crate::store::{PostgresUrl, StoreError};
 
 /// How long an answer is waited for beyond what the server itself may wait for a lock.
@@ -31,36 +30,18 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// A first look: who is behind a takeover already is not even tried. What counts is the fence of the commit.
 const HOLDER: &str = "SELECT holder FROM engine WHERE slot = 1";
 
-/// A statement that the server has parsed.
-#[derive(Clone)]
-pub(in crate::store) struct PgStatement {
-    statement: tokio_postgres::Statement,
-    /// Which one of its connection.
-    number: usize,
-    is_read: bool,
-}
-
-impl PgStatement {
-    pub(super) fn parsed(&self) -> &tokio_postgres::Statement {
-        &self.statement
-    }
-
-    /// Whether both are the same one, of one connection.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        self.number == other.number
-    }
-}
-
 /// An open connection.
 pub(in crate::store) struct PgConnection {
-    client: Client,
+    pub(super) client: Client,
     /// Which store it leads to, for people.
     place: String,
     /// Taken when it is dropped, which may be on a thread that must not block.
     runtime: Option<Runtime>,
-    statements: RefCell<HashMap<String, PgStatement>>,
-    pipeline: Pipeline,
-    changes: Cell<u64>,
+    pub(super) statements: RefCell<HashMap<String, PgStatement>>,
+    /// Those of many sets of values, by the number of the one that they are of; `None`: there is no such form.
+    pub(super) of_many: RefCell<HashMap<usize, Option<tokio_postgres::Statement>>>,
+    pub(super) pipeline: Pipeline,
+    pub(super) changes: Cell<u64>,
     /// An answer did not come: what comes next would be that of another question.
     is_lost: Cell<bool>,
     /// A statement failed, and the server takes no other in this transaction.
@@ -140,6 +121,7 @@ impl PgConnection {
             place: url.to_string(),
             runtime: Some(runtime),
             statements: RefCell::default(),
+            of_many: RefCell::default(),
             pipeline: Pipeline::default(),
             changes: Cell::new(0),
             is_lost: Cell::new(false),
@@ -156,7 +138,10 @@ impl PgConnection {
     }
 
     /// Waits for an answer; one that does not come in time is never waited for again.
-    fn wait<T>(&self, answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, StoreError> {
+    pub(super) fn wait<T>(
+        &self,
+        answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, StoreError> {
         self.answer(answer)?.map_err(|e| {
             self.changes.set(self.changes.get() + 1);
             self.is_failed.set(true);
@@ -319,80 +304,6 @@ impl PgConnection {
         // A term is of letters, digits and `_`: see where the lease is taken.
         self.terms.borrow().iter().map(|term| format!("SELECT fence('{term}'); ")).collect()
     }
-
-    /// Parsed once a connection.
-    pub(in crate::store) fn prepare(&self, sql: &str) -> Result<PgStatement, StoreError> {
-        if let Some(known) = self.statements.borrow().get(sql) {
-            return Ok(known.clone());
-        }
-        let statement = self.wait(self.client.prepare(&translated(sql)))?;
-        let number = self.statements.borrow().len();
-        let prepared = PgStatement { statement, number, is_read: is_read(sql) };
-        self.statements.borrow_mut().insert(sql.to_owned(), prepared.clone());
-        Ok(prepared)
-    }
-
-    pub(in crate::store) fn query(&self, of: &PgStatement, with: &impl Params) -> Result<Vec<Row>, StoreError> {
-        let asked = asked(of, with)?;
-        if let Some(rows) = self.pipeline.foreseen(of, &asked.with) {
-            return Ok(rows);
-        }
-        let rows = self.send(self.pipeline.take(), &[asked])?.rows.pop().unwrap_or_default();
-        if !of.is_read {
-            self.pipeline.forget();
-            self.changes.set(self.changes.get() + 1);
-        }
-        Ok(rows)
-    }
-
-    pub(in crate::store) fn execute(&self, of: &PgStatement, with: &impl Params) -> Result<usize, StoreError> {
-        self.pipeline.keep(asked(of, with)?);
-        let changed = self.send(self.pipeline.take(), &[])?.changed.pop().unwrap_or_default();
-        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
-    }
-
-    /// Runs it with the next statement, or before the transaction ends.
-    ///
-    /// # Errors
-    /// That it cannot be run says whatever comes next.
-    pub(in crate::store) fn execute_later(&self, of: &PgStatement, with: &impl Params) -> Result<(), StoreError> {
-        self.pipeline.keep(asked(of, with)?);
-        if self.pipeline.is_full() { self.flush() } else { Ok(()) }
-    }
-
-    /// Asks all of it at once: see [`Connection::foresee`].
-    pub(in crate::store) fn foresee(&self, reads: &[(&'static str, Vec<OwnedValue>)]) -> Result<(), StoreError> {
-        let asked = |(sql, with): &(&str, Vec<OwnedValue>)| asked(&self.prepare(sql)?, with.as_slice());
-        let reads = reads.iter().map(asked).collect::<Result<Vec<_>, _>>()?;
-        let reads: Vec<Asked> =
-            reads.into_iter().filter(|a| a.statement.is_read && !self.pipeline.foresees(a)).collect();
-        if reads.is_empty() {
-            return Ok(());
-        }
-        let answers = self.send(self.pipeline.take(), &reads)?;
-        for (asked, rows) in reads.into_iter().zip(answers.rows) {
-            self.pipeline.foresee(asked, rows);
-        }
-        Ok(())
-    }
-
-    /// What was to run later runs now.
-    pub(super) fn flush(&self) -> Result<(), StoreError> {
-        let kept = self.pipeline.take();
-        if kept.is_empty() { Ok(()) } else { self.send(kept, &[]).map(drop) }
-    }
-
-    /// What was to run later never runs: whatever wanted it failed.
-    pub(super) fn discard(&self) {
-        self.pipeline.forget();
-    }
-
-    fn send(&self, writes: Vec<Asked>, reads: &[Asked]) -> Result<Answers, StoreError> {
-        let answers = self.wait(together(&self.client, &writes, reads))?;
-        let changed = answers.changed.iter().fold(0, |all: u64, n| all.saturating_add(*n));
-        self.changes.set(self.changes.get() + changed);
-        Ok(answers)
-    }
 }
 
 /// The path that leads to this schema alone.
@@ -405,6 +316,7 @@ fn pins(schema: Option<&str>, lock_within: Duration, answer_within: Duration) ->
     // What nobody waits for any more ends by itself.
     let statement_within = answer_within.saturating_add(Duration::from_secs(1)).as_millis();
     let lock_within = lock_within.as_millis();
+    // Each join of ours walks an index from a few rows, as SQLite does: a server that has not counted its tables yet would read them whole.
     // An answer is given after the commit is on the server's disk. A process that was stopped inside a transaction keeps the others
     // waiting for two seconds at most.
     let pins = format!(
@@ -412,7 +324,7 @@ fn pins(schema: Option<&str>, lock_within: Duration, answer_within: Duration) ->
          SET idle_in_transaction_session_timeout = '2s'; SET synchronous_commit = on; \
          SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off; \
          SET client_min_messages = warning; SET standard_conforming_strings = on; SET transform_null_equals = off; \
-         SET bytea_output = hex; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'"
+         SET bytea_output = hex; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET enable_hashjoin = off; SET enable_mergejoin = off"
     );
     // A process that connects again stays with the schema in which it has opened its store, wherever a new search path leads.
     match schema {
@@ -436,15 +348,6 @@ fn on_own_runtime<T>(work: impl Future<Output = Result<T, StoreError>>) -> Resul
             Err(e)
         }
     }
-}
-
-/// The client's own check of how many values there are is a panic.
-fn asked(of: &PgStatement, with: &(impl Params + ?Sized)) -> Result<Asked, StoreError> {
-    let (takes, with) = (of.statement.params().len(), sent(with)?);
-    if takes == with.len() {
-        return Ok(Asked { statement: of.clone(), with });
-    }
-    Err(StoreError::Refused { what: format!("a statement takes {takes} values, not {}", with.len()) })
 }
 
 impl Drop for PgConnection {

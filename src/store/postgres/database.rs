@@ -7,6 +7,7 @@ use super::history::COMMITS;
 use super::lease;
 use super::schema_names;
 use super::store::PostgresStore;
+use crate::domain::event::Load;
 use crate::failpoint::Safeguard;
 use crate::store::sql::Connection;
 use crate::store::tables::{CommonState, Database};
@@ -28,7 +29,15 @@ impl Database for PostgresStore {
         self.readers.read(read).await
     }
 
-    async fn run_write<T, F>(&self, change: F) -> Result<T, StoreError>
+    async fn run_one_statement<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.readers.on_one(move |conn| read(Connection::Postgres(conn))).await
+    }
+
+    async fn run_write<T, F>(&self, load: Option<Arc<Load>>, change: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: Fn(Connection<'_>) -> Result<T, StoreError> + Send + 'static,
@@ -46,7 +55,7 @@ impl Database for PostgresStore {
             }
             change(conn)
         };
-        writer::submit(&jobs.ok_or(StoreError::Closed)?, fenced).await
+        writer::submit(&jobs.ok_or(StoreError::Closed)?, load, fenced).await
     }
 
     async fn run_beat<F>(&self, change: F) -> Result<(), StoreError>

@@ -177,7 +177,7 @@ async fn a_takeover_within_the_transaction_of_a_decision_ends_that_transaction()
     let stale = a.handle_of(first.term().map(str::to_owned));
     let taker = Arc::new(b.handle_of(None));
     let handle = tokio::runtime::Handle::current();
-    let decided = stale.run_write(move |conn| {
+    let decided = stale.run_write(None, move |conn| {
         conn.prepare_cached("INSERT INTO meta (key, value) VALUES ('decided', 'x')")?.execute([])?;
         // As a takeover does it, without the lock of the writers.
         let taker = Arc::clone(&taker);

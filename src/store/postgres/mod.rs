@@ -8,6 +8,7 @@
 
 #[cfg(test)]
 mod access_tests;
+mod asking;
 mod connect;
 mod connection;
 #[cfg(test)]
@@ -27,6 +28,7 @@ mod import_tests;
 mod lease;
 #[cfg(test)]
 mod lease_tests;
+mod many;
 mod open;
 #[cfg(test)]
 mod outage_tests;
@@ -37,6 +39,7 @@ mod readers;
 mod schema_names;
 mod sqlstate;
 mod state;
+mod statement;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -47,8 +50,10 @@ mod versions;
 #[cfg(test)]
 mod versions_tests;
 
-pub(super) use self::connection::{PgConnection, PgStatement};
+pub(super) use self::connection::PgConnection;
 pub(super) use self::import::ServerImport;
 pub(super) use self::open::{exists, holder, open_calls, peek};
+pub(super) use self::pipeline::Touches;
+pub(super) use self::statement::PgStatement;
 pub(super) use self::store::PostgresStore;
 pub(super) use self::values::value_of;

@@ -56,7 +56,7 @@ async fn a_transaction_that_cannot_be_rolled_back_for_want_of_its_connection_end
     let Some(server) = server().await else { return };
     let Some(database) = server.database("postgres") else { return };
     let store = opened(settings(PostgresUrl::new(database))).await;
-    let done = store.run_write(|conn| {
+    let done = store.run_write(None, |conn| {
         conn.prepare_cached("UPDATE commits SET n = n")?.execute([])?;
         let own = "SELECT CAST(pg_backend_pid() AS bigint)";
         let pid: i64 = conn.prepare_cached(own)?.query_row([], |r| r.get(0))?;

@@ -9,8 +9,10 @@ use super::history::ServerHistory;
 use super::open::LOCKS;
 use super::open::lock_key;
 use super::own_commits::OwnCommits;
+use crate::domain::event::Load;
 use crate::failpoint::Safeguard;
 use crate::store::sql::Connection;
+use crate::store::tables;
 use crate::store::writer::WriteConnection;
 use crate::store::{PostgresUrl, StoreError};
 
@@ -94,6 +96,7 @@ impl WriteConnection for ServerWriter {
     }
 
     fn commit(&self) -> Result<(), StoreError> {
+        self.conn.flush()?;
         let fences = self.conn.fences();
         if self.conn.changes() == self.before {
             return self.conn.commit(&format!("{fences}COMMIT")).map(drop);
@@ -119,14 +122,18 @@ impl WriteConnection for ServerWriter {
         self.conn.batch(sql)
     }
 
+    fn foresee(&self, loads: &[Option<&Load>]) -> Result<(), StoreError> {
+        self.conn.begin_batch();
+        tables::foresee(Connection::Postgres(&self.conn), loads)
+    }
+
+    fn begin_change(&self, place: usize) {
+        self.conn.begin_change(place);
+    }
+
     fn end_of_change(&self, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
-        if outcome.is_err() {
-            self.conn.discard();
-        }
-        outcome.and_then(|()| self.conn.flush())?;
-        // What was foreseen for this change is not for the next one.
-        self.conn.discard();
-        Ok(())
+        let ended = self.conn.end_change(outcome.is_ok());
+        outcome.and(ended)
     }
 
     fn changes(&self) -> u64 {

@@ -12,7 +12,7 @@ use crate::store::sql::{Params, Value};
 type Failure = Box<dyn Error + Sync + Send>;
 
 /// A value that is sent. PostgreSQL's texts hold no U+0000: it goes as U+FFFD, as any other character that cannot be kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum SentValue {
     Null,
     Int(i64),

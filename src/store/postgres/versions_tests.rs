@@ -14,7 +14,7 @@ use crate::testing::postgres::TestSchema;
 
 /// The schema is of this version, and who works on it must know that one at least.
 async fn is_of(store: &PostgresStore, found: i64, oldest: i64) {
-    let done = store.run_write(move |conn| {
+    let done = store.run_write(None, move |conn| {
         for (key, value) in [("schema", found), ("oldest_schema", oldest)] {
             conn.prepare_cached("UPDATE meta SET value = ?2 WHERE key = ?1")?
                 .execute(params![key, value.to_string()])?;

@@ -1,8 +1,22 @@
 //! A connection of whichever database, its statements and its rows.
 
-use super::value::{Field, OwnedValue, Params, Value};
+use super::value::{Field, OwnedValue, Param, Params, Value};
 use crate::store::StoreError;
-use crate::store::postgres::{PgConnection, PgStatement, value_of};
+use crate::store::postgres::{PgConnection, PgStatement, Touches, value_of};
+
+/// Who asks for what is foreseen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum For {
+    /// The change that runs, once.
+    This,
+    /// The change at this place of its batch, once.
+    Change(usize),
+    /// Whoever asks, as often as they like.
+    All,
+}
+
+/// A statement that comes soon, with its values.
+pub(in crate::store) type Foreseen = (&'static str, Vec<OwnedValue>);
 
 /// An open connection, lent.
 #[derive(Clone, Copy)]
@@ -12,6 +26,11 @@ pub(in crate::store) enum Connection<'c> {
 }
 
 impl<'c> Connection<'c> {
+    /// Whether each question has its price, so that one more that many can share is worth it.
+    pub(in crate::store) fn is_far(self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
     /// Of a store in a file, what only SQLite can do.
     ///
     /// # Errors
@@ -24,15 +43,30 @@ impl<'c> Connection<'c> {
     }
 
     /// These reads come soon, in this transaction, as they are here: on a server they are asked together, at the price of one way there
-    /// and back. Each of them, asked once with these values and before anything is written, finds its answer here. A hint: SQLite,
-    /// whose way is short, is asked when it is asked.
-    pub(in crate::store) fn foresee(
-        self,
-        reads: impl FnOnce() -> Vec<(&'static str, Vec<OwnedValue>)>,
-    ) -> Result<(), StoreError> {
+    /// and back. Each of them, asked with these values before what it reads is written, finds its answer here. A hint: SQLite, whose way
+    /// is short, is asked when it is asked.
+    ///
+    /// Changes may come one after the other, each with reads of its own. One that writes more than rows of its own calls takes back what
+    /// was foreseen for those behind it; what these rows are named by it says by [`Connection::touches`].
+    pub(in crate::store) fn foresee(self, reads: impl FnOnce() -> Vec<(For, Foreseen)>) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(_) => Ok(()),
             Self::Postgres(conn) => conn.foresee(&reads()),
+        }
+    }
+
+    /// The first value that this read was foreseen to find for the change at that place; it stays foreseen.
+    pub(in crate::store) fn foreseen_text(self, place: usize, read: &Foreseen) -> Result<Option<String>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(conn) => conn.foreseen_text(place, read),
+        }
+    }
+
+    /// What is named by this value changes: no other change of the batch was foreseen anything of it.
+    pub(in crate::store) fn touches(self, named: &dyn Param) {
+        if let Self::Postgres(conn) = self {
+            conn.touches(named.value());
         }
     }
 
@@ -79,7 +113,17 @@ impl Statement<'_> {
     pub(in crate::store) fn execute_later(&mut self, with: impl Params) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(_) => self.execute(with).map(drop),
-            Self::Postgres(conn, statement) => conn.execute_later(statement, &with),
+            Self::Postgres(conn, statement) => conn.execute_later(statement, &with, Touches::Anything),
+        }
+    }
+
+    /// As [`Statement::execute_later`], of rows of the calls that the change has loaded or makes, see [`Connection::touches`]: on a server
+    /// the same statement of many changes runs once. An UPDATE names its row by its first value, an INSERT that may find its row there by
+    /// its first two.
+    pub(in crate::store) fn execute_of_own_calls(&mut self, with: impl Params) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => self.execute(with).map(drop),
+            Self::Postgres(conn, statement) => conn.execute_later(statement, &with, Touches::OwnCalls),
         }
     }
 

@@ -38,6 +38,17 @@ pub(in crate::store) enum OwnedValue {
     Bytes(Vec<u8>),
 }
 
+impl From<Value<'_>> for OwnedValue {
+    fn from(value: Value<'_>) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Int(n) => Self::Int(n),
+            Value::Text(text) => Self::Text(text.to_owned()),
+            Value::Bytes(bytes) => Self::Bytes(bytes.to_vec()),
+        }
+    }
+}
+
 impl From<&str> for OwnedValue {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
@@ -155,6 +166,17 @@ pub(in crate::store) trait Params {
     /// # Errors
     /// What `take` returns.
     fn each(&self, take: &mut dyn FnMut(Value<'_>) -> Result<(), StoreError>) -> Result<(), StoreError>;
+
+    /// # Errors
+    /// None of its own.
+    fn owned(&self) -> Result<Vec<OwnedValue>, StoreError> {
+        let mut all = Vec::new();
+        self.each(&mut |value| {
+            all.push(value.into());
+            Ok(())
+        })?;
+        Ok(all)
+    }
 }
 
 impl Params for &[&dyn Param] {
@@ -164,6 +186,12 @@ impl Params for &[&dyn Param] {
 }
 
 impl Params for Vec<&dyn Param> {
+    fn each(&self, take: &mut dyn FnMut(Value<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.as_slice().each(take)
+    }
+}
+
+impl Params for Vec<OwnedValue> {
     fn each(&self, take: &mut dyn FnMut(Value<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
         self.as_slice().each(take)
     }

@@ -7,6 +7,7 @@ use super::handle::SqliteStore;
 use super::lease::FileLease;
 use super::repair::misfit;
 use super::{check, versions};
+use crate::domain::event::Load;
 use crate::store::sql::Connection;
 use crate::store::tables::{CommonState, Database};
 use crate::store::{Holder, Lease, LeaseError, Store, StoreError, Unreadable, Upkeep as _};
@@ -24,11 +25,21 @@ impl Database for SqliteStore {
         self.readers.read(move |conn| read(Connection::Sqlite(conn))).await
     }
 
-    async fn run_write<T, F>(&self, change: F) -> Result<T, StoreError>
+    async fn run_one_statement<T, F>(&self, read: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: Fn(Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     {
+        self.readers.read(move |conn| read(Connection::Sqlite(conn))).await
+    }
+
+    async fn run_write<T, F>(&self, load: Option<Arc<Load>>, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        // Its way to the file is short: what a change loads it asks when it needs it.
+        drop(load);
         self.in_turn(move |conn| change(Connection::Sqlite(conn))).await
     }
 

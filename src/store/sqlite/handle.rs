@@ -110,7 +110,7 @@ impl SqliteStore {
         F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        writer::submit(&jobs.ok_or(StoreError::Closed)?, move |conn| change(conn.sqlite()?)).await
+        writer::submit(&jobs.ok_or(StoreError::Closed)?, None, move |conn| change(conn.sqlite()?)).await
     }
 
     /// Opens every connection that is not open yet. Blocks.

@@ -9,6 +9,7 @@ use super::damage::Damage;
 use super::reads::ReadContext;
 use super::save::Sinks;
 use crate::clock::{Stopwatch, SystemClock};
+use crate::domain::event::Load;
 use crate::store::commits::CommitCounts;
 use crate::store::gate::Gate;
 use crate::store::sql::Connection;
@@ -54,8 +55,15 @@ pub(in crate::store) trait Database: Send + Sync + 'static {
         T: Send + 'static,
         F: FnOnce(Connection<'_>) -> Result<T, StoreError> + Send + 'static;
 
-    /// One change: with its neighbours in a transaction, apart from them in its outcome. It may run more than once. Cancel-safe.
-    fn run_write<T, F>(&self, change: F) -> impl Future<Output = Result<T, StoreError>> + Send
+    /// Runs a read of one statement: it sees one moment without a transaction. It may run more than once. Cancel-safe.
+    fn run_one_statement<T, F>(&self, read: F) -> impl Future<Output = Result<T, StoreError>> + Send
+    where
+        T: Send + 'static,
+        F: Fn(Connection<'_>) -> Result<T, StoreError> + Send + 'static;
+
+    /// One change: with its neighbours in a transaction, apart from them in its outcome; `load`: what it loads, where that is known. It
+    /// may run more than once. Cancel-safe.
+    fn run_write<T, F>(&self, load: Option<Arc<Load>>, change: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
         F: Fn(Connection<'_>) -> Result<T, StoreError> + Send + 'static;
@@ -112,15 +120,24 @@ pub(in crate::store) trait Database: Send + Sync + 'static {
     /// Remembers what a look through everything found, and mends what can be. Whether all is whole.
     fn repair(&self, found: Vec<Unreadable>) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// As [`Database::run_write`]; a test may stand around it.
+    /// As [`Database::run_write`], of a change that says not what it loads; a test may stand around it.
     fn with_tx<T, F>(&self, change: F) -> impl Future<Output = Result<T, StoreError>> + Send
+    where
+        T: Send + 'static,
+        F: Fn(Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.with_tx_of(None, change)
+    }
+
+    /// As [`Database::run_write`]; a test may stand around it.
+    fn with_tx_of<T, F>(&self, load: Option<Arc<Load>>, change: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
         F: Fn(Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         async move {
             self.shared().gate.before_write().await;
-            let done = self.run_write(change).await;
+            let done = self.run_write(load, change).await;
             if done.is_ok() {
                 self.shared().gate.after_commit().await;
             }
@@ -136,6 +153,18 @@ pub(in crate::store) trait Database: Send + Sync + 'static {
     {
         let damage = self.shared().damage.clone();
         self.read(move |conn| read(ReadContext { conn, damage: &damage }))
+    }
+
+    /// As [`Database::read`], of one statement.
+    fn read_one<T, F>(&self, read: F) -> impl Future<Output = Result<T, StoreError>> + Send
+    where
+        T: Send + 'static,
+        F: Fn(Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        async move {
+            self.shared().gate.before_read().await;
+            self.run_one_statement(read).await.inspect_err(|e| self.met(e))
+        }
     }
 
     /// A read; damage that it meets is said.

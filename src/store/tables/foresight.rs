@@ -2,20 +2,98 @@
 //!
 //! Called by `load`, which reads all of it one by one, as it needs it. What is missing here costs time, what is too much costs a
 //! statement, and neither changes what is read.
+//!
+//! For a batch of changes it is asked at once for all that read different rows. Whoever reads what one before it may write is foreseen
+//! nothing, and reads it when its turn comes; so does whoever reads what one before it has written, see [`Connection::touches`].
+
+use std::collections::BTreeSet;
 
 use super::{phone_calls, settings, sql};
 use crate::domain::event::Load;
 use crate::domain::types::AttemptId;
-use crate::store::sql::{Connection, OwnedValue};
+use crate::store::sql::{Connection, For, Foreseen};
 use crate::store::{StoreError, rows};
 
 /// What is read whatever is loaded, and what is known to be read for this.
 pub(super) fn of(conn: Connection<'_>, load: &Load) -> Result<(), StoreError> {
-    conn.foresee(|| reads(load))
+    conn.foresee(|| {
+        let all = surroundings().into_iter().map(|read| (For::All, read));
+        all.chain(of_load(load).into_iter().map(|read| (For::This, read))).collect()
+    })
 }
 
-fn reads(load: &Load) -> Vec<(&'static str, Vec<OwnedValue>)> {
-    let mut reads = vec![(settings::SURROUNDINGS, Vec::new()), (settings::TARGETS, Vec::new())];
+/// What the changes of a batch read, each by its place: see [`Connection::foresee`].
+pub(in crate::store) fn foresee(conn: Connection<'_>, loads: &[Option<&Load>]) -> Result<(), StoreError> {
+    let mut taken = BTreeSet::new();
+    let mut attempts = Vec::new();
+    let mut reads: Vec<(For, Foreseen)> = surroundings().map(|read| (For::All, read)).to_vec();
+    for (place, load) in loads.iter().enumerate() {
+        let Some(load) = load.map(innermost) else { continue };
+        let keys = keys(load);
+        let is_alone = keys.iter().all(|key| !taken.contains(key));
+        taken.extend(keys);
+        let attempt = match load {
+            Load::Attempt(attempt) | Load::Claim(attempt) | Load::Message { attempt: Some(attempt), .. } => {
+                Some(*attempt)
+            }
+            Load::New { .. } => None,
+            _ => continue,
+        };
+        if is_alone {
+            reads.extend(of_load(load).into_iter().map(|read| (For::Change(place), read)));
+            attempts.extend(attempt.map(|attempt| (place, attempt)));
+        }
+    }
+    conn.foresee(|| reads)?;
+    // Their calls are known then.
+    let mut calls = Vec::new();
+    for (place, attempt) in attempts {
+        let call = conn.foreseen_text(place, &(sql::CALL_OF_ATTEMPT, vec![rows::id_bytes(attempt).into()]))?;
+        calls.extend(call.filter(|call| taken.insert(Key::Call(call.clone()))).map(|call| (place, call)));
+    }
+    conn.foresee(|| {
+        let of = |(place, call): (usize, String)| whole_call(&call).map(|read| (For::Change(place), read));
+        calls.into_iter().flat_map(of).collect()
+    })
+}
+
+/// What of two changes only the first is foreseen: it may write it.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Call(String),
+    Attempt(AttemptId),
+    Message(String),
+    Reference(String),
+}
+
+fn keys(load: &Load) -> Vec<Key> {
+    match load {
+        Load::Call(id) => vec![Key::Call(id.to_string())],
+        Load::Attempt(attempt) | Load::Claim(attempt) => vec![Key::Attempt(*attempt)],
+        Load::Message { attempt, sid, .. } => {
+            attempt.map(Key::Attempt).into_iter().chain([Key::Message(sid.to_string())]).collect()
+        }
+        Load::New { id, also, references, .. } => {
+            let ids = std::iter::once(id).chain(also).map(|id| Key::Call(id.to_string()));
+            ids.chain(references.first().map(|r| Key::Reference(r.to_string()))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn innermost(load: &Load) -> &Load {
+    match load {
+        Load::WithBusy { of, .. } | Load::WithSpent { of, .. } => innermost(of),
+        load => load,
+    }
+}
+
+fn surroundings() -> [Foreseen; 3] {
+    [(settings::SURROUNDINGS, Vec::new()), (settings::TARGETS, Vec::new()), (sql::RAISED, Vec::new())]
+}
+
+fn of_load(load: &Load) -> Vec<Foreseen> {
+    let mut reads = Vec::new();
     match load {
         Load::Call(id) => reads.extend(whole_call(id.as_str())),
         Load::Attempt(attempt) | Load::Claim(attempt) => {
@@ -23,10 +101,8 @@ fn reads(load: &Load) -> Vec<(&'static str, Vec<OwnedValue>)> {
         }
         Load::Message { attempt, sid, said } => {
             reads.push((sql::ORPHANS_OF_SID, vec![sid.as_str().into()]));
-            match attempt {
-                Some(attempt) => reads.extend(of_attempt(*attempt)),
-                None => reads.push((sql::CALL_OF_SID, vec![sid.as_str().into()])),
-            }
+            reads.push((sql::CALL_OF_SID, vec![sid.as_str().into()]));
+            reads.extend(attempt.map(of_attempt).into_iter().flatten());
             if let (Some(attempt), Some((status, code))) = (attempt, said) {
                 let with = vec![
                     rows::id_bytes(*attempt).into(),
@@ -49,12 +125,17 @@ fn reads(load: &Load) -> Vec<(&'static str, Vec<OwnedValue>)> {
     reads
 }
 
-fn of_attempt(attempt: AttemptId) -> [(&'static str, Vec<OwnedValue>); 2] {
+fn of_attempt(attempt: AttemptId) -> [Foreseen; 2] {
     let id = || vec![rows::id_bytes(attempt).into()];
     [(sql::CALL_OF_ATTEMPT, id()), (sql::ORPHANS_OF_NAMED, id())]
 }
 
+/// A call that is there is read whole.
+pub(super) fn of_call(conn: Connection<'_>, id: &str) -> Result<(), StoreError> {
+    conn.foresee(|| whole_call(id).map(|read| (For::This, read)).to_vec())
+}
+
 /// A call with its notices and attempts.
-pub(super) fn whole_call(id: &str) -> Vec<(&'static str, Vec<OwnedValue>)> {
-    [sql::CALL, sql::NOTICES, sql::ATTEMPTS].map(|sql| (sql, vec![id.into()])).to_vec()
+fn whole_call(id: &str) -> [Foreseen; 3] {
+    [sql::CALL, sql::NOTICES, sql::ATTEMPTS].map(|sql| (sql, vec![id.into()]))
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 
 use super::database::Database;
-use super::{alert_receipts, load, phone_calls, reads, roll_calls, save, sql};
+use super::{alert_receipts, foresight, load, phone_calls, reads, roll_calls, save, sql};
 use crate::domain::call::CallState;
 use crate::domain::event::Load;
 use crate::domain::log::LogEntry;
@@ -19,8 +19,9 @@ impl<D: Database> Ledger for D {
     async fn transact(&self, load: Load, phones: Vec<PhoneNumber>, decide: Decide) -> Result<Committed, StoreError> {
         self.shared().gate.admit(&load)?;
         let (sinks, run) = (self.shared().sinks.clone(), Arc::clone(&self.shared().run));
+        let load = Arc::new(load);
         let done = self
-            .with_tx(move |conn| {
+            .with_tx_of(Some(Arc::clone(&load)), move |conn| {
                 let loaded = load::load(conn, &load, &phones)?;
                 let change = decide(&loaded).map_err(|what| StoreError::Refused { what })?;
                 let saved = save::save(conn, &sinks, &loaded, change)?;
@@ -46,7 +47,11 @@ impl<D: Database> Ledger for D {
 
     async fn call(&self, call: &CallId) -> Result<Option<CallState>, StoreError> {
         let id = call.clone();
-        let found = self.read(move |conn| load::call_state(conn, id.as_str())).await;
+        let found = self.read(move |conn| {
+            foresight::of_call(conn, id.as_str())?;
+            load::call_state(conn, id.as_str())
+        });
+        let found = found.await;
         if let Ok(Some(_)) = &found {
             self.shared().damage.forget(call.as_str());
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::store::sql::{Connection, Row, Value, params};
+use crate::store::sql::{Connection, For, Row, Value, params};
 use tracing::warn;
 
 use super::{foresight, phone_calls, policies, ringing, roll_calls, settings, spent, sql};
@@ -27,13 +27,7 @@ const LATELY_CLOSED_MAX: usize = 50;
 
 /// Loads what `load` asks for, and the opt-outs of `phones` and of everybody in the loaded calls.
 pub(in crate::store) fn load(conn: Connection<'_>, load: &Load, phones: &[PhoneNumber]) -> Result<Loaded, StoreError> {
-    if !matches!(load, Load::WithBusy { .. }) {
-        foresight::of(conn, load)?;
-    }
-    let around = settings::surroundings(conn)?;
-    let mut loaded = Loaded { basis: around.basis, ..Loaded::default() };
     match load {
-        Load::Nothing => {}
         Load::WithBusy { of, since } => {
             let mut loaded = self::load(conn, of, phones)?;
             loaded.busy = busy(conn, *since)?;
@@ -44,6 +38,12 @@ pub(in crate::store) fn load(conn: Connection<'_>, load: &Load, phones: &[PhoneN
             loaded.spent = spent::of_claim(conn, &loaded, of, *since, (*per_contact, *all))?;
             return Ok(loaded);
         }
+        _ => foresight::of(conn, load)?,
+    }
+    let around = settings::surroundings(conn)?;
+    let mut loaded = Loaded { basis: around.basis, ..Loaded::default() };
+    match load {
+        Load::Nothing | Load::WithBusy { .. } | Load::WithSpent { .. } => {}
         Load::Call(id) => loaded.calls.extend(call_state(conn, id.as_str())?),
         Load::Attempt(attempt) => {
             message(conn, &mut loaded, Some(*attempt), None)?;
@@ -213,7 +213,7 @@ fn message(
         call = text(conn, sql::CALL_OF_SID, sid.as_str())?;
     }
     if let Some(id) = &call {
-        conn.foresee(|| foresight::whole_call(id))?;
+        foresight::of_call(conn, id)?;
         loaded.calls.extend(call_state(conn, id)?);
     }
     let attempt = loaded
@@ -431,7 +431,7 @@ fn whole_call(conn: Connection<'_>, id: &str) -> Result<Option<CallState>, Store
             None => return Ok(None),
         }
     };
-    conn.foresee(|| vec![(sql::NOTICES, vec![id.into()]), (sql::ATTEMPTS, vec![id.into()])])?;
+    conn.foresee(|| [sql::NOTICES, sql::ATTEMPTS].map(|sql| (For::This, (sql, vec![id.into()]))).to_vec())?;
     let mut notices = Vec::new();
     let mut statement = conn.prepare_cached(sql::NOTICES)?;
     let mut found = statement.query([id])?;

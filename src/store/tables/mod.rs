@@ -44,8 +44,10 @@ mod sql;
 mod synced_contacts;
 mod update;
 mod views;
+mod work_list;
 
 pub(super) use damage::Damage;
 pub(super) use database::{CommonState, Database};
+pub(super) use foresight::foresee;
 pub(super) use reads::open_calls;
 pub(super) use settings::peeked;

@@ -20,7 +20,7 @@ impl<D: Database> Queues for D {
     }
 
     async fn next_wake(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.read(move |conn| reads::next_wake(conn, after)).await
+        self.read_one(move |conn| reads::next_wake(conn, after)).await
     }
 
     async fn next_wakes(&self, limit: usize) -> Result<Vec<(CallId, Timestamp)>, StoreError> {
@@ -43,7 +43,7 @@ impl<D: Database> Queues for D {
     }
 
     async fn next_sendable(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.read(move |conn| send_queues::next_sendable(conn, after)).await
+        self.read_one(move |conn| send_queues::next_sendable(conn, after)).await
     }
 
     async fn claims_of_others(&self, engine: &str, limit: usize) -> Result<Vec<AttemptId>, StoreError> {
@@ -61,7 +61,7 @@ impl<D: Database> Queues for D {
     }
 
     async fn next_poll(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.read(move |conn| reads::next_poll(conn, after)).await
+        self.read_one(move |conn| reads::next_poll(conn, after)).await
     }
 
     async fn open_outcomes(&self, limit: usize) -> Result<Vec<CallId>, StoreError> {
@@ -73,7 +73,7 @@ impl<D: Database> Queues for D {
     }
 
     async fn next_search(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.read(move |conn| reads::next_search(conn, after)).await
+        self.read_one(move |conn| reads::next_search(conn, after)).await
     }
 
     async fn phone_calls_to_end(
@@ -145,7 +145,7 @@ impl<D: Database> Queues for D {
     }
 
     async fn next_phone_call(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.read(phone_calls::next).await
+        self.read_one(phone_calls::next).await
     }
 
     async fn replies_read(&self) -> Result<Option<Timestamp>, StoreError> {

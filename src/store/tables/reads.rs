@@ -3,11 +3,12 @@
 //! Lists leave out a row that cannot be read, and say so: one rotten call must not keep the others from being served. A list of
 //! work takes its places from the index and reads each row by itself, so that a damaged page costs what lies on it.
 
-use crate::store::sql::{Connection, Params, Row, Statement, params};
+use crate::store::sql::{Connection, Params, Row, params};
 
 use super::damage::Damage;
-use super::load::{call_from, call_state, maybe_str_at, str_at, text, update_from};
+use super::load::{call_from, call_state, str_at, text, update_from};
 use super::sql::call_columns;
+use super::work_list::work;
 use crate::domain::attempt::Channel;
 use crate::domain::call::CallStatus;
 use crate::domain::change::ReceiptRow;
@@ -81,69 +82,9 @@ pub(in crate::store) fn readable<T>(
     Ok(out)
 }
 
-const CALLS_TABLE: &str = "calls";
+pub(in crate::store) const CALLS_TABLE: &str = "calls";
 /// Their rows have no key that may be told.
 pub(in crate::store) const PHONES: &str = "phones";
-
-/// The rows of a list of work, up to `limit` of those that can be read. `places` gives row numbers in their order, `one` reads
-/// one of them; its first column is the id of the call, or null where the row belongs to none.
-pub(in crate::store) fn work<T>(
-    context: ReadContext<'_>,
-    (places, with): (&str, impl Params),
-    one: &str,
-    limit: usize,
-    read: impl Fn(Row<'_>) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
-    let reads_calls = one == CALL_AT || one == UNNOTIFIED_AT;
-    let mut places = context.conn.prepare_cached(places)?;
-    let mut one = context.conn.prepare_cached(one)?;
-    let mut found = places.query(with)?;
-    let mut out = Vec::new();
-    while out.len() < limit
-        && let Some(place) = found.next()?
-    {
-        let place: i64 = place.get(0)?;
-        match one_of(context, &mut one, place, &read) {
-            Ok(line) => out.extend(line),
-            Err(StoreError::Corrupt { what, call: Some(call) }) => {
-                context.damage.note(&format!("call {call}"), Some(&call), &what);
-            }
-            Err(e) if is_of_the_row(&e) => {
-                let table = if reads_calls { CALLS_TABLE } else { "attempts" };
-                context.damage.note_place(&format!("row {place} of {table}"), &e.to_string());
-            }
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(out)
-}
-
-/// Whether an error in reading one row may be that row's own. Damage has many faces: a length that cannot be reads like a lack
-/// of memory or like a text that is too long, a sector that cannot be read like a disk that fails. Where it is more than one
-/// row's trouble, the list of places fails too.
-fn is_of_the_row(e: &StoreError) -> bool {
-    matches!(
-        e,
-        StoreError::Corrupt { .. } | StoreError::Refused { .. } | StoreError::Full { .. } | StoreError::Broken { .. }
-    )
-}
-
-fn one_of<T>(
-    context: ReadContext<'_>,
-    one: &mut Statement<'_>,
-    place: i64,
-    read: &impl Fn(Row<'_>) -> Result<T, StoreError>,
-) -> Result<Option<T>, StoreError> {
-    let mut found = one.query([place])?;
-    let Some(row) = found.next()? else { return Ok(None) };
-    let Some(call) = maybe_str_at(row, 0).map_err(|_| rows::corrupt("call_id"))? else {
-        return Err(StoreError::Corrupt { what: "an attempt belongs to no call".into(), call: None });
-    };
-    if context.damage.leaves_out(call) {
-        return Ok(None);
-    }
-    read(row).map(Some).map_err(|e| rows::of_call(call, e))
-}
 
 pub(in crate::store) fn one<T>(
     conn: Connection<'_>,
@@ -306,7 +247,7 @@ fn log_from(row: Row<'_>) -> Result<LogLine, StoreError> {
 
 pub(in crate::store) const DUE: &str = "SELECT rowid FROM calls INDEXED BY calls_by_wake
     WHERE status = 'DISPATCHING' AND wake_at <= ?1 ORDER BY wake_at";
-const CALL_AT: &str = "SELECT id FROM calls WHERE rowid = ?1";
+pub(in crate::store) const CALL_AT: &str = "SELECT id FROM calls WHERE rowid = ?1";
 
 pub(in crate::store) fn due(context: ReadContext<'_>, now: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
     work(context, (DUE, params![now.as_millis()]), CALL_AT, limit, id_at_front)
@@ -557,27 +498,4 @@ pub(in crate::store) fn open_requests(context: ReadContext<'_>) -> Result<Vec<Re
 
 pub(in crate::store) fn request(conn: Connection<'_>, id: i64) -> Result<Option<Request>, StoreError> {
     one(conn, "SELECT id, kind, payload, actor, at, result FROM requests WHERE id = ?1", [id], request_from)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rusqlite::ffi;
-
-    #[test]
-    fn what_the_damage_of_a_row_may_look_like_stops_no_list_and_what_passes_does() {
-        for (code, own) in [
-            (ffi::SQLITE_CORRUPT, true),
-            (ffi::SQLITE_NOMEM, true),
-            (ffi::SQLITE_TOOBIG, true),
-            (ffi::SQLITE_IOERR_READ, true),
-            (ffi::SQLITE_IOERR_SHORT_READ, true),
-            (ffi::SQLITE_BUSY, false),
-            (ffi::SQLITE_LOCKED, false),
-        ] {
-            let e = StoreError::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
-            assert_eq!(is_of_the_row(&e), own, "{code}: {e:?}");
-        }
-        assert!(!is_of_the_row(&StoreError::Closed));
-    }
 }

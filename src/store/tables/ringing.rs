@@ -3,7 +3,8 @@
 use crate::store::sql::{Connection, params};
 
 use super::load::str_at;
-use super::reads::{ReadContext, work};
+use super::reads::ReadContext;
+use super::work_list::work;
 use crate::domain::event::{BlockedPhoneCall, OpenPhoneCall};
 use crate::domain::types::{AttemptId, ErrorCode, Timestamp};
 use crate::store::{StoreError, rows};

@@ -84,6 +84,7 @@ pub(in crate::store) fn save(
     let at = time_of(&change);
     let is_notified = !change.effects.is_empty() || !change.alerts.is_empty();
     let sinks = &if is_notified { in_force(conn, sinks, loaded.basis)? } else { sinks.clone() };
+    touches(conn, &change);
     for state in &change.calls {
         match loaded.calls.iter().chain(&loaded.similar).find(|was| was.call.id == state.call.id) {
             Some(was) => update(conn, was, state)?,
@@ -131,6 +132,23 @@ pub(in crate::store) fn save(
     Ok(Saved { change, over })
 }
 
+/// Says by which names others may have asked for what changes.
+fn touches(conn: Connection<'_>, change: &Change) {
+    for state in &change.calls {
+        conn.touches(&state.call.id.as_str());
+        conn.touches(&state.call.reference.as_str());
+        for sid in state.attempts.iter().filter_map(|a| a.sid.as_ref()) {
+            conn.touches(&sid.as_str());
+        }
+    }
+    for receipt in &change.receipts {
+        conn.touches(&receipt.update.sid.as_str());
+        for attempt in receipt.update.attempt.into_iter().chain(receipt.joined) {
+            conn.touches(&rows::id_bytes(attempt));
+        }
+    }
+}
+
 /// Whether it would tell the shop's base of a call that is pruned: what stands there is the shop's own, and stays.
 fn is_pruned(change: &Change, effect: &Effect) -> bool {
     let of = |state: &&CallState| match effect {
@@ -159,7 +177,7 @@ pub(in crate::store) fn refused(what: impl Into<String>) -> StoreError {
 
 fn insert(conn: Connection<'_>, state: &CallState) -> Result<(), StoreError> {
     let c = &state.call;
-    conn.prepare_cached(sql::INSERT_CALL)?.execute_later(params![
+    conn.prepare_cached(sql::INSERT_CALL)?.execute_of_own_calls(params![
         c.id.as_str(),
         c.reference.as_str(),
         c.status.as_str(),
@@ -225,7 +243,7 @@ fn update(conn: Connection<'_>, was: &CallState, is: &CallState) -> Result<(), S
             if other_line || (attempt.kind == AttemptKind::Answer && before.sender != attempt.sender) {
                 let queue = queue(&is.call, attempt);
                 conn.prepare_cached(sql::MOVE_QUEUE)?
-                    .execute_later(params![rows::id_bytes(attempt.id), queue.as_str()])?;
+                    .execute_of_own_calls(params![rows::id_bytes(attempt.id), queue.as_str()])?;
             }
         }
     }
@@ -241,7 +259,7 @@ fn update(conn: Connection<'_>, was: &CallState, is: &CallState) -> Result<(), S
 fn insert_notices(conn: Connection<'_>, call: &Call, notices: &[NoticeKey], known: usize) -> Result<(), StoreError> {
     for (ordinal, notice) in (known..).zip(notices) {
         let ordinal = i64::try_from(ordinal).unwrap_or(i64::MAX);
-        conn.prepare_cached(sql::INSERT_NOTICE)?.execute_later(params![
+        conn.prepare_cached(sql::INSERT_NOTICE)?.execute_of_own_calls(params![
             call.id.as_str(),
             notice.round,
             notice.step,
@@ -256,7 +274,7 @@ fn insert_attempt(conn: Connection<'_>, call: &Call, a: &Attempt) -> Result<(), 
     if a.call != call.id {
         return Err(refused("an attempt names another call than the one it is in"));
     }
-    conn.prepare_cached(sql::INSERT_ATTEMPT)?.execute_later(params![
+    conn.prepare_cached(sql::INSERT_ATTEMPT)?.execute_of_own_calls(params![
         rows::id_bytes(a.id),
         a.call.as_str(),
         a.number,
@@ -319,7 +337,7 @@ fn queue(call: &Call, a: &Attempt) -> SendQueue {
 pub(in crate::store) fn append_log(conn: Connection<'_>, entries: &[LogEntry]) -> Result<(), StoreError> {
     for e in entries {
         let data = if e.data == Value::Null { None } else { Some(rows::to_json("a log entry", &e.data)?) };
-        conn.prepare_cached(sql::INSERT_LOG)?.execute_later(params![
+        conn.prepare_cached(sql::INSERT_LOG)?.execute_of_own_calls(params![
             e.kind.as_str(),
             e.at.as_millis(),
             e.call.as_ref().map(CallId::as_str),
@@ -396,6 +414,10 @@ fn save_alert(
             return append_log(conn, &[entry]);
         }
         AlertChange::Resolve { key } => {
+            let few = few_raised(conn)?;
+            if few.is_some_and(|few| few.iter().all(|(raised, _)| *raised != key.to_string())) {
+                return Ok(());
+            }
             let was: Option<(Option<String>, String)> = conn
                 .prepare_cached(sql::RESOLVE_ALERT)?
                 .query_maybe(params![key.to_string(), at.as_millis()], |r| Ok((r.get(0)?, r.get(1)?)))?;
@@ -414,8 +436,27 @@ fn save_alert(
     Ok(())
 }
 
+/// The alerts that are raised, each with its call, where asking for all of them is worth it and they are few: mostly what would be
+/// resolved is not raised, and the changes of a batch share the question.
+fn few_raised(conn: Connection<'_>) -> Result<Option<Vec<(String, Option<String>)>>, StoreError> {
+    if !conn.is_far() {
+        return Ok(None);
+    }
+    let mut statement = conn.prepare_cached(sql::RAISED)?;
+    let mut found = statement.query([])?;
+    let mut few = Vec::new();
+    while let Some(row) = found.next()? {
+        few.push((row.get(0)?, row.get(1)?));
+    }
+    Ok(Some(few).filter(|few| few.len() <= sql::RAISED_FEW))
+}
+
 /// Those that can be read: a key that nobody wrote keeps no call from being closed.
 fn raised_about(conn: Connection<'_>, call: &CallId) -> Result<Vec<AlertKey>, StoreError> {
+    if let Some(few) = few_raised(conn)? {
+        let of_call = few.iter().filter(|(_, of)| of.as_deref() == Some(call.as_str()));
+        return Ok(of_call.filter_map(|(key, _)| key.parse().ok()).collect());
+    }
     let mut statement = conn.prepare_cached(sql::ALERTS_OF_CALL)?;
     let mut found = statement.query([call.as_str()])?;
     let mut keys = Vec::new();
@@ -426,12 +467,12 @@ fn raised_about(conn: Connection<'_>, call: &CallId) -> Result<Vec<AlertKey>, St
 }
 
 fn to_outbox(conn: Connection<'_>, sink: &str, key: &str, at: Timestamp) -> Result<(), StoreError> {
-    conn.prepare_cached(sql::OUTBOX)?.execute_later(params![sink, key, at.as_millis()])?;
+    conn.prepare_cached(sql::OUTBOX)?.execute_of_own_calls(params![sink, key, at.as_millis()])?;
     Ok(())
 }
 
 fn insert_receipt(conn: Connection<'_>, r: &ReceiptRow) -> Result<(), StoreError> {
-    conn.prepare_cached(sql::INSERT_RECEIPT)?.execute_later(params![
+    conn.prepare_cached(sql::INSERT_RECEIPT)?.execute_of_own_calls(params![
         r.update.sid.as_str(),
         r.update.attempt.map(rows::id_bytes),
         r.update.status.as_str(),
@@ -450,9 +491,10 @@ fn join_orphans(conn: Connection<'_>, loaded: &Loaded, change: &Change) -> Resul
     for orphan in &loaded.orphans {
         let all = || change.calls.iter().flat_map(|c| &c.attempts);
         if let Some(a) = all().find(|a| a.sid.as_ref() == Some(&orphan.sid)) {
-            conn.prepare_cached(sql::JOIN_BY_SID)?.execute_later(params![orphan.sid.as_str(), rows::id_bytes(a.id)])?;
+            conn.prepare_cached(sql::JOIN_BY_SID)?
+                .execute_of_own_calls(params![orphan.sid.as_str(), rows::id_bytes(a.id)])?;
         } else if let Some(a) = all().find(|a| Some(a.id) == orphan.attempt) {
-            conn.prepare_cached(sql::JOIN_BY_NAME)?.execute_later([rows::id_bytes(a.id)])?;
+            conn.prepare_cached(sql::JOIN_BY_NAME)?.execute_of_own_calls([rows::id_bytes(a.id)])?;
         }
     }
     Ok(())

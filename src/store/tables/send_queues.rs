@@ -4,7 +4,8 @@
 use crate::store::sql::{Connection, Row, params};
 
 use super::load::str_at;
-use super::reads::{ReadContext, id_at_front, moment, work};
+use super::reads::{ReadContext, id_at_front, moment};
+use super::work_list::work;
 use crate::domain::attempt::{AttemptKind, Channel};
 use crate::domain::types::Timestamp;
 use crate::store::{SendQueue, SendQueueKey, SendQueuePosition, Sendable, StoreError, rows};

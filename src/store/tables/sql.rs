@@ -129,6 +129,10 @@ pub(in crate::store) const ALERT_AGAIN: &str =
     RETURNING call_id, acknowledged_at IS NOT NULL";
 pub(in crate::store) const ALERTS_OF_CALL: &str =
     "SELECT key FROM alerts INDEXED BY alerts_of_call WHERE resolved_at IS NULL AND call_id = ?1";
+/// The first of them: mostly there are few or none.
+pub(in crate::store) const RAISED: &str =
+    "SELECT key, call_id FROM alerts WHERE resolved_at IS NULL ORDER BY raised_at LIMIT 65";
+pub(in crate::store) const RAISED_FEW: usize = 64;
 pub(in crate::store) const RESOLVE_ALERT: &str =
     "UPDATE alerts SET resolved_at = ?2 WHERE key = ?1 AND resolved_at IS NULL RETURNING call_id, message";
 

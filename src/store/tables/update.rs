@@ -50,7 +50,7 @@ impl Update {
         self.sql.push_str(" WHERE id = ?1");
         let values = self.values.iter().map(|v| -> &dyn Param { v });
         let with: Vec<&dyn Param> = std::iter::once(id).chain(values).collect();
-        conn.prepare_cached(&self.sql)?.execute_later(with)
+        conn.prepare_cached(&self.sql)?.execute_of_own_calls(with)
     }
 }
 

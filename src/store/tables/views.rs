@@ -95,7 +95,7 @@ impl<D: Database> Views for D {
     }
 
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
-        self.read(load::breakers).await
+        self.read_one(load::breakers).await
     }
 
     async fn opt_outs(&self) -> Result<Vec<OptOutLine>, StoreError> {

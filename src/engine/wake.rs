@@ -149,6 +149,11 @@ pub struct CallWatch<'a> {
 }
 
 impl CallWatch<'_> {
+    /// Which call it is.
+    pub fn call(&self) -> &CallId {
+        &self.call
+    }
+
     /// A future that ends when the call changes from now on: take it before looking.
     pub fn armed(&self) -> std::pin::Pin<Box<Notified<'_>>> {
         let mut armed = Box::pin(self.watched.notify.notified());

@@ -20,11 +20,15 @@ use crate::engine::apply::Core;
 use crate::engine::in_force::InForce;
 use crate::engine::intake::{self, IntakeError, Validation};
 use crate::engine::json;
+use crate::engine::wake::CallWatch;
 use crate::failpoint;
 
 use super::problem::Problem;
 use super::request::{dispatch_body, json, media_type, once};
 use super::state::HttpState;
+
+/// A first text that may go has left by then, or what holds it is worth a question.
+const LEAVES_WITHIN: Duration = Duration::from_millis(50);
 
 pub(super) async fn manual(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
     let shape = Shape::of(request.uri().query());
@@ -67,6 +71,8 @@ async fn handed_over(state: &Arc<HttpState>, request: Request, shape: Shape) -> 
         intake.id_exists = core.store.call(&id).await.map_err(|e| Problem::store(&e))?.is_some();
     }
     let asked = intake.call_id.clone();
+    // From before it is accepted: whoever waits for what becomes of it need not read it.
+    let watch = asked.as_deref().and_then(|id| id.parse().ok()).map(|id: CallId| core.wake.watch(&id));
     failpoint::hit("accept.before-commit");
     let make = {
         let core = core.clone();
@@ -78,7 +84,7 @@ async fn handed_over(state: &Arc<HttpState>, request: Request, shape: Shape) -> 
     failpoint::hit("accept.committed");
     match accepted.map_err(refused)? {
         Answer::Created(created) => {
-            let (status, call) = first_outcome(state, *created).await;
+            let (status, call) = first_outcome(state, *created, watch).await;
             Ok(answer(state, shape, status, (&call, true)))
         }
         Answer::Exists(call) => Ok(there(state, shape, asked.as_deref(), &call)),
@@ -140,25 +146,25 @@ fn location(id: &CallId) -> String {
 }
 
 /// Waits, within bounds, until the first attempt's outcome is known. What was accepted stays accepted whatever happens here.
-async fn first_outcome(state: &HttpState, created: CallState) -> (StatusCode, CallState) {
+async fn first_outcome(state: &HttpState, created: CallState, watch: Option<CallWatch<'_>>) -> (StatusCode, CallState) {
     let Ok(_seat) = state.dispatch_waiters.try_acquire() else { return (status_of(&created), created) };
     let mut newest = created;
     tokio::select! {
-        () = watch(state, &mut newest) => {}
+        () = followed(state, &mut newest, watch) => {}
         () = state.closing.cancelled() => {}
         () = pause(state.settings.limits.dispatch_wait) => {}
     }
     (status_of(&newest), newest)
 }
 
-async fn watch(state: &HttpState, newest: &mut CallState) {
+async fn followed(state: &HttpState, newest: &mut CallState, watch: Option<CallWatch<'_>>) {
     let core = &state.core;
     let until = core.clock.now().plus(state.settings.limits.dispatch_wait);
     let call = newest.call.id.clone();
-    let watch = core.wake.watch(&call);
+    let watch = watch.filter(|w| *w.call() == call).unwrap_or_else(|| core.wake.watch(&call));
     loop {
         // Armed before looking: a commit between the look and the wait is not missed.
-        let wakeup = watch.armed();
+        let mut wakeup = watch.armed();
         let found = match watch.committed() {
             None => core.store.call(&call).await,
             known => Ok(known),
@@ -171,6 +177,13 @@ async fn watch(state: &HttpState, newest: &mut CallState) {
         let later = newest.attempts.is_empty() && newest.call.wake_at.is_some_and(|at| at > until);
         if later || status_of(newest) == StatusCode::CREATED {
             return;
+        }
+        if waiting_notice(newest).is_some() {
+            // Mostly it leaves at once, and what holds it need not be asked for.
+            tokio::select! {
+                () = &mut wakeup => continue,
+                () = pause(LEAVES_WITHIN) => {}
+            }
         }
         if is_held(core, newest, until).await {
             // The breakers are younger than what was seen of the call: its own text may have opened one meanwhile.
@@ -185,10 +198,13 @@ async fn watch(state: &HttpState, newest: &mut CallState) {
     }
 }
 
+fn waiting_notice(call: &CallState) -> Option<&Attempt> {
+    call.attempts.iter().find(|a| a.kind == AttemptKind::Notice && a.state.is_waiting())
+}
+
 /// Whether the breaker of its senders holds the first notice for longer than anybody waits here.
 async fn is_held(core: &Core, call: &CallState, until: Timestamp) -> bool {
-    let waits = |a: &&Attempt| a.kind == AttemptKind::Notice && a.state.is_waiting();
-    let Some(first) = call.attempts.iter().find(waits) else { return false };
+    let Some(first) = waiting_notice(call) else { return false };
     let Ok(breakers) = core.store.breakers().await else { return false };
     let directory = core.directory();
     let senders =

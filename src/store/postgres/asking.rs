@@ -76,7 +76,11 @@ impl PgConnection {
     /// Asks all of it at once, but for what is foreseen already: see [`Connection::foresee`].
     ///
     /// [`Connection::foresee`]: crate::store::sql::Connection::foresee
-    pub(in crate::store) fn foresee(&self, reads: &[(For, Foreseen)]) -> Result<(), StoreError> {
+    pub(in crate::store) fn foresee(&self, reads: impl FnOnce() -> Vec<(For, Foreseen)>) -> Result<(), StoreError> {
+        if self.pipeline.is_foreseen() {
+            return Ok(());
+        }
+        let reads = reads();
         let asked = reads.iter().map(|(whose, read)| Ok((*whose, self.asked(read)?)));
         let mut asked = asked.collect::<Result<Vec<_>, StoreError>>()?;
         asked.retain(|(whose, asked)| asked.statement.is_read && !self.pipeline.foresees(*whose, asked));

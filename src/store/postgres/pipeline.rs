@@ -94,6 +94,8 @@ pub(super) struct Pipeline {
     ahead: RefCell<Ahead>,
     /// Which change of a batch runs.
     change: Cell<usize>,
+    /// All that it was known to read was foreseen with that of its neighbours, and is so still.
+    is_foreseen: Cell<bool>,
     /// Whether what one change keeps may wait for the end of all.
     is_batch: Cell<bool>,
 }
@@ -111,12 +113,20 @@ impl Pipeline {
     /// The next change: what was foreseen for it is found from now on.
     pub(super) fn begin_change(&self, place: usize) {
         self.change.set(place);
-        *self.foreseen.borrow_mut() = self.ahead.borrow_mut().by_change.remove(&place).unwrap_or_default();
+        let found = self.ahead.borrow_mut().by_change.remove(&place);
+        self.is_foreseen.set(found.is_some());
+        *self.foreseen.borrow_mut() = found.unwrap_or_default();
+    }
+
+    /// Whether it is not worth while to look what of it is foreseen.
+    pub(super) fn is_foreseen(&self) -> bool {
+        self.is_foreseen.get()
     }
 
     /// It has ended: what was foreseen for it is nobody's, and what a failed one kept never goes.
     pub(super) fn end_change(&self, is_done: bool) {
         self.foreseen.borrow_mut().clear();
+        self.is_foreseen.set(false);
         if !is_done {
             let failed = self.change.get();
             self.later.borrow_mut().retain(|kept| kept.change != failed);
@@ -143,6 +153,7 @@ impl Pipeline {
 
     /// What was foreseen is so no more.
     pub(super) fn take_back(&self) {
+        self.is_foreseen.set(false);
         self.foreseen.borrow_mut().clear();
         *self.ahead.borrow_mut() = Ahead::default();
     }

@@ -51,7 +51,7 @@ impl<'c> Connection<'c> {
     pub(in crate::store) fn foresee(self, reads: impl FnOnce() -> Vec<(For, Foreseen)>) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(_) => Ok(()),
-            Self::Postgres(conn) => conn.foresee(&reads()),
+            Self::Postgres(conn) => conn.foresee(reads),
         }
     }
 

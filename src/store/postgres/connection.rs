@@ -316,7 +316,8 @@ fn pins(schema: Option<&str>, lock_within: Duration, answer_within: Duration) ->
     // What nobody waits for any more ends by itself.
     let statement_within = answer_within.saturating_add(Duration::from_secs(1)).as_millis();
     let lock_within = lock_within.as_millis();
-    // Each join of ours walks an index from a few rows, as SQLite does: a server that has not counted its tables yet would read them whole.
+    // Each statement of ours walks an index from a few rows, as SQLite does: a server that has not counted its tables yet would read them
+    // whole, and goes on so for as long as it keeps a plan that it made while they were empty.
     // An answer is given after the commit is on the server's disk. A process that was stopped inside a transaction keeps the others
     // waiting for two seconds at most.
     let pins = format!(
@@ -324,7 +325,8 @@ fn pins(schema: Option<&str>, lock_within: Duration, answer_within: Duration) ->
          SET idle_in_transaction_session_timeout = '2s'; SET synchronous_commit = on; \
          SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off; \
          SET client_min_messages = warning; SET standard_conforming_strings = on; SET transform_null_equals = off; \
-         SET bytea_output = hex; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET enable_hashjoin = off; SET enable_mergejoin = off"
+         SET bytea_output = hex; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET enable_seqscan = off; \
+         SET enable_hashjoin = off; SET enable_mergejoin = off"
     );
     // A process that connects again stays with the schema in which it has opened its store, wherever a new search path leads.
     match schema {

@@ -3,6 +3,7 @@
 //! Any success means that the call is on disk. The same request again finds what exists and sends nothing, so a caller whose
 //! answer was lost simply asks again. A caller who hangs up stops nothing.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -162,6 +163,9 @@ async fn followed(state: &HttpState, newest: &mut CallState, watch: Option<CallW
     let until = core.clock.now().plus(state.settings.limits.dispatch_wait);
     let call = newest.call.id.clone();
     let watch = watch.filter(|w| *w.call() == call).unwrap_or_else(|| core.wake.watch(&call));
+    // Mostly the first text leaves at once, and what holds it need not be asked for.
+    let mut leaves = pin!(pause(LEAVES_WITHIN));
+    let mut is_late = false;
     loop {
         // Armed before looking: a commit between the look and the wait is not missed.
         let mut wakeup = watch.armed();
@@ -178,11 +182,10 @@ async fn followed(state: &HttpState, newest: &mut CallState, watch: Option<CallW
         if later || status_of(newest) == StatusCode::CREATED {
             return;
         }
-        if waiting_notice(newest).is_some() {
-            // Mostly it leaves at once, and what holds it need not be asked for.
+        if !is_late && waiting_notice(newest).is_some() {
             tokio::select! {
                 () = &mut wakeup => continue,
-                () = pause(LEAVES_WITHIN) => {}
+                () = &mut leaves => is_late = true,
             }
         }
         if is_held(core, newest, until).await {

@@ -111,21 +111,26 @@ pub(super) trait WriteConnection: Send + 'static {
     ///
     /// # Errors
     /// What the database says; nothing was written.
-    fn foresee(&self, loads: &[Option<&Load>]) -> Result<(), StoreError> {
+    fn prefetch(&self, loads: &[Option<&Load>]) -> Result<(), StoreError> {
         let _ = loads;
         Ok(())
     }
     /// The next change, by its place in the batch.
-    fn begin_change(&self, place: usize) {
-        let _ = place;
-    }
-    /// What the change has kept back is written, or forgotten where it failed; what became of it.
+    fn begin_change(&self, place: usize);
+    /// What the change has kept back is written, by itself or with that of its batch, or forgotten where it failed; what became of it.
     ///
     /// # Errors
     /// That of the change, or that of what it kept back.
     fn end_of_change(&self, outcome: Result<(), StoreError>) -> Result<(), StoreError>;
-    /// Grows with each change, and with each that failed where the database then takes no other.
-    fn changes(&self) -> u64;
+    /// What the changes of a batch have kept back is written now, so that the commit alone is left.
+    ///
+    /// # Errors
+    /// That of one of them; which one, nobody can tell.
+    fn end_of_batch(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+    /// Whether the change that runs has written what only the end of its transaction, or of its savepoint, takes back.
+    fn has_written(&self) -> bool;
     /// Whether the transaction is gone, whoever ended it.
     fn is_over(&self) -> bool;
 }
@@ -225,25 +230,27 @@ impl<C: WriteConnection> Writer<C> {
         let mut outcomes = Vec::with_capacity(batch.len());
         if several && isolation == Isolation::Hopefully {
             let loads: Vec<Option<&Load>> = batch.iter().map(|job| job.load()).collect();
-            if let Err(e) = self.conn.foresee(&loads) {
-                return self.lose(e);
+            if let Err(e) = self.conn.prefetch(&loads) {
+                return self.apart(e);
             }
         }
         for (place, job) in batch.iter_mut().enumerate() {
-            let written = self.conn.changes();
             self.conn.begin_change(place);
             let outcome = match isolation {
                 Isolation::Hopefully => self.try_one(job.as_mut()),
                 Isolation::Surely => self.in_savepoint(job.as_mut()),
             };
             match outcome {
-                Ok(Err(_)) if isolation == Isolation::Hopefully && self.conn.changes() != written => {
+                Ok(Err(_)) if isolation == Isolation::Hopefully && self.conn.has_written() => {
                     self.roll_back();
                     return Batch::NeedsSavepoints;
                 }
                 Ok(outcome) => outcomes.push(outcome),
                 Err(e) => return self.lose(e),
             }
+        }
+        if several && let Err(e) = self.conn.end_of_batch() {
+            return self.apart(e);
         }
         if several {
             failpoint::hit("batch.before-commit");
@@ -287,6 +294,16 @@ impl<C: WriteConnection> Writer<C> {
         {
             drop(self.broken.set(format!("a transaction could not be rolled back: {stuck}")));
         }
+    }
+
+    /// What several wrote or asked together failed: the one whose fault it is shows when each has a savepoint.
+    fn apart(&self, e: StoreError) -> Batch {
+        let is_of_one = matches!(e, StoreError::Refused { .. } | StoreError::Corrupt { .. });
+        if !is_of_one || self.conn.is_over() {
+            return self.lose(e);
+        }
+        self.roll_back();
+        Batch::NeedsSavepoints
     }
 
     fn lose(&self, e: StoreError) -> Batch {

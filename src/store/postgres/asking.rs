@@ -9,7 +9,7 @@ use super::pipeline::{Answers, Asked, Outgoing, Touches, Write, together};
 use super::statement::PgStatement;
 use super::values::sent;
 use crate::store::StoreError;
-use crate::store::sql::{For, Foreseen, Params, Value};
+use crate::store::sql::{For, Params, PrefetchRead, Value};
 
 /// A read with who asks it.
 type Placed = (For, Asked);
@@ -42,19 +42,20 @@ impl PgConnection {
 
     pub(in crate::store) fn query(&self, of: &PgStatement, with: &impl Params) -> Result<Vec<Row>, StoreError> {
         let asked = asked(of, with)?;
-        if let Some(rows) = self.pipeline.foreseen(of, &asked.with) {
+        if let Some(rows) = self.pipeline.prefetched(of, &asked.with) {
             return Ok(rows);
         }
         let rows = self.send(self.pipeline.take(), vec![asked.outgoing()])?.rows.pop().unwrap_or_default();
         if !of.is_read {
-            self.pipeline.take_back();
+            self.pipeline.writes();
+            self.pipeline.invalidate();
             self.changes.set(self.changes.get() + 1);
         }
         Ok(rows)
     }
 
     pub(in crate::store) fn execute(&self, of: &PgStatement, with: &impl Params) -> Result<usize, StoreError> {
-        self.pipeline.keep(asked(of, with)?, Touches::Anything);
+        self.pipeline.defer(asked(of, with)?, Touches::Anything);
         let changed = self.send(self.pipeline.take(), Vec::new())?.changed.pop().unwrap_or_default();
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
     }
@@ -69,23 +70,26 @@ impl PgConnection {
         with: &impl Params,
         touches: Touches,
     ) -> Result<(), StoreError> {
-        self.pipeline.keep(asked(of, with)?, touches);
+        self.pipeline.defer(asked(of, with)?, touches);
         if self.pipeline.is_full() { self.flush() } else { Ok(()) }
     }
 
-    /// Asks all of it at once, but for what is foreseen already: see [`Connection::foresee`].
+    /// Asks all of it at once, but for what is prefetched already: see [`Connection::prefetch`].
     ///
-    /// [`Connection::foresee`]: crate::store::sql::Connection::foresee
-    pub(in crate::store) fn foresee(&self, reads: impl FnOnce() -> Vec<(For, Foreseen)>) -> Result<(), StoreError> {
-        if self.pipeline.is_foreseen() {
+    /// [`Connection::prefetch`]: crate::store::sql::Connection::prefetch
+    pub(in crate::store) fn prefetch(
+        &self,
+        reads: impl FnOnce() -> Vec<(For, PrefetchRead)>,
+    ) -> Result<(), StoreError> {
+        if self.pipeline.is_prefetched() {
             return Ok(());
         }
         let reads = reads();
         let asked = reads.iter().map(|(whose, read)| Ok((*whose, self.asked(read)?)));
         let mut asked = asked.collect::<Result<Vec<_>, StoreError>>()?;
-        asked.retain(|(whose, asked)| asked.statement.is_read && !self.pipeline.foresees(*whose, asked));
+        asked.retain(|(whose, asked)| asked.statement.is_read && !self.pipeline.has_prefetched(*whose, asked));
         for (whose, asked, rows) in self.ask_together(asked)? {
-            self.pipeline.foresee(whose, asked, rows);
+            self.pipeline.prefetch(whose, asked, rows);
         }
         Ok(())
     }
@@ -131,22 +135,31 @@ impl PgConnection {
         Ok(found)
     }
 
+    /// See [`Connection::is_complete`].
+    pub(in crate::store) fn is_complete(&self, place: usize) {
+        self.pipeline.is_complete(place);
+    }
+
     /// See [`Connection::touches`].
     pub(in crate::store) fn touches(&self, named: Value<'_>) {
         self.pipeline.touches(&named.into());
     }
 
-    /// See [`Connection::foreseen_text`].
-    pub(in crate::store) fn foreseen_text(&self, place: usize, read: &Foreseen) -> Result<Option<String>, StoreError> {
+    /// See [`Connection::prefetched_text`].
+    pub(in crate::store) fn prefetched_text(
+        &self,
+        place: usize,
+        read: &PrefetchRead,
+    ) -> Result<Option<String>, StoreError> {
         let asked = self.asked(read)?;
-        Ok(self.pipeline.foreseen_for(place, &asked, |row| row.try_get(0).ok()))
+        Ok(self.pipeline.prefetched_for(place, &asked, |row| row.try_get(0).ok()))
     }
 
-    fn asked(&self, (sql, with): &Foreseen) -> Result<Asked, StoreError> {
+    fn asked(&self, (sql, with): &PrefetchRead) -> Result<Asked, StoreError> {
         asked(&self.prepare(sql)?, with.as_slice())
     }
 
-    /// The changes of a batch come next, and what they keep goes together, at the latest with the commit.
+    /// The changes of a batch come next, and what they defer goes together, at the latest with the commit.
     pub(super) fn begin_batch(&self) {
         self.pipeline.begin_batch();
     }
@@ -164,8 +177,8 @@ impl PgConnection {
 
     /// What was to run later runs now.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
-        let kept = self.pipeline.take();
-        if kept.is_empty() { Ok(()) } else { self.send(kept, Vec::new()).map(drop) }
+        let deferred = self.pipeline.take();
+        if deferred.is_empty() { Ok(()) } else { self.send(deferred, Vec::new()).map(drop) }
     }
 
     fn send(&self, writes: Vec<Write>, reads: Vec<Outgoing>) -> Result<Answers, StoreError> {

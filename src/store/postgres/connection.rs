@@ -27,6 +27,9 @@ use crate::store::{PostgresUrl, StoreError};
 /// How long an answer is waited for beyond what the server itself may wait for a lock.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
+/// Begins what is read at one moment.
+pub(super) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
 /// A first look: who is behind a takeover already is not even tried. What counts is the fence of the commit.
 const HOLDER: &str = "SELECT holder FROM engine WHERE slot = 1";
 
@@ -183,6 +186,11 @@ impl PgConnection {
         self.batch(&format!("SET search_path = {}", search_path(schema)))
     }
 
+    /// See [`Connection::read_on`].
+    pub(in crate::store) fn read_on(&self) -> Result<(), StoreError> {
+        self.batch(&format!("ROLLBACK; {BEGIN_READ}"))
+    }
+
     /// It is used no more: what is open on it the server takes back.
     pub(super) fn leave(&self) {
         self.is_lost.set(true);
@@ -196,6 +204,11 @@ impl PgConnection {
     /// Whether the other side has ended it: nothing that is asked on it is answered any more.
     pub(super) fn was_ended(&self) -> bool {
         self.client.is_closed()
+    }
+
+    /// Whether the change that runs has sent a write, or any statement of the transaction has failed.
+    pub(super) fn has_written(&self) -> bool {
+        self.is_failed.get() || self.pipeline.has_written()
     }
 
     /// Grows with each change and with each statement that failed.
@@ -317,7 +330,8 @@ fn pins(schema: Option<&str>, lock_within: Duration, answer_within: Duration) ->
     let statement_within = answer_within.saturating_add(Duration::from_secs(1)).as_millis();
     let lock_within = lock_within.as_millis();
     // Each statement of ours walks an index from a few rows, as SQLite does: a server that has not counted its tables yet would read them
-    // whole, and goes on so for as long as it keeps a plan that it made while they were empty.
+    // whole, and goes on so for as long as it keeps a plan that it made while they were empty. Where it has to, it must not think that dear
+    // enough to be compiled: that takes longer than all else.
     // An answer is given after the commit is on the server's disk. A process that was stopped inside a transaction keeps the others
     // waiting for two seconds at most.
     let pins = format!(
@@ -325,7 +339,7 @@ fn pins(schema: Option<&str>, lock_within: Duration, answer_within: Duration) ->
          SET idle_in_transaction_session_timeout = '2s'; SET synchronous_commit = on; \
          SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off; \
          SET client_min_messages = warning; SET standard_conforming_strings = on; SET transform_null_equals = off; \
-         SET bytea_output = hex; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET enable_seqscan = off; \
+         SET bytea_output = hex; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET enable_seqscan = off; SET jit = off; \
          SET enable_hashjoin = off; SET enable_mergejoin = off"
     );
     // A process that connects again stays with the schema in which it has opened its store, wherever a new search path leads.

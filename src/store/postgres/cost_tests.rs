@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::dialect::translated;
+use super::many::{read_of_many, write_of_many};
 use super::tests::opened;
 use crate::domain::attempt::AttemptState;
 use crate::domain::call::CallStatus;
@@ -82,9 +83,23 @@ async fn hot_reads_walk_an_index_among_a_hundred_thousand_calls() {
         };
         conn.batch(&multiplied(&columns))?;
         conn.batch("ANALYZE; SET plan_cache_mode = force_generic_plan")?;
-        let mut plans = Vec::new();
-        for (label, sql) in hot::reads() {
-            conn.batch(&format!("PREPARE hot AS {}", translated(&sql)))?;
+        let reads = hot::reads().into_iter().map(|(label, sql)| (label.to_owned(), translated(&sql)));
+        let plans = planned(&conn, reads)?;
+        Ok::<_, StoreError>(plans)
+    });
+    let plans = plans.await.expect("no panic").expect("planned");
+    assert_eq!(plans.len(), hot::reads().len());
+    none_walks_a_table(&plans);
+}
+
+/// Each statement, by what it does, with its plan for any values.
+fn planned(
+    conn: &super::PgConnection,
+    statements: impl Iterator<Item = (String, String)>,
+) -> Result<Vec<(String, String)>, StoreError> {
+    statements
+        .map(|(label, sql)| {
+            conn.batch(&format!("PREPARE hot AS {sql}"))?;
             let count =
                 "SELECT coalesce(array_length(parameter_types, 1), 0) FROM pg_prepared_statements WHERE name = 'hot'";
             let count: usize = conn.word(count)?.unwrap_or_default().parse().expect("a number");
@@ -92,17 +107,47 @@ async fn hot_reads_walk_an_index_among_a_hundred_thousand_calls() {
             let nothing = if count == 0 { String::new() } else { format!("({nothing})") };
             let plan = conn.word(&format!("EXPLAIN (FORMAT JSON) EXECUTE hot {nothing}"))?.unwrap_or_default();
             conn.batch("DEALLOCATE hot")?;
-            plans.push((label, plan));
-        }
-        Ok::<_, StoreError>(plans)
-    });
-    let plans = plans.await.expect("no panic").expect("planned");
+            Ok((label, plan))
+        })
+        .collect()
+}
+
+fn none_walks_a_table(plans: &[(String, String)]) {
     let mut wrong = Vec::new();
-    for (label, plan) in &plans {
+    for (label, plan) in plans {
         let mut found = Vec::new();
         walked(&serde_json::from_str(plan).expect("JSON"), &mut found);
         wrong.extend((!found.is_empty()).then(|| format!("{label}: {found:?}\n{plan}")));
     }
-    assert_eq!(plans.len(), hot::reads().len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_is_made_while_the_tables_are_empty_walks_an_index_too() {
+    let Some(schema) = TestSchema::fresh().await else { return };
+    drop(opened(schema.settings()).await);
+    let Location::Postgres(url) = schema.settings().location else { panic!("a server") };
+    let plans = tokio::task::spawn_blocking(move || {
+        let within = std::time::Duration::from_secs(30);
+        let conn = super::PgConnection::open_within(&url, within, within)?;
+        conn.batch("SET plan_cache_mode = force_generic_plan")?;
+        let mut statements = Vec::new();
+        for (label, sql) in hot::reads() {
+            let one = conn.prepare(&sql)?;
+            statements
+                .extend(read_of_many(&one.sql, one.statement.params()).map(|of| (format!("{label}, of many"), of)));
+        }
+        let reads = statements.len();
+        for sql in [
+            "UPDATE attempts SET state = ?2, poll_at = ?3 WHERE id = ?1",
+            "UPDATE calls SET told_at = ?2 WHERE id = ?1",
+            "UPDATE attempts SET lane = ?2 WHERE id = ?1 AND lane <> ?2",
+        ] {
+            let one = conn.prepare(sql)?;
+            statements.extend(write_of_many(&one.sql, one.statement.params()).map(|of| (sql.to_owned(), of)));
+        }
+        assert_eq!(statements.len(), reads + 3, "each has a form for many");
+        planned(&conn, statements.into_iter())
+    });
+    none_walks_a_table(&plans.await.expect("no panic").expect("planned"));
 }

@@ -5,11 +5,10 @@
 
 use std::time::Duration;
 
-use super::connection::PgConnection;
+use super::connection::{BEGIN_READ as READ, PgConnection};
 use super::lease;
 use super::lease::read_time;
 use super::pooler::refuse_shared_sessions;
-use super::readers::BEGIN as READ;
 use super::transaction::BEGIN;
 use super::versions::{self, META, MIGRATIONS, PUT_META, known_schema};
 use crate::failpoint;

@@ -1,11 +1,11 @@
 //! What goes to the server together: on its way a statement costs more than where it is run, so what does not wait for an answer
 //! does not wait.
 //!
-//! Writes whose count nobody needs are kept and go with whatever comes next; reads that are foreseen are asked at once and found when
-//! they are asked for. Both are of one transaction: a write takes back all that was foreseen, and what is kept goes before the
+//! Writes whose count nobody needs are deferred and go with whatever comes next; reads that are prefetched are asked at once and found when
+//! they are asked for. Both are of one transaction: a write takes back all that was prefetched, and what is deferred goes before the
 //! transaction, or a part of it that can be taken back, ends.
 //!
-//! In a batch the changes ask and write together, see [`super::many`]. What was foreseen for one of them is found by that one alone,
+//! In a batch the changes ask and write together, see [`super::many`]. What was prefetched for one of them is found by that one alone,
 //! and only while those before it have written nothing but rows of other calls; what they wrote goes in their order, or, where two rows
 //! are of different calls, in any.
 
@@ -22,8 +22,8 @@ use crate::store::sql::For;
 
 /// So many statements go together: the answers of more than that might fill the way back while nobody reads them.
 const TOGETHER_MAX: usize = 24;
-/// So many rows of a batch are kept at most.
-const KEPT_MAX: usize = 4096;
+/// So many rows of a batch are deferred at most.
+const DEFERRED_MAX: usize = 4096;
 
 /// A statement with its values.
 pub(super) struct Asked {
@@ -51,7 +51,7 @@ pub(in crate::store) enum Touches {
 }
 
 /// A write that waits.
-struct Kept {
+struct Deferred {
     asked: Asked,
     touches: Touches,
     /// Which change of the batch it is of.
@@ -75,28 +75,32 @@ pub(super) struct Answers {
 
 type Found = Vec<(Asked, Vec<Row>)>;
 
-/// What was foreseen for the changes of a batch.
+/// What was prefetched for the changes of a batch.
 #[derive(Default)]
 struct Ahead {
     /// For all of them, as often as they ask.
     for_all: Found,
     /// For one of them, by its place.
     by_change: HashMap<usize, Found>,
-    /// Of which of them a value is a name of something that was foreseen.
+    /// By each value, for which of them something was prefetched that is named by it.
     named: HashMap<SentValue, Vec<usize>>,
+    /// Those for which all was prefetched that they are known to read.
+    complete: HashSet<usize>,
 }
 
-/// What a connection keeps for the next statement, and what it has foreseen.
+/// What a connection defers for the next statement, and what it has prefetched.
 #[derive(Default)]
 pub(super) struct Pipeline {
-    later: RefCell<Vec<Kept>>,
-    foreseen: RefCell<Found>,
+    later: RefCell<Vec<Deferred>>,
+    prefetched: RefCell<Found>,
     ahead: RefCell<Ahead>,
     /// Which change of a batch runs.
     change: Cell<usize>,
-    /// All that it was known to read was foreseen with that of its neighbours, and is so still.
-    is_foreseen: Cell<bool>,
-    /// Whether what one change keeps may wait for the end of all.
+    /// All that it was known to read was prefetched with that of its neighbours, and is so still.
+    is_prefetched: Cell<bool>,
+    /// Whether something that it wrote has gone.
+    has_written: Cell<bool>,
+    /// Whether what one change defers may wait for the end of all.
     is_batch: Cell<bool>,
 }
 
@@ -110,64 +114,78 @@ impl Pipeline {
         self.is_batch.get()
     }
 
-    /// The next change: what was foreseen for it is found from now on.
+    /// The next change: what was prefetched for it is found from now on.
     pub(super) fn begin_change(&self, place: usize) {
         self.change.set(place);
-        let found = self.ahead.borrow_mut().by_change.remove(&place);
-        self.is_foreseen.set(found.is_some());
-        *self.foreseen.borrow_mut() = found.unwrap_or_default();
+        let mut ahead = self.ahead.borrow_mut();
+        self.has_written.set(false);
+        self.is_prefetched.set(ahead.complete.remove(&place));
+        *self.prefetched.borrow_mut() = ahead.by_change.remove(&place).unwrap_or_default();
     }
 
-    /// Whether it is not worth while to look what of it is foreseen.
-    pub(super) fn is_foreseen(&self) -> bool {
-        self.is_foreseen.get()
+    /// Whether it is not worth while to look what of it is prefetched.
+    pub(super) fn is_prefetched(&self) -> bool {
+        self.is_prefetched.get()
     }
 
-    /// It has ended: what was foreseen for it is nobody's, and what a failed one kept never goes.
+    /// It has ended: what was prefetched for it is nobody's, and what a failed one deferred never goes.
     pub(super) fn end_change(&self, is_done: bool) {
-        self.foreseen.borrow_mut().clear();
-        self.is_foreseen.set(false);
+        self.prefetched.borrow_mut().clear();
+        self.is_prefetched.set(false);
         if !is_done {
             let failed = self.change.get();
-            self.later.borrow_mut().retain(|kept| kept.change != failed);
+            self.later.borrow_mut().retain(|deferred| deferred.change != failed);
         }
     }
 
     /// Goes with what comes next.
-    pub(super) fn keep(&self, asked: Asked, touches: Touches) {
-        self.foreseen.borrow_mut().clear();
+    pub(super) fn defer(&self, asked: Asked, touches: Touches) {
+        self.prefetched.borrow_mut().clear();
         if touches == Touches::Anything {
-            self.take_back();
+            self.invalidate();
         }
-        self.later.borrow_mut().push(Kept { asked, touches, change: self.change.get() });
+        self.later.borrow_mut().push(Deferred { asked, touches, change: self.change.get() });
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.later.borrow().len() >= if self.is_batch() { KEPT_MAX } else { TOGETHER_MAX }
+        self.later.borrow().len() >= if self.is_batch() { DEFERRED_MAX } else { TOGETHER_MAX }
     }
 
-    /// All that is kept: it goes now.
+    /// All that is deferred: it goes now.
     pub(super) fn take(&self) -> Vec<Write> {
-        together_by_statement(self.later.take())
+        let deferred = self.later.take();
+        if deferred.iter().any(|deferred| deferred.change == self.change.get()) {
+            self.has_written.set(true);
+        }
+        together_by_statement(deferred)
     }
 
-    /// What was foreseen is so no more.
-    pub(super) fn take_back(&self) {
-        self.is_foreseen.set(false);
-        self.foreseen.borrow_mut().clear();
+    /// The change that runs writes by a statement of its own.
+    pub(super) fn writes(&self) {
+        self.has_written.set(true);
+    }
+
+    pub(super) fn has_written(&self) -> bool {
+        self.has_written.get()
+    }
+
+    /// What was prefetched is so no more.
+    pub(super) fn invalidate(&self) {
+        self.is_prefetched.set(false);
+        self.prefetched.borrow_mut().clear();
         *self.ahead.borrow_mut() = Ahead::default();
     }
 
-    /// What is kept never goes, and what was foreseen is not so any more: the transaction ends.
+    /// What is deferred never goes, and what was prefetched is not so any more: the transaction ends.
     pub(super) fn forget(&self) {
         self.later.borrow_mut().clear();
-        self.take_back();
+        self.invalidate();
         self.is_batch.set(false);
     }
 
-    pub(super) fn foresee(&self, whose: For, asked: Asked, rows: Vec<Row>) {
+    pub(super) fn prefetch(&self, whose: For, asked: Asked, rows: Vec<Row>) {
         match whose {
-            For::This => self.foreseen.borrow_mut().push((asked, rows)),
+            For::This => self.prefetched.borrow_mut().push((asked, rows)),
             For::Change(place) => {
                 let mut ahead = self.ahead.borrow_mut();
                 for value in &asked.with {
@@ -179,18 +197,24 @@ impl Pipeline {
         }
     }
 
-    /// What was foreseen of whatever has this name is so no more.
+    /// What was prefetched of whatever has this name is so no more.
     pub(super) fn touches(&self, named: &SentValue) {
         let mut ahead = self.ahead.borrow_mut();
         for place in ahead.named.remove(named).unwrap_or_default() {
+            ahead.complete.remove(&place);
             if let Some(found) = ahead.by_change.get_mut(&place) {
                 found.retain(|(asked, _)| !asked.with.contains(named));
             }
         }
     }
 
-    /// What was foreseen for the change at this place, by its first row.
-    pub(super) fn foreseen_for<T>(
+    /// All that the change at this place is known to read was prefetched.
+    pub(super) fn is_complete(&self, place: usize) {
+        self.ahead.borrow_mut().complete.insert(place);
+    }
+
+    /// What was prefetched for the change at this place, by its first row.
+    pub(super) fn prefetched_for<T>(
         &self,
         place: usize,
         asked: &Asked,
@@ -201,17 +225,17 @@ impl Pipeline {
         found.find(|(a, _)| a.is(&asked.statement, &asked.with)).and_then(|(_, rows)| rows.first()).and_then(read)
     }
 
-    pub(super) fn foresees(&self, whose: For, asked: &Asked) -> bool {
+    pub(super) fn has_prefetched(&self, whose: For, asked: &Asked) -> bool {
         let is = |(a, _): &(Asked, Vec<Row>)| a.is(&asked.statement, &asked.with);
         let ahead = self.ahead.borrow();
-        ahead.for_all.iter().any(is) || (whose == For::This && self.foreseen.borrow().iter().any(is))
+        ahead.for_all.iter().any(is) || (whose == For::This && self.prefetched.borrow().iter().any(is))
     }
 
-    /// What this statement was foreseen to answer; once.
-    pub(super) fn foreseen(&self, statement: &PgStatement, with: &[SentValue]) -> Option<Vec<Row>> {
-        let mut foreseen = self.foreseen.borrow_mut();
-        if let Some(at) = foreseen.iter().position(|(a, _)| a.is(statement, with)) {
-            return Some(foreseen.swap_remove(at).1);
+    /// What this statement was prefetched to answer; once.
+    pub(super) fn prefetched(&self, statement: &PgStatement, with: &[SentValue]) -> Option<Vec<Row>> {
+        let mut prefetched = self.prefetched.borrow_mut();
+        if let Some(at) = prefetched.iter().position(|(a, _)| a.is(statement, with)) {
+            return Some(prefetched.swap_remove(at).1);
         }
         let ahead = self.ahead.borrow();
         ahead.for_all.iter().find(|(a, _)| a.is(statement, with)).map(|(_, rows)| rows.clone())
@@ -219,14 +243,14 @@ impl Pipeline {
 }
 
 /// Writes of the same statement go as one. Those of one change, and whatever may touch others', stay in their order.
-fn together_by_statement(kept: Vec<Kept>) -> Vec<Write> {
+fn together_by_statement(deferred: Vec<Deferred>) -> Vec<Write> {
     let mut writes: Vec<Write> = Vec::new();
     // From which one on a write of this change may stand.
     let mut from: HashMap<usize, usize> = HashMap::new();
     let mut after_all = 0;
     // A statement changes no row twice.
     let mut keys: HashSet<(usize, Vec<SentValue>)> = HashSet::new();
-    for Kept { asked: Asked { statement, with }, touches, change } in kept {
+    for Deferred { asked: Asked { statement, with }, touches, change } in deferred {
         let key: Vec<SentValue> = with.iter().take(statement.key_values()).cloned().collect();
         let first = from.get(&change).copied().unwrap_or(0).max(after_all);
         let fits = |(at, write): &(usize, &Write)| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::connection::PgConnection;
+use super::connection::{BEGIN_READ, PgConnection};
 use crate::clock::{Clock as _, SystemClock};
 use crate::store::sql::Connection;
 use crate::store::{PostgresUrl, StoreError};
@@ -14,7 +14,6 @@ use crate::store::{PostgresUrl, StoreError};
 const READERS: usize = 4;
 /// One that nobody has needed for so long is closed, but for the last: each costs memory here and a process of the server.
 const IDLE_MAX: Duration = Duration::from_secs(30);
-pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// A pool of connections, each opened when it is first needed.
 #[derive(Clone)]
@@ -44,7 +43,7 @@ impl ServerReaders {
         F: FnOnce(Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         self.in_turn(move |this| {
-            let (conn, ()) = this.on_idle(|conn| conn.batch(BEGIN))?;
+            let (conn, ()) = this.on_idle(|conn| conn.batch(BEGIN_READ))?;
             let done = read(Connection::Postgres(&conn));
             if conn.batch("ROLLBACK").is_err() {
                 conn.leave();

@@ -122,9 +122,9 @@ impl WriteConnection for ServerWriter {
         self.conn.batch(sql)
     }
 
-    fn foresee(&self, loads: &[Option<&Load>]) -> Result<(), StoreError> {
+    fn prefetch(&self, loads: &[Option<&Load>]) -> Result<(), StoreError> {
         self.conn.begin_batch();
-        tables::foresee(Connection::Postgres(&self.conn), loads)
+        tables::prefetch(Connection::Postgres(&self.conn), loads)
     }
 
     fn begin_change(&self, place: usize) {
@@ -136,8 +136,12 @@ impl WriteConnection for ServerWriter {
         outcome.and(ended)
     }
 
-    fn changes(&self) -> u64 {
-        self.conn.changes()
+    fn end_of_batch(&self) -> Result<(), StoreError> {
+        self.conn.flush()
+    }
+
+    fn has_written(&self) -> bool {
+        self.conn.has_written()
     }
 
     fn is_over(&self) -> bool {

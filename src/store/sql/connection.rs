@@ -4,7 +4,7 @@ use super::value::{Field, OwnedValue, Param, Params, Value};
 use crate::store::StoreError;
 use crate::store::postgres::{PgConnection, PgStatement, Touches, value_of};
 
-/// Who asks for what is foreseen.
+/// Who asks for what is prefetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum For {
     /// The change that runs, once.
@@ -16,7 +16,7 @@ pub(in crate::store) enum For {
 }
 
 /// A statement that comes soon, with its values.
-pub(in crate::store) type Foreseen = (&'static str, Vec<OwnedValue>);
+pub(in crate::store) type PrefetchRead = (&'static str, Vec<OwnedValue>);
 
 /// An open connection, lent.
 #[derive(Clone, Copy)]
@@ -27,7 +27,7 @@ pub(in crate::store) enum Connection<'c> {
 
 impl<'c> Connection<'c> {
     /// Whether each question has its price, so that one more that many can share is worth it.
-    pub(in crate::store) fn is_far(self) -> bool {
+    pub(in crate::store) fn is_remote(self) -> bool {
         matches!(self, Self::Postgres(_))
     }
 
@@ -47,23 +47,42 @@ impl<'c> Connection<'c> {
     /// is short, is asked when it is asked.
     ///
     /// Changes may come one after the other, each with reads of its own. One that writes more than rows of its own calls takes back what
-    /// was foreseen for those behind it; what these rows are named by it says by [`Connection::touches`].
-    pub(in crate::store) fn foresee(self, reads: impl FnOnce() -> Vec<(For, Foreseen)>) -> Result<(), StoreError> {
+    /// was prefetched for those behind it; what these rows are named by it says by [`Connection::touches`].
+    pub(in crate::store) fn prefetch(self, reads: impl FnOnce() -> Vec<(For, PrefetchRead)>) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(_) => Ok(()),
-            Self::Postgres(conn) => conn.foresee(reads),
+            Self::Postgres(conn) => conn.prefetch(reads),
         }
     }
 
-    /// The first value that this read was foreseen to find for the change at that place; it stays foreseen.
-    pub(in crate::store) fn foreseen_text(self, place: usize, read: &Foreseen) -> Result<Option<String>, StoreError> {
+    /// The first value that this read was prefetched to find for the change at that place; it stays prefetched.
+    pub(in crate::store) fn prefetched_text(
+        self,
+        place: usize,
+        read: &PrefetchRead,
+    ) -> Result<Option<String>, StoreError> {
         match self {
             Self::Sqlite(_) => Ok(None),
-            Self::Postgres(conn) => conn.foreseen_text(place, read),
+            Self::Postgres(conn) => conn.prefetched_text(place, read),
         }
     }
 
-    /// What is named by this value changes: no other change of the batch was foreseen anything of it.
+    /// All that the change at this place is known to read was prefetched: it need not look.
+    pub(in crate::store) fn is_complete(self, place: usize) {
+        if let Self::Postgres(conn) = self {
+            conn.is_complete(place);
+        }
+    }
+
+    /// A row that cannot be read has ended the transaction of a read on a server: it goes on in another, at another moment.
+    pub(in crate::store) fn read_on(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(conn) => conn.read_on(),
+        }
+    }
+
+    /// What is named by this value changes: no other change of the batch was prefetched anything of it.
     pub(in crate::store) fn touches(self, named: &dyn Param) {
         if let Self::Postgres(conn) = self {
             conn.touches(named.value());
@@ -109,7 +128,7 @@ impl Statement<'_> {
     }
 
     /// Runs it for its effect, of which nobody needs the count: on a server it goes with the statement that comes next, or with the end
-    /// of the change, and where it fails these say so.
+    /// of the change or of its batch, and where it fails these say so.
     pub(in crate::store) fn execute_later(&mut self, with: impl Params) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(_) => self.execute(with).map(drop),

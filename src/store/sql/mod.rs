@@ -7,5 +7,5 @@
 mod connection;
 mod value;
 
-pub(super) use connection::{Connection, For, Foreseen, Row, Statement};
+pub(super) use connection::{Connection, For, PrefetchRead, Row, Statement};
 pub(super) use value::{OwnedValue, Param, Params, Value, params};

@@ -1,5 +1,6 @@
 //! The transactions of the one writer of a file.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -17,12 +18,14 @@ pub(super) struct FileWriter {
     conn: Connection,
     /// How long it waits for another process.
     patience: Duration,
+    /// What the connection had changed when the change that runs began.
+    before: Cell<u64>,
 }
 
 impl FileWriter {
     pub(super) fn new(conn: Connection, patience: Duration) -> Result<Self, StoreError> {
         conn.busy_timeout(Duration::ZERO)?;
-        Ok(Self { conn, patience })
+        Ok(Self { conn, patience, before: Cell::new(0) })
     }
 }
 
@@ -58,8 +61,12 @@ impl WriteConnection for FileWriter {
         outcome
     }
 
-    fn changes(&self) -> u64 {
-        self.conn.total_changes()
+    fn begin_change(&self, _: usize) {
+        self.before.set(self.conn.total_changes());
+    }
+
+    fn has_written(&self) -> bool {
+        self.conn.total_changes() != self.before.get()
     }
 
     fn is_over(&self) -> bool {

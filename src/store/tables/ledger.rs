@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 
 use super::database::Database;
-use super::{alert_receipts, foresight, load, phone_calls, reads, roll_calls, save, sql};
+use super::{alert_receipts, load, phone_calls, prefetch, reads, roll_calls, save, sql};
 use crate::domain::call::CallState;
 use crate::domain::event::Load;
 use crate::domain::log::LogEntry;
@@ -48,7 +48,7 @@ impl<D: Database> Ledger for D {
     async fn call(&self, call: &CallId) -> Result<Option<CallState>, StoreError> {
         let id = call.clone();
         let found = self.read(move |conn| {
-            foresight::of_call(conn, id.as_str())?;
+            prefetch::of_call(conn, id.as_str())?;
             load::call_state(conn, id.as_str())
         });
         let found = found.await;

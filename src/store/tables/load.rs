@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::store::sql::{Connection, For, Row, Value, params};
 use tracing::warn;
 
-use super::{foresight, phone_calls, policies, ringing, roll_calls, settings, spent, sql};
+use super::{phone_calls, policies, prefetch, ringing, roll_calls, settings, spent, sql};
 use crate::domain::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, PhoneTrace, Recipient};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
@@ -38,7 +38,7 @@ pub(in crate::store) fn load(conn: Connection<'_>, load: &Load, phones: &[PhoneN
             loaded.spent = spent::of_claim(conn, &loaded, of, *since, (*per_contact, *all))?;
             return Ok(loaded);
         }
-        _ => foresight::of(conn, load)?,
+        _ => prefetch::of(conn, load)?,
     }
     let around = settings::surroundings(conn)?;
     let mut loaded = Loaded { basis: around.basis, ..Loaded::default() };
@@ -213,7 +213,7 @@ fn message(
         call = text(conn, sql::CALL_OF_SID, sid.as_str())?;
     }
     if let Some(id) = &call {
-        foresight::of_call(conn, id)?;
+        prefetch::of_call(conn, id)?;
         loaded.calls.extend(call_state(conn, id)?);
     }
     let attempt = loaded
@@ -431,7 +431,7 @@ fn whole_call(conn: Connection<'_>, id: &str) -> Result<Option<CallState>, Store
             None => return Ok(None),
         }
     };
-    conn.foresee(|| [sql::NOTICES, sql::ATTEMPTS].map(|sql| (For::This, (sql, vec![id.into()]))).to_vec())?;
+    conn.prefetch(|| [sql::NOTICES, sql::ATTEMPTS].map(|sql| (For::This, (sql, vec![id.into()]))).to_vec())?;
     let mut notices = Vec::new();
     let mut statement = conn.prepare_cached(sql::NOTICES)?;
     let mut found = statement.query([id])?;

@@ -15,7 +15,6 @@ mod database;
 mod engines;
 mod event_cursors;
 mod figures;
-mod foresight;
 #[cfg(test)]
 pub(super) mod hot;
 mod keys;
@@ -27,6 +26,7 @@ mod outbox;
 mod overrides;
 mod phone_calls;
 mod policies;
+mod prefetch;
 mod prune;
 mod prune_others;
 mod prune_sql;
@@ -48,6 +48,6 @@ mod work_list;
 
 pub(super) use damage::Damage;
 pub(super) use database::{CommonState, Database};
-pub(super) use foresight::foresee;
+pub(super) use prefetch::prefetch;
 pub(super) use reads::open_calls;
 pub(super) use settings::peeked;

@@ -84,7 +84,7 @@ pub(in crate::store) fn save(
     let at = time_of(&change);
     let is_notified = !change.effects.is_empty() || !change.alerts.is_empty();
     let sinks = &if is_notified { in_force(conn, sinks, loaded.basis)? } else { sinks.clone() };
-    touches(conn, &change);
+    touches(conn, loaded, &change);
     for state in &change.calls {
         match loaded.calls.iter().chain(&loaded.similar).find(|was| was.call.id == state.call.id) {
             Some(was) => update(conn, was, state)?,
@@ -133,8 +133,13 @@ pub(in crate::store) fn save(
 }
 
 /// Says by which names others may have asked for what changes.
-fn touches(conn: Connection<'_>, change: &Change) {
+fn touches(conn: Connection<'_>, loaded: &Loaded, change: &Change) {
+    for orphan in &loaded.orphans {
+        conn.touches(&orphan.sid.as_str());
+        orphan.attempt.into_iter().for_each(|attempt| conn.touches(&rows::id_bytes(attempt)));
+    }
     for state in &change.calls {
+        state.attempts.iter().for_each(|a| conn.touches(&rows::id_bytes(a.id)));
         conn.touches(&state.call.id.as_str());
         conn.touches(&state.call.reference.as_str());
         for sid in state.attempts.iter().filter_map(|a| a.sid.as_ref()) {
@@ -439,7 +444,7 @@ fn save_alert(
 /// The alerts that are raised, each with its call, where asking for all of them is worth it and they are few: mostly what would be
 /// resolved is not raised, and the changes of a batch share the question.
 fn few_raised(conn: Connection<'_>) -> Result<Option<Vec<(String, Option<String>)>>, StoreError> {
-    if !conn.is_far() {
+    if !conn.is_remote() {
         return Ok(None);
     }
     let mut statement = conn.prepare_cached(sql::RAISED)?;

@@ -7,6 +7,9 @@ use super::reads::{CALL_AT, CALLS_TABLE, ReadContext, UNNOTIFIED_AT, at_most};
 use crate::store::sql::{For, OwnedValue, Params, Row, Statement};
 use crate::store::{StoreError, rows};
 
+/// A page of places of a server: longer than what is wanted, for some of them may be of no row that counts.
+const PAGE_LEAST: usize = 256;
+
 /// The rows of a list of work, up to `limit` of those that can be read. `places` gives row numbers in their order, `one` reads
 /// one of them; its first column is the id of the call, or null where the row belongs to none.
 pub(in crate::store) fn work<T>(
@@ -16,42 +19,78 @@ pub(in crate::store) fn work<T>(
     limit: usize,
     read: impl Fn(Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    let reads_calls = one == CALL_AT || one == UNNOTIFIED_AT;
-    let with = with.owned()?;
-    let list = format!("{places} LIMIT ?{} OFFSET ?{}", with.len() + 1, with.len() + 2);
-    let (mut list, mut one_place) = (context.conn.prepare_cached(&list)?, context.conn.prepare_cached(one)?);
-    let mut out = Vec::new();
-    let mut seen = 0;
-    // What cannot be read hides nothing behind it.
-    while out.len() < limit {
-        let most = limit.saturating_sub(out.len());
-        let bounds = [at_most(most).into(), at_most(seen).into()];
-        let with: Vec<OwnedValue> = with.iter().cloned().chain(bounds).collect();
-        let mut found = list.query(with)?;
-        let mut places: Vec<i64> = Vec::new();
-        while let Some(place) = found.next()? {
-            places.push(place.get(0)?);
-        }
-        context.conn.foresee(|| places.iter().map(|place| (For::This, (one, vec![(*place).into()]))).collect())?;
-        for place in &places {
-            match one_of(context, &mut one_place, *place, &read) {
-                Ok(line) => out.extend(line),
-                Err(StoreError::Corrupt { what, call: Some(call) }) => {
-                    context.damage.note(&format!("call {call}"), Some(&call), &what);
+    let mut work = WorkList { context, sql: one, one: context.conn.prepare_cached(one)?, read, out: Vec::new() };
+    if context.conn.is_remote() {
+        return work.by_pages(places, &with.owned()?, limit);
+    }
+    let mut places = context.conn.prepare_cached(places)?;
+    let mut found = places.query(with)?;
+    while work.out.len() < limit
+        && let Some(place) = found.next()?
+    {
+        work.take(place.get(0)?)?;
+    }
+    Ok(work.out)
+}
+
+struct WorkList<'c, R, T> {
+    context: ReadContext<'c>,
+    sql: &'static str,
+    one: Statement<'c>,
+    read: R,
+    out: Vec<T>,
+}
+
+impl<R: Fn(Row<'_>) -> Result<T, StoreError>, T> WorkList<'_, R, T> {
+    /// On a server the places come by the page, and the rows of a page together: where one of them cannot be read, each by itself.
+    fn by_pages(mut self, places: &str, with: &[OwnedValue], limit: usize) -> Result<Vec<T>, StoreError> {
+        let page = limit.saturating_mul(2).max(PAGE_LEAST);
+        let sql = format!("{places} LIMIT ?{} OFFSET ?{}", with.len() + 1, with.len() + 2);
+        let mut list = self.context.conn.prepare_cached(&sql)?;
+        for number in 0.. {
+            let bounds = [at_most(page).into(), at_most(page.saturating_mul(number)).into()];
+            let with: Vec<OwnedValue> = with.iter().cloned().chain(bounds).collect();
+            let mut found = list.query(with)?;
+            let mut places: Vec<i64> = Vec::new();
+            while let Some(place) = found.next()? {
+                places.push(place.get(0)?);
+            }
+            let wanted = limit.saturating_sub(self.out.len());
+            let reads =
+                || places.iter().take(wanted).map(|place| (For::This, (self.sql, vec![(*place).into()]))).collect();
+            match self.context.conn.prefetch(reads) {
+                Err(e) if is_of_the_row(&e) => self.context.conn.read_on()?,
+                done => done?,
+            }
+            for place in &places {
+                if self.out.len() >= limit {
+                    return Ok(self.out);
                 }
-                Err(e) if is_of_the_row(&e) => {
-                    let table = if reads_calls { CALLS_TABLE } else { "attempts" };
-                    context.damage.note_place(&format!("row {place} of {table}"), &e.to_string());
-                }
-                Err(e) => return Err(e),
+                self.take(*place)?;
+            }
+            if places.len() < page {
+                break;
             }
         }
-        seen += places.len();
-        if places.len() < most {
-            break;
-        }
+        Ok(self.out)
     }
-    Ok(out)
+
+    fn take(&mut self, place: i64) -> Result<(), StoreError> {
+        match one_of(self.context, &mut self.one, place, &self.read) {
+            Ok(line) => self.out.extend(line),
+            Err(StoreError::Corrupt { what, call: Some(call) }) => {
+                self.context.damage.note(&format!("call {call}"), Some(&call), &what);
+            }
+            Err(e) if is_of_the_row(&e) => {
+                self.context.conn.read_on()?;
+                let reads_calls = self.sql == CALL_AT || self.sql == UNNOTIFIED_AT;
+                let table = if reads_calls { CALLS_TABLE } else { "attempts" };
+                self.context.damage.note_place(&format!("row {place} of {table}"), &e.to_string());
+            }
+            Err(e) => return Err(e),
+        }
+        Ok(())
+    }
 }
 
 /// Whether an error in reading one row may be that row's own. Damage has many faces: a length that cannot be reads like a lack

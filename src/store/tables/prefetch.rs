@@ -1,32 +1,32 @@
-//! What a decision is about to read of the store, asked at once: see [`Connection::foresee`].
+//! What a decision is about to read of the store, asked at once: see [`Connection::prefetch`].
 //!
 //! Called by `load`, which reads all of it one by one, as it needs it. What is missing here costs time, what is too much costs a
 //! statement, and neither changes what is read.
 //!
-//! For a batch of changes it is asked at once for all that read different rows. Whoever reads what one before it may write is foreseen
-//! nothing, and reads it when its turn comes; so does whoever reads what one before it has written, see [`Connection::touches`].
+//! For a batch of changes it is asked at once for all that read different rows. A change that reads what one before it may write reads it
+//! when its turn comes; so does one that reads what one before it has written, see [`Connection::touches`].
 
 use std::collections::BTreeSet;
 
 use super::{phone_calls, settings, sql};
 use crate::domain::event::Load;
 use crate::domain::types::AttemptId;
-use crate::store::sql::{Connection, For, Foreseen};
+use crate::store::sql::{Connection, For, PrefetchRead};
 use crate::store::{StoreError, rows};
 
 /// What is read whatever is loaded, and what is known to be read for this.
 pub(super) fn of(conn: Connection<'_>, load: &Load) -> Result<(), StoreError> {
-    conn.foresee(|| {
+    conn.prefetch(|| {
         let all = surroundings().into_iter().map(|read| (For::All, read));
         all.chain(of_load(load).into_iter().map(|read| (For::This, read))).collect()
     })
 }
 
-/// What the changes of a batch read, each by its place: see [`Connection::foresee`].
-pub(in crate::store) fn foresee(conn: Connection<'_>, loads: &[Option<&Load>]) -> Result<(), StoreError> {
+/// What the changes of a batch read, each by its place: see [`Connection::prefetch`].
+pub(in crate::store) fn prefetch(conn: Connection<'_>, loads: &[Option<&Load>]) -> Result<(), StoreError> {
     let mut taken = BTreeSet::new();
-    let mut attempts = Vec::new();
-    let mut reads: Vec<(For, Foreseen)> = surroundings().map(|read| (For::All, read)).to_vec();
+    let (mut attempts, mut complete) = (Vec::new(), Vec::new());
+    let mut reads: Vec<(For, PrefetchRead)> = surroundings().map(|read| (For::All, read)).to_vec();
     for (place, load) in loads.iter().enumerate() {
         let Some(load) = load.map(innermost) else { continue };
         let keys = keys(load);
@@ -41,23 +41,28 @@ pub(in crate::store) fn foresee(conn: Connection<'_>, loads: &[Option<&Load>]) -
         };
         if is_alone {
             reads.extend(of_load(load).into_iter().map(|read| (For::Change(place), read)));
-            attempts.extend(attempt.map(|attempt| (place, attempt)));
+            match attempt {
+                Some(attempt) => attempts.push((place, attempt)),
+                None => complete.push(place),
+            }
         }
     }
-    conn.foresee(|| reads)?;
+    conn.prefetch(|| reads)?;
     // Their calls are known then.
     let mut calls = Vec::new();
     for (place, attempt) in attempts {
-        let call = conn.foreseen_text(place, &(sql::CALL_OF_ATTEMPT, vec![rows::id_bytes(attempt).into()]))?;
+        let call = conn.prefetched_text(place, &(sql::CALL_OF_ATTEMPT, vec![rows::id_bytes(attempt).into()]))?;
         calls.extend(call.filter(|call| taken.insert(Key::Call(call.clone()))).map(|call| (place, call)));
     }
-    conn.foresee(|| {
-        let of = |(place, call): (usize, String)| whole_call(&call).map(|read| (For::Change(place), read));
-        calls.into_iter().flat_map(of).collect()
-    })
+    conn.prefetch(|| {
+        let of = |(place, call): &(usize, String)| whole_call(call).map(|read| (For::Change(*place), read));
+        calls.iter().flat_map(of).collect()
+    })?;
+    complete.into_iter().chain(calls.into_iter().map(|(place, _)| place)).for_each(|place| conn.is_complete(place));
+    Ok(())
 }
 
-/// What of two changes only the first is foreseen: it may write it.
+/// What of two changes only the first is prefetched: it may write it.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Call(String),
@@ -88,11 +93,11 @@ fn innermost(load: &Load) -> &Load {
     }
 }
 
-fn surroundings() -> [Foreseen; 3] {
+fn surroundings() -> [PrefetchRead; 3] {
     [(settings::SURROUNDINGS, Vec::new()), (settings::TARGETS, Vec::new()), (sql::RAISED, Vec::new())]
 }
 
-fn of_load(load: &Load) -> Vec<Foreseen> {
+fn of_load(load: &Load) -> Vec<PrefetchRead> {
     let mut reads = Vec::new();
     match load {
         Load::Call(id) => reads.extend(whole_call(id.as_str())),
@@ -125,17 +130,17 @@ fn of_load(load: &Load) -> Vec<Foreseen> {
     reads
 }
 
-fn of_attempt(attempt: AttemptId) -> [Foreseen; 2] {
+fn of_attempt(attempt: AttemptId) -> [PrefetchRead; 2] {
     let id = || vec![rows::id_bytes(attempt).into()];
     [(sql::CALL_OF_ATTEMPT, id()), (sql::ORPHANS_OF_NAMED, id())]
 }
 
 /// A call that is there is read whole.
 pub(super) fn of_call(conn: Connection<'_>, id: &str) -> Result<(), StoreError> {
-    conn.foresee(|| whole_call(id).map(|read| (For::This, read)).to_vec())
+    conn.prefetch(|| whole_call(id).map(|read| (For::This, read)).to_vec())
 }
 
 /// A call with its notices and attempts.
-fn whole_call(id: &str) -> [Foreseen; 3] {
+fn whole_call(id: &str) -> [PrefetchRead; 3] {
     [sql::CALL, sql::NOTICES, sql::ATTEMPTS].map(|sql| (sql, vec![id.into()]))
 }

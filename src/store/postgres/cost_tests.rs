@@ -134,8 +134,8 @@ async fn a_plan_that_is_made_while_the_tables_are_empty_walks_an_index_too() {
         let mut statements = Vec::new();
         for (label, sql) in hot::reads() {
             let one = conn.prepare(&sql)?;
-            statements
-                .extend(read_of_many(&one.sql, one.statement.params()).map(|of| (format!("{label}, of many"), of)));
+            let of_many = if one.is_read { read_of_many } else { write_of_many };
+            statements.extend(of_many(&one.sql, one.statement.params()).map(|of| (format!("{label}, of many"), of)));
         }
         let reads = statements.len();
         for sql in [

@@ -111,6 +111,14 @@ pub struct PruneSlice {
     pub worked: Duration,
 }
 
+/// What prunings have pruned and the log does not say yet. It is kept with each slice, so that no process takes it with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnloggedPruning {
+    /// Calls that were over before this were pruned.
+    pub before: Timestamp,
+    pub pruned: Pruned,
+}
+
 /// What a pruning would find.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ToPrune {
@@ -139,9 +147,10 @@ pub trait Prune: Send + Sync {
         found: Arc<Prunable>,
         limit: SliceLimit,
     ) -> Result<PruneSlice, StoreError>;
-    /// Writes into the log what was pruned, by whom.
-    async fn log_pruned(&self, before: Timestamp, pruned: Pruned, by: &Actor, now: Timestamp)
-    -> Result<(), StoreError>;
+    /// What was pruned and is not in the log: by prunings of `before`, and by others that ended before they could say so.
+    async fn unlogged_prunings(&self, before: Timestamp, now: Timestamp) -> Result<Vec<UnloggedPruning>, StoreError>;
+    /// Writes into the log what prunings of `before` have pruned, by whom; nothing where it says so already.
+    async fn log_pruned(&self, before: Timestamp, by: &Actor, now: Timestamp) -> Result<(), StoreError>;
 }
 
 /// How much the next slice may change, so that no commit waits for long: by how long the last one took.
@@ -180,7 +189,8 @@ impl Default for SliceSize {
     }
 }
 
-/// One pruning, slice by slice. It keeps nothing that a crash could lose: another one finds what is left.
+/// One pruning, slice by slice. It keeps nothing that a crash could lose: another one finds what is left, and what was pruned is counted
+/// in the store.
 #[derive(Debug, Default)]
 pub struct Pruner {
     found: Arc<Prunable>,
@@ -192,9 +202,14 @@ pub struct Pruner {
     pub slices: u32,
     /// The longest that one slice kept others from committing.
     pub longest: Duration,
+    /// Slices since the store's log was moved into its file.
+    not_moved: u32,
 }
 
 impl Pruner {
+    /// So many slices, and the store's log is moved into its file.
+    const CHECKPOINT_EVERY: u32 = 25;
+
     /// Prunes a slice. Whether nothing is left that is older.
     ///
     /// # Errors
@@ -219,11 +234,22 @@ impl Pruner {
         self.size = self.size.after(took, slice.worked);
         self.longest = self.longest.max(took);
         self.slices += 1;
+        self.not_moved += 1;
         self.next = slice.next;
         self.pruned = self.pruned.and(slice.pruned);
         // A call of very many entries sends the walk back.
         self.walked = slice.walked || (self.walked && slice.pruned.calls == 0);
         Ok(false)
+    }
+
+    /// Whether the store's log is to be moved into its file before the next slice: while there is little to move, commits that go on
+    /// meanwhile wait little for the disk.
+    pub fn wants_checkpoint(&mut self) -> bool {
+        let wants = self.not_moved >= Self::CHECKPOINT_EVERY;
+        if wants {
+            self.not_moved = 0;
+        }
+        wants
     }
 }
 

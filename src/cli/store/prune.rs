@@ -16,8 +16,6 @@ use crate::store::{LeaseError, Pruner, Store, StoreError, ToPrune, Upkeep};
 
 /// Between two slices; commits of others go on.
 const PAUSE: Duration = Duration::from_millis(10);
-/// So many slices, and the store's log is moved into its file, before there is much to move.
-const CHECKPOINT_EVERY: u32 = 25;
 /// How long it is tried to empty the store's log.
 const EMPTY_WITHIN: Duration = Duration::from_secs(20);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -66,10 +64,7 @@ pub(super) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
         app.clock.sleep_until(app.clock.now().plus(PAUSE)).await;
     }
     failpoint::hit("prune.before-log");
-    if !work.pruned.is_nothing() {
-        store.log_pruned(before, work.pruned, &operator(None), app.clock.now()).await?;
-        app.core(store.clone()).say_untold(work.pruned).await?;
-    }
+    app.core(store.clone()).say_pruned(before, &operator(None)).await?;
     bar.set_message("emptying what the file still holds");
     let gone = forget(&*store, Anew::after(&work, args.compact), app, out).await?;
     bar.finish_and_clear();
@@ -105,7 +100,7 @@ async fn slice(work: &mut Pruner, store: &dyn Store, before: Timestamp, app: &Ap
         Err(StoreError::Busy) => false,
         Err(e) => return Err(e.into()),
     };
-    if work.slices.is_multiple_of(CHECKPOINT_EVERY)
+    if work.wants_checkpoint()
         && let Some(upkeep) = store.upkeep()
     {
         upkeep.checkpoint().await?;

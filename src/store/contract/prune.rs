@@ -247,6 +247,40 @@ pub(crate) async fn what_a_receiver_of_events_was_not_told_waits_for_it(store: &
     assert_eq!(self::all(store, WEEK + 10).await.calls, 1);
 }
 
+/// Prunings that end in the middle, or go on beside each other, are each counted once, under their own time.
+pub(crate) async fn what_was_pruned_is_counted_however_its_process_ends(store: &dyn Store) {
+    for (name, closed) in [("a", 5), ("b", 15), ("c", 16)] {
+        put(store, over(name, closed)).await.expect("put");
+    }
+    let ended = at(90_000);
+    assert!(!Pruner::default().slice(store, at(10), ended).await.expect("pruned"), "and its process ends");
+    let mut beside = Pruner::default();
+    while !beside.slice(store, at(20), at(90_001)).await.expect("pruned") {}
+    let calls = async |before: i64, now: i64| {
+        let all = store.unlogged_prunings(at(before), at(now)).await.expect("read");
+        all.iter().map(|u| (u.before, u.pruned.calls)).collect::<Vec<_>>()
+    };
+    assert_eq!(calls(20, 90_002).await, [(at(20), 2)], "the other may go on");
+    let by = Actor("mia".into());
+    store.log_pruned(at(20), &by, at(90_002)).await.expect("logged");
+    assert_eq!(calls(20, 90_002).await, [], "it is said");
+    // One that has nothing to do says what the other could not.
+    assert_eq!(calls(30, 90_060).await, [(at(10), 1)]);
+    store.log_pruned(at(10), &by, at(90_060)).await.expect("logged");
+    store.log_pruned(at(10), &by, at(90_060)).await.expect("once");
+    // Two of the same time are one.
+    for name in ["d", "e"] {
+        put(store, over(name, 5)).await.expect("put");
+        let mut pruner = Pruner::default();
+        while !pruner.slice(store, at(10), at(90_061)).await.expect("pruned") {}
+    }
+    assert_eq!(calls(10, 90_061).await, [(at(10), 2)]);
+    store.log_pruned(at(10), &by, at(90_062)).await.expect("logged");
+    let log = store.log(&LogFilter { limit: 100, ..LogFilter::default() }).await.expect("read");
+    let said = log.iter().filter(|l| l.entry.kind == LogKind::StorePruned).map(|l| l.entry.data["calls"].clone());
+    assert_eq!(said.collect::<Vec<_>>(), [2, 1, 2]);
+}
+
 pub(crate) async fn an_alert_that_ended_long_ago_goes_with_its_key(store: &dyn Store) {
     let key = alert_key("unknown-writer:+19495550150");
     let raise = AlertChange::Raise { key: key.clone(), call: None, message: "who is it".into() };

@@ -28,6 +28,7 @@ mod overrides;
 mod phone_calls;
 mod policies;
 mod prune;
+mod prune_count;
 mod prune_others;
 mod prune_sql;
 mod queues;

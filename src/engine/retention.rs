@@ -19,7 +19,7 @@ pub const EVERY: Duration = Duration::from_secs(60);
 /// Not in the way of a start.
 const FIRST: Duration = Duration::from_secs(600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// The pause behind each slice: the disk is left to commits.
+/// The pause behind each slice, at least: the disk is left to commits.
 const PAUSE: Duration = Duration::from_millis(30);
 /// So often it is tried to empty the store's log before its next change does.
 const EMPTIES: usize = 20;
@@ -61,12 +61,13 @@ impl Retention {
         let (now, boot) = (core.clock.now(), core.clock.boot());
         let Some(mut work) = self.begin(now, boot) else { return Ok(Some(now.plus(EVERY))) };
         let next = self.go_on(&mut work, now).await;
+        let pause = work.pruner.pause(PAUSE);
         match next {
             Ok(true) => self.state().rests_until = boot + DAY,
             // What was pruned so far is said once all is done; the store counts it.
             Ok(false) | Err(_) => self.state().work = Some(work),
         }
-        next.map(|is_done| Some(now.plus(if is_done { EVERY } else { PAUSE })))
+        next.map(|is_done| Some(core.clock.now().plus(if is_done { EVERY } else { pause })))
     }
 
     /// One slice; whether it was the last.

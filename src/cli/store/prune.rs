@@ -14,7 +14,7 @@ use crate::domain::Timestamp;
 use crate::failpoint;
 use crate::store::{LeaseError, Pruner, Store, StoreError, ToPrune, Upkeep};
 
-/// Between two slices; commits of others go on.
+/// Between two slices, at least; commits of others go on.
 const PAUSE: Duration = Duration::from_millis(10);
 /// How long it is tried to empty the store's log.
 const EMPTY_WITHIN: Duration = Duration::from_secs(20);
@@ -61,7 +61,7 @@ pub(super) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
     let mut work = Pruner::default();
     while !slice(&mut work, &*store, before, app).await? {
         bar.set_message(format!("pruning: {} of {} calls", work.pruned.calls, found.calls));
-        app.clock.sleep_until(app.clock.now().plus(PAUSE)).await;
+        app.clock.sleep_until(app.clock.now().plus(work.pause(PAUSE))).await;
     }
     failpoint::hit("prune.before-log");
     app.core(store.clone()).say_pruned(before, &operator(None)).await?;

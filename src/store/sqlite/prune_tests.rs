@@ -131,7 +131,8 @@ async fn pause(pause: Duration) {
     clock.sleep_until(clock.now().plus(pause)).await;
 }
 
-/// 2,000 calls here; `DISPATCHCTL_PRUNE_CALLS=100000` measures what an old store takes.
+/// 2,000 calls here; `DISPATCHCTL_PRUNE_CALLS=100000` measures what an old store takes, and `DISPATCHCTL_PRUNE_CHECKPOINT=N` what moving
+/// the log behind every so many slices does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commits_go_on_beside_it() {
     let old = Old::with(|_| {});
@@ -161,6 +162,10 @@ async fn commits_go_on_beside_very_many_calls_that_wait() {
     old.is_pruned_beside_commits("with waiting calls", Arc::new(open(&old.path)), Arc::new(open(&old.path))).await;
 }
 
+fn number(name: &str) -> Option<u32> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
 /// A store of very many calls that were over long ago.
 struct Old {
     _dir: tempfile::TempDir,
@@ -170,7 +175,7 @@ struct Old {
 
 impl Old {
     fn with(more: impl FnOnce(&Connection)) -> Self {
-        let calls = std::env::var("DISPATCHCTL_PRUNE_CALLS").ok().and_then(|n| n.parse().ok()).unwrap_or(2_000);
+        let calls = number("DISPATCHCTL_PRUNE_CALLS").unwrap_or(2_000);
         let dir = tempfile::tempdir().expect("dir");
         let path = dir.path().join("s.db");
         let runtime = std::thread::spawn({
@@ -214,6 +219,7 @@ impl Old {
         });
         pause(Duration::from_millis(u64::from(self.calls.min(5_000)))).await;
         let (mut pruner, mut work, pruning) = (Pruner::default(), Vec::new(), whole.passed());
+        pruner.checkpoint_every = number("DISPATCHCTL_PRUNE_CHECKPOINT");
         loop {
             let began = whole.passed();
             let is_done = pruner.slice(&*store, at(11), at(90_011)).await.expect("pruned");
@@ -226,7 +232,7 @@ impl Old {
                 store.checkpoint().await.expect("moved");
                 work.push(Span { what: "a checkpoint", began, ended: whole.passed() });
             }
-            pause(PAUSE).await;
+            pause(pruner.pause(PAUSE)).await;
         }
         done.store(true, Ordering::Release);
         let took = whole.passed() - pruning;

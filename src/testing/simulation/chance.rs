@@ -90,7 +90,7 @@ impl Chance {
     pub(crate) fn pick_aside<T: Copy>(&mut self, from: &[(u32, T)]) -> T {
         let n: u32 = from.iter().map(|(weight, _)| weight).sum();
         if !self.is_given {
-            self.tape.push(mixed(self.state ^ 0x5350_454E_4400_0000_u64.wrapping_add(self.at as u64), n));
+            self.tape.push(mixed(self.state ^ 0x5350_454E_4400_0001_u64.wrapping_add(self.at as u64), n));
         }
         let drawn = self.tape.get(self.at).map_or(0, |given| given % n.max(1));
         self.at += 1;

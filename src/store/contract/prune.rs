@@ -182,6 +182,9 @@ pub(crate) async fn what_came_back_since_it_was_found_is_not_pruned(store: &dyn 
     let limit = SliceLimit { from: 0, weight: 1_000, within: std::time::Duration::from_secs(60) };
     let slice = store.prune_slice(at(50), at(90_050), std::sync::Arc::clone(&found), limit).await.expect("pruned");
     assert_eq!((slice.pruned.calls, slice.next), (1, 2), "{slice:?}");
+    // Another that found the same prunes none of it again.
+    let again = store.prune_slice(at(50), at(90_051), std::sync::Arc::clone(&found), limit).await.expect("looked");
+    assert_eq!((again.pruned, again.next), (Pruned::default(), 2), "{again:?}");
     assert_eq!(stored(store, "back").await.call.data.caller_name.as_deref(), Some("Kim Doe"));
     // One that may change a row at a time changes one call, however many were found.
     for name in ["c", "d"] {
@@ -226,6 +229,15 @@ pub(crate) async fn what_a_receiver_of_events_was_not_told_waits_for_it(store: &
         put(store, over(name, closed)).await.expect("put");
         store.append_log(vec![words(name)]).await.expect("logged");
     }
+    // What is of no call waits alike.
+    for since in [2, WEEK] {
+        store.append_log(vec![LogEntry { call: None, at: at(since), ..words("fresh") }]).await.expect("logged");
+    }
+    let of_no_call = async || {
+        let log = store.log(&LogFilter { limit: 100, ..LogFilter::default() }).await.expect("read");
+        let words = log.iter().filter(|l| l.entry.call.is_none() && !l.entry.message.is_empty());
+        words.map(|l| l.entry.at).collect::<Vec<_>>()
+    };
     let before = at(WEEK + 10);
     let all = async || {
         let mut pruner = Pruner::default();
@@ -237,9 +249,11 @@ pub(crate) async fn what_a_receiver_of_events_was_not_told_waits_for_it(store: &
     let pruned = all().await;
     assert_eq!((pruned.calls, pruned.untold), (1, 1), "it has waited for long enough, and that is counted: {pruned:?}");
     assert_eq!(stored(store, "fresh").await.call.data.caller_name.as_deref(), Some("Kim Doe"), "it waits");
+    assert_eq!(of_no_call().await, [at(WEEK)], "the other has waited for long enough");
     store.move_event_cursor("crm", store.log_end().await.expect("read")).await.expect("told");
     let pruned = all().await;
     assert_eq!((pruned.calls, pruned.untold), (1, 0), "{pruned:?}");
+    assert_eq!(of_no_call().await, []);
     // One that is not configured any more keeps nothing.
     store.begin_event_cursors(&[]).await.expect("begun");
     put(store, over("later", WEEK)).await.expect("put");

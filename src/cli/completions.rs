@@ -243,7 +243,28 @@ mod tests {
         for plain in ["call_0190", "test-123", "7K3Q", "a.b"] {
             assert!(is_plain(plain), "{plain}");
         }
-        for other in ["", "$(reboot)", "a b", "a;b", "-rf", "a`b`", "a\nb", "a:b", "ä", "*"] {
+        for other in [
+            "",
+            "$(reboot)",
+            "a b",
+            "a;b",
+            "-rf",
+            "a`b`",
+            "a\nb",
+            "a:b",
+            "ä",
+            "*",
+            "a$(b)",
+            "a${b}",
+            "a|b",
+            "a&b",
+            "a>b",
+            "a*",
+            "a'b",
+            "a\"b",
+            "a\\b",
+            "a!b",
+        ] {
             assert!(!is_plain(other), "{other}");
         }
     }

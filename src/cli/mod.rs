@@ -60,6 +60,7 @@ mod status_watch;
 mod store;
 mod table;
 mod timeline;
+mod trials;
 mod unnotified;
 mod verify_events;
 mod watch;

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use tokio::signal::unix::Signal;
 use tokio::sync::Mutex;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -34,6 +33,7 @@ use super::replica::{Term, ThisProcess};
 use super::report::CliError;
 use super::rotation::{self, Trial, Tried};
 use super::settings_file;
+use super::trials::{Kept, Trials};
 
 /// How often to look whether another process put settings in force.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -57,6 +57,8 @@ pub(super) struct Reload {
     pub(super) followed: Option<(Duration, u64)>,
     /// A configuration whose new secrets nobody answered for.
     pub(super) untried: Option<Untried>,
+    /// One whose new secrets are being tried.
+    pub(super) trials: Kept<Waits>,
     /// The own configuration is known to be wrong: settings of others that are taken over are no end of that.
     pub(super) own_is_wrong: bool,
     /// It was said that settings in force cannot be carried out here.
@@ -82,7 +84,8 @@ pub(super) struct Untried {
 }
 
 /// A configuration whose new secrets are being tried.
-struct Waits {
+#[derive(Clone)]
+pub(super) struct Waits {
     new: Box<Config>,
     /// What was in force when it was read: where that is other settings by now, they go on.
     over: Option<SettingsNumber>,
@@ -121,9 +124,20 @@ impl Reload {
         stop: CancellationToken,
     ) {
         let mut hangup = hangup.lock().await;
-        // Nobody who needs what is here waits for an other side that hangs.
-        let (mut trials, mut waits) = (JoinSet::new(), None);
+        // Nobody who needs what is here waits for an other side that hangs. What a loop that died was having tried is tried again.
+        let kept = shared.lock().await.trials.clone();
+        let (mut trials, left) = Trials::over(kept);
+        let mut to_try = match left {
+            Some(waits) => Box::pin(shared.lock().await.begin_trial(waits)).await,
+            None => None,
+        };
         loop {
+            if let Some((of, trial)) = to_try.take() {
+                if of.which == Which::Secrets && trials.current().is_some_and(|w: Waits| w.which == Which::All) {
+                    warn!("{GIVEN_UP}");
+                }
+                trials.begin(of, trial.run());
+            }
             beat.round().await;
             let asked = async {
                 match &mut *hangup {
@@ -133,38 +147,28 @@ impl Reload {
                     None => std::future::pending().await,
                 }
             };
-            let to_try = tokio::select! {
+            to_try = tokio::select! {
                 () = stop.cancelled() => return,
                 () = asked => {
                     // Whatever waited, this stands in for it.
-                    (trials, waits) = (JoinSet::new(), None);
+                    trials.give_up();
                     let mut this = shared.lock().await;
                     Box::pin(this.own()).await
                 },
-                Some(tried) = trials.join_next() => {
-                    let tried = tried.unwrap_or_else(|e| Tried::Unanswered(format!("the trial of new secrets ended badly: {e}")));
-                    if let Some(waits) = waits.take() {
-                        let mut this = shared.lock().await;
-                        Box::pin(this.judge(waits, tried)).await;
-                    }
+                Some((waits, tried)) = trials.ended() => {
+                    Box::pin(shared.lock().await.judge(waits, tried)).await;
+                    trials.give_up();
                     None
                 },
                 () = core.clock.sleep_until(core.clock.now().plus(LOOK_EVERY)) => {
                     let mut this = shared.lock().await;
                     // A trial under way is let end first.
-                    match this.untried.take_if(|u| waits.is_none() && core.clock.boot() >= u.at) {
+                    match this.untried.take_if(|u| trials.current().is_none() && core.clock.boot() >= u.at) {
                         Some(untried) => Box::pin(this.begin_trial(untried.waits)).await,
                         None => Box::pin(this.follow()).await,
                     }
                 }
             };
-            if let Some((of, trial)) = to_try {
-                if of.which == Which::Secrets && waits.as_ref().is_some_and(|w: &Waits| w.which == Which::All) {
-                    warn!("{GIVEN_UP}");
-                }
-                (trials, waits) = (JoinSet::new(), Some(of));
-                trials.spawn(trial.run());
-            }
         }
     }
 

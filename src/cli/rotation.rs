@@ -196,4 +196,37 @@ mod tests {
         let settings_alone = with_secrets_of(&started, read(&one, here, "canary-2")).twilio.expect("a provider");
         assert_eq!(settings_alone.auth_token.expose_secret(), "canary-1", "a secret that nobody has tried");
     }
+
+    #[test]
+    fn settings_count_under_the_secrets_of_before() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let file = dir.path().join("dispatchctl.toml");
+        let sources = Sources {
+            flag_config: Some(file.clone()),
+            cwd: dir.path().to_path_buf(),
+            env: vec![("HOME".into(), dir.path().display().to_string())],
+            ..Sources::default()
+        };
+        let (account, key) = (format!("AC{}", "1".repeat(32)), format!("SK{}", "2".repeat(32)));
+        let read = |token: &str, previous: &str, secret: &str, base: &str| {
+            let text = format!(
+                "[store]\nurl = \"x.db\"\n[twilio]\naccount_sid = \"{account}\"\nauth_token = \"{token}\"\n{previous}api_key = \"{key}\"\napi_secret = \"{secret}\"\nfrom = \"+15005550006\"\n[airtable]\ntoken = \"{base}\"\nbase_id = \"app00000000000000\"\n"
+            );
+            std::fs::write(&file, text).expect("written");
+            config::load(&sources).expect("a configuration")
+        };
+        let secrets = |c: &Config| {
+            let (twilio, base) = (c.twilio.as_ref().expect("a provider"), c.airtable.as_ref().expect("a base"));
+            let shown = |s: &SecretString| s.expose_secret().to_owned();
+            let previous = twilio.auth_token_previous.as_ref().map(shown);
+            (shown(&twilio.auth_token), previous, twilio.api_key.as_ref().map(|(_, s)| shown(s)), shown(&base.token))
+        };
+        let previous = |token: &str| format!("auth_token_previous = \"{token}\"\n");
+        let started = read("token-1", "", "secret-1", "pat-1");
+        let used = with_secrets_of(&started, read("token-2", &previous("token-1"), "secret-2", "pat-2"));
+        assert_eq!(secrets(&used), secrets(&started), "secrets that nobody has tried");
+        // One from before is asked of nobody.
+        let used = with_secrets_of(&started, read("token-1", &previous("token-0"), "secret-1", "pat-1"));
+        assert_eq!(secrets(&used).1.as_deref(), Some("token-0"));
+    }
 }

@@ -33,6 +33,7 @@ use super::reload::Reload;
 use super::replica::{self, Terms, ThisProcess};
 use super::report::CliError;
 use super::signals;
+use super::trials::Kept;
 
 /// How to serve.
 #[derive(Debug, clap::Args)]
@@ -112,6 +113,7 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
         not_before: None,
         followed: None,
         untried: None,
+        trials: Kept::default(),
         own_is_wrong,
         said_of_others: false,
         replica: replica.clone(),

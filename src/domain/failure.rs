@@ -14,6 +14,7 @@ use super::raise_untold;
 use super::receipt::Verdict;
 use super::resend;
 use super::sequence;
+use super::spend;
 use super::trip;
 use super::types::{Actor, AttemptId, ErrorCode, Sender};
 use super::work::{Illegal, Work};
@@ -59,6 +60,7 @@ pub(super) fn failed(
         json!({ "code": a.error_code, "class": error_class.class.letter().to_string() }),
     );
     w.attempt_mut(id)?.class = Some(error_class.class);
+    spend::after_failure(w, &a);
     let of_sender = matches!(error_class.class, Class::Account | Class::Sender);
     if of_sender && !resend::reached_since(w, &a).any(|b| error_class.class == Class::Account || b.sender == a.sender) {
         let evidence = if accepted == Accepted::Before { Evidence::Receipt } else { Evidence::Answer };

@@ -20,6 +20,7 @@ use super::roll_call::event::RollCallEvent;
 use super::sending;
 use super::sequence;
 use super::settle;
+use super::spend;
 use super::status_update;
 use super::trip;
 use super::work::{Ctx, Illegal, Work};
@@ -57,7 +58,11 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Wake { .. } => answered(loaded, ctx, |w| match w.state.call.status {
             CallStatus::Deferred => deferred::not_seen(w),
             CallStatus::Acknowledged => followthrough::due(w),
-            _ => sequence::fire_due(w),
+            _ => {
+                sequence::fire_due(w)?;
+                spend::where_steps_wait(w);
+                Ok(())
+            }
         })?,
         Event::Decide { what, by, note, .. } => {
             answered(loaded, ctx, |w| decide::decide(w, what, by, note.as_deref()))?

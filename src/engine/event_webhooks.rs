@@ -239,7 +239,7 @@ impl Core {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn say_untold(&self, pruned: Pruned) -> Result<(), StoreError> {
+    pub(super) async fn say_untold(&self, pruned: Pruned) -> Result<(), StoreError> {
         let n = pruned.untold;
         if n == 0 {
             return Ok(());

@@ -11,6 +11,7 @@ use crate::domain::types::Actor;
 use crate::store::{Pruned, Pruner, StoreError};
 
 use super::Engine;
+use super::apply::Core;
 use super::duty::Passed;
 
 /// How often to look whether it is time.
@@ -18,10 +19,8 @@ pub const EVERY: Duration = Duration::from_secs(60);
 /// Not in the way of a start.
 const FIRST: Duration = Duration::from_secs(600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// The pause behind each slice: the disk is left to commits.
+/// The pause behind each slice, at least: the disk is left to commits.
 const PAUSE: Duration = Duration::from_millis(30);
-/// So many slices, and the store's log is moved into its file, before there is much to move.
-const CHECKPOINT_EVERY: u32 = 25;
 /// So often it is tried to empty the store's log before its next change does.
 const EMPTIES: usize = 20;
 
@@ -62,12 +61,13 @@ impl Retention {
         let (now, boot) = (core.clock.now(), core.clock.boot());
         let Some(mut work) = self.begin(now, boot) else { return Ok(Some(now.plus(EVERY))) };
         let next = self.go_on(&mut work, now).await;
+        let pause = work.pruner.pause(PAUSE);
         match next {
             Ok(true) => self.state().rests_until = boot + DAY,
-            // What was pruned so far is told once all is done.
+            // What was pruned so far is said once all is done; the store counts it.
             Ok(false) | Err(_) => self.state().work = Some(work),
         }
-        next.map(|is_done| Some(now.plus(if is_done { EVERY } else { PAUSE })))
+        next.map(|is_done| Some(core.clock.now().plus(if is_done { EVERY } else { pause })))
     }
 
     /// One slice; whether it was the last.
@@ -77,7 +77,7 @@ impl Retention {
             self.done(&work.pruner.pruned, work.before).await?;
             return Ok(true);
         }
-        if work.pruner.slices.is_multiple_of(CHECKPOINT_EVERY)
+        if work.pruner.wants_checkpoint()
             && let Some(upkeep) = store.upkeep()
         {
             upkeep.checkpoint().await?;
@@ -98,19 +98,34 @@ impl Retention {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn done(&self, pruned: &Pruned, before: crate::domain::Timestamp) -> Result<(), StoreError> {
+    async fn done(&self, pruned: &Pruned, before: Timestamp) -> Result<(), StoreError> {
+        let core = &self.engine.core;
+        core.say_pruned(before, &Actor::engine()).await?;
         if pruned.is_nothing() {
             return Ok(());
         }
-        let core = &self.engine.core;
-        core.store.log_pruned(before, *pruned, &Actor::engine(), core.clock.now()).await?;
-        core.say_untold(*pruned).await?;
         info!(calls = pruned.calls, %before, "what calls that are over said of people is gone from the store");
         let Some(upkeep) = core.store.upkeep() else { return Ok(()) };
         for _ in 0..EMPTIES {
             if upkeep.empty_log().await? {
                 return Ok(());
             }
+        }
+        Ok(())
+    }
+}
+
+impl Core {
+    /// Says what prunings of `before` have pruned, and what others have that ended before they could say so: aloud where a receiver of
+    /// event webhooks was not told everything, then in the log. After a crash between the two it is said aloud again at most.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn say_pruned(&self, before: Timestamp, by: &Actor) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        for unlogged in self.store.unlogged_prunings(before, now).await? {
+            self.say_untold(unlogged.pruned).await?;
+            self.store.log_pruned(unlogged.before, by, now).await?;
         }
         Ok(())
     }

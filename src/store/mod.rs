@@ -81,7 +81,7 @@ pub use peeked::Peeked;
 pub use place::{Location, PostgresUrl, StoreMode, StoreSettings};
 #[cfg(feature = "drills")]
 pub use postgres::drill_schema::{DrillSchema, ServerSocket};
-pub use prune::{OtherTable, Prunable, Prune, PruneSlice, Pruned, Pruner, SliceLimit, ToPrune};
+pub use prune::{OtherTable, Prunable, Prune, PruneSlice, Pruned, Pruner, SliceLimit, ToPrune, UnloggedPruning};
 pub use queues::{Listened, ListenedPlace, Pollable, Queues, Searchable, Sendable, WaitingPhoneCall};
 pub use reports::{ReportMail, ReportState, Reports};
 pub use roll_calls::RollCalls;

@@ -111,6 +111,14 @@ pub struct PruneSlice {
     pub worked: Duration,
 }
 
+/// What prunings have pruned and the log does not say yet. It is kept with each slice, so that no process takes it with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnloggedPruning {
+    /// Calls that were over before this were pruned.
+    pub before: Timestamp,
+    pub pruned: Pruned,
+}
+
 /// What a pruning would find.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ToPrune {
@@ -139,9 +147,10 @@ pub trait Prune: Send + Sync {
         found: Arc<Prunable>,
         limit: SliceLimit,
     ) -> Result<PruneSlice, StoreError>;
-    /// Writes into the log what was pruned, by whom.
-    async fn log_pruned(&self, before: Timestamp, pruned: Pruned, by: &Actor, now: Timestamp)
-    -> Result<(), StoreError>;
+    /// What was pruned and is not in the log: by prunings of `before`, and by others that ended before they could say so.
+    async fn unlogged_prunings(&self, before: Timestamp, now: Timestamp) -> Result<Vec<UnloggedPruning>, StoreError>;
+    /// Writes into the log what prunings of `before` have pruned, by whom; nothing where it says so already.
+    async fn log_pruned(&self, before: Timestamp, by: &Actor, now: Timestamp) -> Result<(), StoreError>;
 }
 
 /// How much the next slice may change, so that no commit waits for long: by how long the last one took.
@@ -150,12 +159,13 @@ pub struct SliceSize(u64);
 
 impl SliceSize {
     const FIRST: u64 = 64;
-    const LEAST: u64 = 40;
+    const LEAST: u64 = 10;
     const MOST: u64 = 4_000;
     /// A slice is to take about so long, its commit included; after a longer one the next is half as large.
-    pub const AIM: Duration = Duration::from_millis(8);
-    /// So long it works before it commits.
-    const WORK: Duration = Duration::from_millis(5);
+    pub const AIM: Duration = Duration::from_millis(5);
+    /// So long it works before it commits. On a machine that is busy whoever works for longer is made to wait in the middle, and every
+    /// commit waits with it.
+    const WORK: Duration = Duration::from_millis(2);
 
     pub const fn new() -> Self {
         Self(Self::FIRST)
@@ -168,7 +178,7 @@ impl SliceSize {
     /// After a slice that took so long, and worked for so long of that: the rest is what it waited for, and its commit.
     #[must_use]
     fn after(self, took: Duration, worked: Duration) -> Self {
-        let is_long = took > Self::AIM && worked > Self::WORK / 4;
+        let is_long = took > Self::AIM && worked > Self::WORK / 2;
         let next = if is_long { self.0 / 2 } else { self.0 + 1 + self.0 / 8 };
         Self(next.clamp(Self::LEAST, Self::MOST))
     }
@@ -180,7 +190,8 @@ impl Default for SliceSize {
     }
 }
 
-/// One pruning, slice by slice. It keeps nothing that a crash could lose: another one finds what is left.
+/// One pruning, slice by slice. It keeps nothing that a crash could lose: another one finds what is left, and what was pruned is counted
+/// in the store.
 #[derive(Debug, Default)]
 pub struct Pruner {
     found: Arc<Prunable>,
@@ -192,9 +203,19 @@ pub struct Pruner {
     pub slices: u32,
     /// The longest that one slice kept others from committing.
     pub longest: Duration,
+    /// How long the last slice kept others from committing.
+    last: Duration,
+    /// Slices since the store's log was moved into its file.
+    not_moved: u32,
+    /// For measurements: other than [`Pruner::CHECKPOINT_EVERY`].
+    #[cfg(test)]
+    pub checkpoint_every: Option<u32>,
 }
 
 impl Pruner {
+    /// So many slices, and the store's log is moved into its file.
+    const CHECKPOINT_EVERY: u32 = 50;
+
     /// Prunes a slice. Whether nothing is left that is older.
     ///
     /// # Errors
@@ -217,13 +238,33 @@ impl Pruner {
         let slice = store.prune_slice(before, now, Arc::clone(&self.found), self.size.limit(self.next)).await?;
         let took = watch.passed();
         self.size = self.size.after(took, slice.worked);
-        self.longest = self.longest.max(took);
+        (self.last, self.longest) = (took, self.longest.max(took));
         self.slices += 1;
+        self.not_moved += 1;
         self.next = slice.next;
         self.pruned = self.pruned.and(slice.pruned);
         // A call of very many entries sends the walk back.
         self.walked = slice.walked || (self.walked && slice.pruned.calls == 0);
         Ok(false)
+    }
+
+    /// The pause before the next slice: this one, or as long as the last slice took where that was longer, so that on a disk or a machine
+    /// that is slow others have half of the time.
+    pub fn pause(&self, least: Duration) -> Duration {
+        least.max(self.last)
+    }
+
+    /// Whether the store's log is to be moved into its file before the next slice: while there is little to move, commits that go on
+    /// meanwhile wait little for the disk.
+    pub fn wants_checkpoint(&mut self) -> bool {
+        let every = Self::CHECKPOINT_EVERY;
+        #[cfg(test)]
+        let every = self.checkpoint_every.unwrap_or(every);
+        let wants = self.not_moved >= every;
+        if wants {
+            self.not_moved = 0;
+        }
+        wants
     }
 }
 
@@ -240,5 +281,12 @@ mod tests {
         assert_eq!(slow.0, SliceSize::LEAST);
         let waited = (0..200).fold(slow, |s, _| after(s, 30, 1));
         assert_eq!(waited.0, SliceSize::MOST, "others have much to do, which is no reason to do little at a time");
+    }
+
+    #[test]
+    fn others_have_half_of_the_time() {
+        let pause =
+            |ms| Pruner { last: Duration::from_millis(ms), ..Pruner::default() }.pause(Duration::from_millis(10));
+        assert_eq!([pause(3), pause(40)], [10, 40].map(Duration::from_millis));
     }
 }

@@ -84,32 +84,99 @@ fn open_calls_are_offered_where_a_call_is_meant_and_nothing_is_made_or_said() {
     }
 }
 
+/// Another program where the shop's commands run, and with what they are given.
+fn as_in(shop: &Shop, mut program: Command) -> Command {
+    let like = shop.command(&[]);
+    for (name, value) in like.get_envs() {
+        match value {
+            Some(value) => program.env(name, value),
+            None => program.env_remove(name),
+        };
+    }
+    if let Some(dir) = like.get_current_dir() {
+        program.current_dir(dir);
+    }
+    program
+}
+
+/// This shell in a directory where the binary of this build is found; `None`: the machine has no such shell.
+fn shell(shop: &Shop, name: &str, args: &[&str]) -> Option<String> {
+    let bin = shop.path("bin");
+    std::fs::create_dir_all(&bin).expect("made");
+    let link = bin.join("dispatchctl");
+    if !link.exists() {
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_dispatchctl"), &link).expect("linked");
+    }
+    let mut program = as_in(shop, Command::new(name));
+    let others = std::env::var("PATH").unwrap_or_default();
+    program.args(args).env("PATH", format!("{}:{others}", bin.display())).env("TERM", "dumb");
+    match program.output() {
+        Ok(out) => Some(String::from_utf8_lossy(&out.stdout).into_owned()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            report(&format!("{name} is not installed: what it offers is not looked at"));
+            None
+        }
+        Err(e) => panic!("{name}: {e}"),
+    }
+}
+
+fn script(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("completions").join(name).display().to_string()
+}
+
+#[test]
+fn fish_completes_a_call() {
+    let shop = Shop::new();
+    shop.send("open-1", &["--wait", "none"]);
+    shop.send("other", &["--wait", "none"]);
+    let (script, store) = (script("dispatchctl.fish"), shop.store());
+    for (typed, offered, not) in [("op", "open-1", "other"), ("--wa", "--watch", "open-1")] {
+        let line = format!("source {script}; complete -C 'dispatchctl --test-mode --store {store} status {typed}'");
+        let Some(found) = shell(&shop, "fish", &["-N", "-c", &line]) else { return };
+        let words: Vec<&str> = found.lines().filter_map(|l| l.split('\t').next()).collect();
+        assert!(words.contains(&offered) && !words.contains(&not), "{typed:?}: {found:?}");
+    }
+}
+
+/// A shell in a terminal of its own, in which the word is completed and what stands there then is printed.
+#[test]
+fn zsh_completes_a_call() {
+    let shop = Shop::new();
+    shop.send("open-1", &["--wait", "none"]);
+    shop.send("other", &["--wait", "none"]);
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("completions");
+    let (dir, dump, store) = (dir.display(), shop.path("zcompdump"), shop.store());
+    for (typed, offered) in [("op", "open-1"), ("--wa", "--watch")] {
+        let line = format!(
+            r#"zmodload zsh/zpty
+zpty z zsh -f -i
+zpty -w z "PS1=; fpath=({dir} \$fpath); autoload -Uz compinit; compinit -u -d {}; show() {{ print -r -- \"<<\$BUFFER>>\"; zle kill-buffer }}; zle -N show; bindkey '^X' show; bindkey '^I' complete-word"
+zpty -n -w z "dispatchctl --test-mode --store {store} status {typed}"$'\t\x18'
+zpty -r -m z out '*\<\<dispatchctl*>>*'
+print -r -- "$out"
+"#,
+            dump.display()
+        );
+        let Some(found) = shell(&shop, "zsh", &["-f", "-c", &line]) else { return };
+        let wanted = format!("<<dispatchctl --test-mode --store {store} status {offered} >>");
+        assert!(found.contains(&wanted), "{typed:?}: {found:?}");
+    }
+}
+
 #[test]
 fn bash_completes_a_call() {
     let shop = Shop::new();
     shop.send("open-1", &["--wait", "none"]);
     shop.send("other", &["--wait", "none"]);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("completions/dispatchctl.bash");
+    let script = script("dispatchctl.bash");
     let typed = |words: &str, at: usize| {
         let line = format!(
             "source {}; COMP_WORDS=({words}); COMP_CWORD={at}; _dispatchctl_with_calls {} \"${{COMP_WORDS[{at}]}}\" \"\"; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
-            script.display(),
+            script,
             env!("CARGO_BIN_EXE_dispatchctl")
         );
-        let mut bash = shop.command(&[]);
-        let envs: Vec<_> = bash.get_envs().map(|(k, v)| (k.to_owned(), v.map(ToOwned::to_owned))).collect();
-        let dir = bash.get_current_dir().map(Path::to_owned);
-        bash = Command::new("bash");
+        let mut bash = as_in(&shop, Command::new("bash"));
         bash.args(["-c", &line]);
-        for (name, value) in envs {
-            match value {
-                Some(value) => bash.env(name, value),
-                None => bash.env_remove(name),
-            };
-        }
-        if let Some(dir) = dir {
-            bash.current_dir(dir);
-        }
         let out = bash.output().expect("bash");
         assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8(out.stdout).expect("text").lines().map(str::to_owned).collect::<Vec<_>>()

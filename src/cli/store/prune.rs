@@ -14,10 +14,8 @@ use crate::domain::Timestamp;
 use crate::failpoint;
 use crate::store::{LeaseError, Pruner, Store, StoreError, ToPrune, Upkeep};
 
-/// Between two slices; commits of others go on.
+/// Between two slices, at least; commits of others go on.
 const PAUSE: Duration = Duration::from_millis(10);
-/// So many slices, and the store's log is moved into its file, before there is much to move.
-const CHECKPOINT_EVERY: u32 = 25;
 /// How long it is tried to empty the store's log.
 const EMPTY_WITHIN: Duration = Duration::from_secs(20);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -63,13 +61,10 @@ pub(super) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
     let mut work = Pruner::default();
     while !slice(&mut work, &*store, before, app).await? {
         bar.set_message(format!("pruning: {} of {} calls", work.pruned.calls, found.calls));
-        app.clock.sleep_until(app.clock.now().plus(PAUSE)).await;
+        app.clock.sleep_until(app.clock.now().plus(work.pause(PAUSE))).await;
     }
     failpoint::hit("prune.before-log");
-    if !work.pruned.is_nothing() {
-        store.log_pruned(before, work.pruned, &operator(None), app.clock.now()).await?;
-        app.core(store.clone()).say_untold(work.pruned).await?;
-    }
+    app.core(store.clone()).say_pruned(before, &operator(None)).await?;
     bar.set_message("emptying what the file still holds");
     let gone = forget(&*store, Anew::after(&work, args.compact), app, out).await?;
     bar.finish_and_clear();
@@ -105,7 +100,7 @@ async fn slice(work: &mut Pruner, store: &dyn Store, before: Timestamp, app: &Ap
         Err(StoreError::Busy) => false,
         Err(e) => return Err(e.into()),
     };
-    if work.slices.is_multiple_of(CHECKPOINT_EVERY)
+    if work.wants_checkpoint()
         && let Some(upkeep) = store.upkeep()
     {
         upkeep.checkpoint().await?;

@@ -8,4 +8,5 @@ mod orders;
 mod replies;
 mod reports;
 mod settlements;
+mod spending;
 mod tables;

@@ -10,7 +10,7 @@ use crate::domain::log::LogKind;
 use crate::domain::team::Directory;
 use crate::testing::fixtures::policy;
 use crate::testing::world::Setup;
-use crate::testing::{World, fixtures, mins, secs};
+use crate::testing::{Reaction, World, fixtures, mins, secs};
 
 /// Sam at once and twice more, then Ana; Olga is the last resort.
 fn directory() -> Directory {
@@ -112,8 +112,43 @@ async fn a_reminder_goes_where_the_text_before_it_has_failed_or_is_in_doubt() {
     w.advance(secs(61)).await;
     assert_eq!(w.attempts().await, ["1 sam submitted", "2 sam scheduled"]);
     w.receipt(1, "undelivered", Some(30003)).await;
-    w.advance(secs(31)).await;
-    assert_eq!(w.attempt(2).await.state, AttemptState::Submitted, "{:?}", w.attempts().await);
+    w.advance(secs(1)).await;
+    assert_eq!(w.attempt(2).await.state, AttemptState::Submitted, "at once: {:?}", w.attempts().await);
+}
+
+#[tokio::test]
+async fn of_reminders_that_leave_at_once_none_goes_above_the_number() {
+    for limits in [per_contact(3), SpendLimits { messages_per_hour: 3, ..SpendLimits::default() }] {
+        let mut w = shop(limits).await;
+        w.dispatch("often").await;
+        w.dispatch("often").await;
+        // Of the first reminder nobody knows yet whether it was accepted: it counts.
+        w.advance(secs(59)).await;
+        w.sms.next(Reaction::UnknownButAccepted);
+        w.advance(secs(2)).await;
+        let log = w.process.store.log(&crate::store::LogFilter { limit: 1_000, ..Default::default() }).await;
+        let held = log.expect("read").iter().filter(|l| l.entry.kind == LogKind::AttemptHeld).count();
+        assert_eq!(held, 1, "{:?}", w.attempts().await);
+        w.watch().await;
+        let alerts = w.alerts().await;
+        assert!(alerts.iter().any(|a| a.contains("-limit")), "it counts for the alert too: {alerts:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_held_is_looked_at_again_every_few_minutes_and_when_its_hour_is_over() {
+    let long = policy("long", &[(secs(0), &["primary"]), (mins(1), &["primary"]), (mins(120), &["backup"])]);
+    let mut setup = Setup { directory: fixtures::directory_with(long), ..Setup::default() };
+    setup.rules.limits = per_contact(1);
+    let mut w = World::with(setup).await;
+    w.dispatch("long").await;
+    w.advance(secs(61)).await;
+    let (first, held) = (w.attempt(1).await, w.attempt(2).await);
+    let wait = held.not_before.since(w.now());
+    assert!(wait > mins(4) && wait <= mins(5), "the bounds may be others by then: {wait:?}");
+    w.advance(mins(57)).await;
+    let free_at = first.sent_at.expect("it was sent").plus(mins(60));
+    assert_eq!(w.attempt(2).await.not_before, free_at, "exactly when the hour allows it");
 }
 
 #[tokio::test]
@@ -160,14 +195,42 @@ async fn all_reminders_wait_while_too_many_texts_go_out_with_one_alert() {
     assert!(!w.has_alert("message-limit").await, "{:?}", w.alerts().await);
 }
 
+/// No text may go to Sam's country but the first.
+fn outside() -> SpendLimits {
+    SpendLimits { countries: ["44".to_owned()].into(), ..SpendLimits::default() }
+}
+
 #[tokio::test]
-async fn a_contact_of_another_country_gets_first_texts_alone_each_with_an_alert() {
-    let countries = ["44".to_owned()].into();
-    let mut w = shop(SpendLimits { countries, ..SpendLimits::default() }).await;
+async fn a_reminder_to_another_country_goes_where_the_first_text_fails_after_it_was_accepted() {
+    let mut w = shop(outside()).await;
+    w.dispatch("often").await;
+    w.advance(secs(61)).await;
+    assert_eq!(w.attempts().await, ["1 sam submitted", "2 sam scheduled"], "the first may still fail");
+    w.receipt(1, "undelivered", Some(30003)).await;
+    w.advance(secs(1)).await;
+    assert_eq!(w.attempts().await, ["1 sam failed", "2 sam submitted"], "nothing else has reached them");
+}
+
+#[tokio::test]
+async fn a_reminder_to_another_country_is_skipped_once_nothing_is_to_be_waited_for() {
+    let mut w = shop(outside()).await;
     w.dispatch("often").await;
     w.advance(mins(4)).await;
     let all = w.attempts().await;
-    assert_eq!(all, ["1 sam submitted", "2 sam skipped", "3 sam skipped", "4 ana submitted"]);
+    assert_eq!(all, ["1 sam submitted", "2 sam skipped", "3 sam scheduled", "4 ana submitted"]);
+    // Some carriers never confirm.
+    w.advance(secs(62)).await;
+    assert_eq!(w.attempt(3).await.state, AttemptState::Skipped, "{:?}", w.attempt(3).await);
+}
+
+#[tokio::test]
+async fn a_contact_of_another_country_gets_first_texts_alone_each_with_an_alert() {
+    let mut w = shop(outside()).await;
+    w.dispatch("often").await;
+    w.receipt(1, "delivered", None).await;
+    w.advance(mins(4)).await;
+    let all = w.attempts().await;
+    assert_eq!(all, ["1 sam delivered", "2 sam skipped", "3 sam skipped", "4 ana submitted"]);
     assert!(w.has_alert("outside-countries:call_1:sam").await, "{:?}", w.alerts().await);
     w.reply("ana", "1").await;
     assert!(!w.has_alert("outside-countries:").await, "it is over with its call");

@@ -57,6 +57,7 @@ macro_rules! whole_contract {
             prune::a_call_that_is_over_loses_what_it_says_of_people_and_stays_what_it_was,
             prune::what_reaches_a_call_after_its_pruning_goes_in_its_time,
             prune::an_alert_that_ended_long_ago_goes_with_its_key,
+            prune::what_was_pruned_is_counted_however_its_process_ends,
             prune::what_is_open_or_young_or_waits_for_another_system_is_not_pruned,
             prune::a_call_of_very_many_entries_is_pruned_in_pieces,
             prune::what_a_receiver_of_events_was_not_told_waits_for_it,

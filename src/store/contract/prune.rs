@@ -182,6 +182,9 @@ pub(crate) async fn what_came_back_since_it_was_found_is_not_pruned(store: &dyn 
     let limit = SliceLimit { from: 0, weight: 1_000, within: std::time::Duration::from_secs(60) };
     let slice = store.prune_slice(at(50), at(90_050), std::sync::Arc::clone(&found), limit).await.expect("pruned");
     assert_eq!((slice.pruned.calls, slice.next), (1, 2), "{slice:?}");
+    // Another that found the same prunes none of it again.
+    let again = store.prune_slice(at(50), at(90_051), std::sync::Arc::clone(&found), limit).await.expect("looked");
+    assert_eq!((again.pruned, again.next), (Pruned::default(), 2), "{again:?}");
     assert_eq!(stored(store, "back").await.call.data.caller_name.as_deref(), Some("Kim Doe"));
     // One that may change a row at a time changes one call, however many were found.
     for name in ["c", "d"] {
@@ -226,6 +229,15 @@ pub(crate) async fn what_a_receiver_of_events_was_not_told_waits_for_it(store: &
         put(store, over(name, closed)).await.expect("put");
         store.append_log(vec![words(name)]).await.expect("logged");
     }
+    // What is of no call waits alike.
+    for since in [2, WEEK] {
+        store.append_log(vec![LogEntry { call: None, at: at(since), ..words("fresh") }]).await.expect("logged");
+    }
+    let of_no_call = async || {
+        let log = store.log(&LogFilter { limit: 100, ..LogFilter::default() }).await.expect("read");
+        let words = log.iter().filter(|l| l.entry.call.is_none() && !l.entry.message.is_empty());
+        words.map(|l| l.entry.at).collect::<Vec<_>>()
+    };
     let before = at(WEEK + 10);
     let all = async || {
         let mut pruner = Pruner::default();
@@ -237,14 +249,50 @@ pub(crate) async fn what_a_receiver_of_events_was_not_told_waits_for_it(store: &
     let pruned = all().await;
     assert_eq!((pruned.calls, pruned.untold), (1, 1), "it has waited for long enough, and that is counted: {pruned:?}");
     assert_eq!(stored(store, "fresh").await.call.data.caller_name.as_deref(), Some("Kim Doe"), "it waits");
+    assert_eq!(of_no_call().await, [at(WEEK)], "the other has waited for long enough");
     store.move_event_cursor("crm", store.log_end().await.expect("read")).await.expect("told");
     let pruned = all().await;
     assert_eq!((pruned.calls, pruned.untold), (1, 0), "{pruned:?}");
+    assert_eq!(of_no_call().await, []);
     // One that is not configured any more keeps nothing.
     store.begin_event_cursors(&[]).await.expect("begun");
     put(store, over("later", WEEK)).await.expect("put");
     store.append_log(vec![words("later")]).await.expect("logged");
     assert_eq!(self::all(store, WEEK + 10).await.calls, 1);
+}
+
+/// Prunings that end in the middle, or go on beside each other, are each counted once, under their own time.
+pub(crate) async fn what_was_pruned_is_counted_however_its_process_ends(store: &dyn Store) {
+    for (name, closed) in [("a", 5), ("b", 15), ("c", 16)] {
+        put(store, over(name, closed)).await.expect("put");
+    }
+    let ended = at(90_000);
+    assert!(!Pruner::default().slice(store, at(10), ended).await.expect("pruned"), "and its process ends");
+    let mut beside = Pruner::default();
+    while !beside.slice(store, at(20), at(90_001)).await.expect("pruned") {}
+    let calls = async |before: i64, now: i64| {
+        let all = store.unlogged_prunings(at(before), at(now)).await.expect("read");
+        all.iter().map(|u| (u.before, u.pruned.calls)).collect::<Vec<_>>()
+    };
+    assert_eq!(calls(20, 90_002).await, [(at(20), 2)], "the other may go on");
+    let by = Actor("mia".into());
+    store.log_pruned(at(20), &by, at(90_002)).await.expect("logged");
+    assert_eq!(calls(20, 90_002).await, [], "it is said");
+    // One that has nothing to do says what the other could not.
+    assert_eq!(calls(30, 90_060).await, [(at(10), 1)]);
+    store.log_pruned(at(10), &by, at(90_060)).await.expect("logged");
+    store.log_pruned(at(10), &by, at(90_060)).await.expect("once");
+    // Two of the same time are one.
+    for name in ["d", "e"] {
+        put(store, over(name, 5)).await.expect("put");
+        let mut pruner = Pruner::default();
+        while !pruner.slice(store, at(10), at(90_061)).await.expect("pruned") {}
+    }
+    assert_eq!(calls(10, 90_061).await, [(at(10), 2)]);
+    store.log_pruned(at(10), &by, at(90_062)).await.expect("logged");
+    let log = store.log(&LogFilter { limit: 100, ..LogFilter::default() }).await.expect("read");
+    let said = log.iter().filter(|l| l.entry.kind == LogKind::StorePruned).map(|l| l.entry.data["calls"].clone());
+    assert_eq!(said.collect::<Vec<_>>(), [2, 1, 2]);
 }
 
 pub(crate) async fn an_alert_that_ended_long_ago_goes_with_its_key(store: &dyn Store) {

@@ -1,5 +1,6 @@
 //! What was pruned is nowhere in the store's files; the schema lets nothing else be changed; and no commit waits for it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -122,13 +123,16 @@ async fn the_schema_lets_words_go_of_what_is_pruned_alone() {
     conn.execute("UPDATE log SET message = '' WHERE call_id = 'old'", []).expect("it has lost its words");
 }
 
-/// As between two slices of `store prune`, and as a hundred commits a second take.
-async fn pause() {
+/// As between two slices of `store prune`.
+const PAUSE: Duration = Duration::from_millis(10);
+
+async fn pause(pause: Duration) {
     let clock = SystemClock::new();
-    clock.sleep_until(clock.now().plus(Duration::from_millis(10))).await;
+    clock.sleep_until(clock.now().plus(pause)).await;
 }
 
-/// 2,000 calls here; `DISPATCHCTL_PRUNE_CALLS=100000` measures what an old store takes.
+/// 2,000 calls here; `DISPATCHCTL_PRUNE_CALLS=100000` measures what an old store takes, and `DISPATCHCTL_PRUNE_CHECKPOINT=N` what moving
+/// the log behind every so many slices does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commits_go_on_beside_it() {
     let old = Old::with(|_| {});
@@ -158,6 +162,10 @@ async fn commits_go_on_beside_very_many_calls_that_wait() {
     old.is_pruned_beside_commits("with waiting calls", Arc::new(open(&old.path)), Arc::new(open(&old.path))).await;
 }
 
+fn number(name: &str) -> Option<u32> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
 /// A store of very many calls that were over long ago.
 struct Old {
     _dir: tempfile::TempDir,
@@ -167,7 +175,7 @@ struct Old {
 
 impl Old {
     fn with(more: impl FnOnce(&Connection)) -> Self {
-        let calls = std::env::var("DISPATCHCTL_PRUNE_CALLS").ok().and_then(|n| n.parse().ok()).unwrap_or(2_000);
+        let calls = number("DISPATCHCTL_PRUNE_CALLS").unwrap_or(2_000);
         let dir = tempfile::tempdir().expect("dir");
         let path = dir.path().join("s.db");
         let runtime = std::thread::spawn({
@@ -195,48 +203,96 @@ impl Old {
         Self { _dir: dir, path, calls }
     }
 
+    /// Commits go on beside a pruning of all; before it they go on alone for a while, which shows what the disk takes by itself.
     async fn is_pruned_beside_commits(&self, which: &str, store: Arc<SqliteStore>, beside: Arc<SqliteStore>) {
-        let done = Arc::new(AtomicBool::new(false));
-        let stop = Arc::clone(&done);
+        let (done, whole) = (Arc::new(AtomicBool::new(false)), Stopwatch::start());
+        let (stop, clock) = (Arc::clone(&done), whole.clone());
         let commits = tokio::spawn(async move {
-            let mut waits = Vec::new();
+            let mut waits: Vec<Span> = Vec::new();
             while !stop.load(Ordering::Acquire) {
-                let watch = Stopwatch::start();
+                let began = clock.passed();
                 beside.append_log(vec![words("x")]).await.expect("committed");
-                waits.push(watch.passed());
-                pause().await;
+                waits.push(Span { what: "a commit", began, ended: clock.passed() });
+                pause(Duration::from_millis(10)).await;
             }
-            waits.sort();
             waits
         });
-        let (mut pruner, whole) = (Pruner::default(), Stopwatch::start());
-        while !pruner.slice(&*store, at(11), at(90_011)).await.expect("pruned") {
-            if pruner.slices.is_multiple_of(25) {
-                store.checkpoint().await.expect("moved");
+        pause(Duration::from_millis(u64::from(self.calls.min(5_000)))).await;
+        let (mut pruner, mut work, pruning) = (Pruner::default(), Vec::new(), whole.passed());
+        pruner.checkpoint_every = number("DISPATCHCTL_PRUNE_CHECKPOINT");
+        loop {
+            let began = whole.passed();
+            let is_done = pruner.slice(&*store, at(11), at(90_011)).await.expect("pruned");
+            work.push(Span { what: "a slice", began, ended: whole.passed() });
+            if is_done {
+                break;
             }
-            pause().await;
+            if pruner.wants_checkpoint() {
+                let began = whole.passed();
+                store.checkpoint().await.expect("moved");
+                work.push(Span { what: "a checkpoint", began, ended: whole.passed() });
+            }
+            pause(pruner.pause(PAUSE)).await;
         }
         done.store(true, Ordering::Release);
-        let waits = commits.await.expect("no panic");
-        let of = |part: usize| waits[(waits.len() - 1) * part / 1000];
+        let took = whole.passed() - pruning;
+        let (alone, waits): (Vec<Span>, Vec<Span>) =
+            commits.await.expect("no panic").into_iter().partition(|c| c.ended < pruning);
         report(&format!(
-            "{which}: {} calls in {} slices and {} s, the longest slice {} ms; {} commits beside it: p50 {} ms, p99 {} ms, p99.9 {} ms, max {} ms",
+            "{which}: {} calls in {} slices and {} s, the longest slice {} ms; commits beside it: {}; alone before it: {}",
             pruner.pruned.calls,
             pruner.slices,
-            whole.passed().as_secs(),
+            took.as_secs(),
             pruner.longest.as_millis(),
-            waits.len(),
-            of(500).as_millis(),
-            of(990).as_millis(),
-            of(999).as_millis(),
-            of(1000).as_millis()
+            quantiles(&waits),
+            quantiles(&alone),
         ));
+        for what in ["a slice", "a checkpoint"] {
+            let of_it: Vec<Span> = work.iter().filter(|w| w.what == what).copied().collect();
+            report(&format!("  {what}: {}", quantiles(&of_it)));
+        }
+        let long = waits.iter().filter(|w| w.took() > Duration::from_millis(20));
+        let mut beside: BTreeMap<String, usize> = BTreeMap::new();
+        for wait in long {
+            let met: BTreeSet<&str> = work.iter().filter(|w| w.meets(wait)).map(|w| w.what).collect();
+            *beside.entry(met.into_iter().collect::<Vec<_>>().join(" and ")).or_default() += 1;
+        }
+        report(&format!("  commits of more than 20 ms, by what went on meanwhile: {beside:?}"));
         assert_eq!(pruner.pruned.calls, u64::from(self.calls) + 1);
+        let mut took: Vec<Duration> = waits.iter().map(Span::took).collect();
+        took.sort();
         assert!(
-            of(990) < Duration::from_millis(200),
+            took[(took.len() - 1) * 990 / 1000] < Duration::from_millis(200),
             "a machine that is busy takes its time, and no commit waits for all of it"
         );
     }
+}
+
+/// When something went on, since the beginning.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    what: &'static str,
+    began: Duration,
+    ended: Duration,
+}
+
+impl Span {
+    fn took(&self) -> Duration {
+        self.ended - self.began
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        self.began <= other.ended && other.began <= self.ended
+    }
+}
+
+fn quantiles(spans: &[Span]) -> String {
+    let mut all: Vec<u128> = spans.iter().map(|s| s.took().as_micros()).collect();
+    all.sort_unstable();
+    let Some(last) = all.len().checked_sub(1) else { return "none".to_owned() };
+    let of = |part: usize| all[last * part / 1000] as f64 / 1000.0;
+    let [half, most, nearly_all, longest] = [500, 990, 999, 1000].map(of);
+    format!("{} (ms: p50 {half:.1}, p99 {most:.1}, p99.9 {nearly_all:.1}, max {longest:.1})", all.len())
 }
 
 #[expect(clippy::print_stderr, reason = "figures for whoever asks the test for them")]

@@ -81,6 +81,8 @@ pub(in crate::store) fn reads() -> Vec<(&'static str, String)> {
         ("texts to a phone within an hour", spent::TO_PHONE.to_owned()),
         ("texts within an hour", spent::ACCEPTED.to_owned()),
         ("texts that failed within an hour", spent::COUNT_FAILED.to_owned()),
+        ("texts under way", spent::COUNT_UNDER_WAY.to_owned()),
+        ("texts of which nobody knows", spent::COUNT_UNDECIDED.to_owned()),
         ("newest", figures::NEWEST_SENT.to_owned()),
         ("events for the mirror", mirror::EVENTS_DUE.to_owned()),
         ("calls for the mirror", mirror::CALLS_DUE.to_owned()),

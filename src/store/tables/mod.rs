@@ -28,6 +28,7 @@ mod phone_calls;
 mod policies;
 mod prefetch;
 mod prune;
+mod prune_count;
 mod prune_others;
 mod prune_sql;
 mod queues;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::database::Database;
 use super::event_cursors;
 use super::load::{maybe_str_at, str_at};
+use super::prune_count;
 use super::prune_others::OTHERS;
 use super::prune_sql::{
     AGAIN, ATTEMPTS, CALL, COUNT_DUE, COUNT_OPEN, COUNT_OVER, DUE, ENTRIES, ENTRY, FIND, IS_TOLD, IS_UNTOLD,
@@ -24,7 +25,9 @@ use crate::domain::types::Actor;
 use crate::failpoint;
 use crate::store::prune::KEPT_FOR_RECEIVERS;
 use crate::store::sql::{Connection, Param, Row, params};
-use crate::store::{OtherTable, Prunable, Prune, PruneSlice, Pruned, SliceLimit, StoreError, ToPrune, rows};
+use crate::store::{
+    OtherTable, Prunable, Prune, PruneSlice, Pruned, SliceLimit, StoreError, ToPrune, UnloggedPruning, rows,
+};
 
 const NO_ADDRESS: &str = "pruned@example.invalid";
 /// What stays of what the caller said: figures are by these.
@@ -109,6 +112,7 @@ impl<D: Database> Prune for D {
         let done = self
             .with_tx(move |conn| {
                 let slice = slice(conn, before, now, &found, limit)?;
+                prune_count::add(conn, before, slice.pruned, now)?;
                 failpoint::hit("prune.before-commit");
                 Ok(slice)
             })
@@ -117,32 +121,39 @@ impl<D: Database> Prune for D {
         Ok(done)
     }
 
-    async fn log_pruned(
-        &self,
-        before: Timestamp,
-        pruned: Pruned,
-        by: &Actor,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let untold = match pruned.untold {
-            0 => String::new(),
-            n => format!("; of {n} of them a receiver of event webhooks was not told everything"),
-        };
-        let entry = LogEntry {
-            kind: LogKind::StorePruned,
-            at: now,
-            call: None,
-            attempt: None,
-            actor: by.clone(),
-            message: format!(
-                "what {} calls that were over before {before} said of people is gone{untold}",
-                pruned.calls
-            ),
-            data: serde_json::json!({ "calls": pruned.calls, "attempts": pruned.attempts, "entries": pruned.entries,
-                "replies": pruned.replies, "phoneCalls": pruned.phone_calls, "mails": pruned.mails,
-                (log::UNTOLD): pruned.untold }),
-        };
-        self.with_tx(move |conn| append_log(conn, std::slice::from_ref(&entry))).await
+    async fn unlogged_prunings(&self, before: Timestamp, now: Timestamp) -> Result<Vec<UnloggedPruning>, StoreError> {
+        self.read(move |conn| prune_count::unlogged(conn, before, now)).await
+    }
+
+    async fn log_pruned(&self, before: Timestamp, by: &Actor, now: Timestamp) -> Result<(), StoreError> {
+        let by = by.clone();
+        self.with_tx(move |conn| {
+            let pruned = prune_count::take(conn, before)?;
+            if pruned.is_nothing() {
+                return Ok(());
+            }
+            append_log(conn, &[entry_of(before, pruned, &by, now)])
+        })
+        .await
+    }
+}
+
+/// What the log says of a pruning.
+fn entry_of(before: Timestamp, pruned: Pruned, by: &Actor, now: Timestamp) -> LogEntry {
+    let untold = match pruned.untold {
+        0 => String::new(),
+        n => format!("; of {n} of them a receiver of event webhooks was not told everything"),
+    };
+    LogEntry {
+        kind: LogKind::StorePruned,
+        at: now,
+        call: None,
+        attempt: None,
+        actor: by.clone(),
+        message: format!("what {} calls that were over before {before} said of people is gone{untold}", pruned.calls),
+        data: serde_json::json!({ "calls": pruned.calls, "attempts": pruned.attempts, "entries": pruned.entries,
+            "replies": pruned.replies, "phoneCalls": pruned.phone_calls, "mails": pruned.mails,
+            (log::UNTOLD): pruned.untold }),
     }
 }
 

@@ -19,13 +19,15 @@ macro_rules! to_phone {
             "SELECT * FROM (SELECT sent_at FROM attempts INDEXED BY attempts_by_phone WHERE phone = ?1 AND call_open = ",
             $open,
             " AND sent_at IS NOT NULL AND sent_at > ?2 AND sent_at <= ?2 + 3600000 AND channel = 'sms' AND contact = ?4
-              AND state IN ('submitted', 'delivered', 'failed') AND sid IS NOT NULL
+              AND (state IN ('submitted', 'delivered', 'sending') OR (state = 'failed' AND sid IS NOT NULL)
+                  OR (state = 'unknown' AND decided_at IS NULL))
               ORDER BY sent_at DESC LIMIT ?3 + 1) AS counted"
         )
     };
 }
 /// When the text before so many newer ones to this phone of this contact was sent. One later than now is of a clock that was set back
-/// since: it says nothing. What failed after it was accepted is paid all the same.
+/// since: it says nothing. What failed after it was accepted is paid all the same, and what is under way or in doubt may be: of several that
+/// leave at once none goes above the bound.
 pub(in crate::store) const TO_PHONE: &str =
     concat!(to_phone!("1"), " UNION ALL ", to_phone!("0"), " ORDER BY sent_at DESC LIMIT 1 OFFSET ?3");
 /// The same of all texts that a provider has.
@@ -36,12 +38,21 @@ pub(in crate::store) const COUNT_ACCEPTED: &str = "SELECT count(*) FROM attempts
 pub(in crate::store) const COUNT_FAILED: &str = "SELECT count(*) FROM attempts INDEXED BY attempts_failed
     WHERE state = 'failed' AND finished_at > ?1 AND channel = 'sms' AND sid IS NOT NULL
     AND sent_at > ?1 AND sent_at <= ?1 + 3600000";
+/// What is under way: few at a time, like what nobody knows of.
+pub(in crate::store) const COUNT_UNDER_WAY: &str = "SELECT count(*) FROM attempts INDEXED BY attempts_claimed
+    WHERE state = 'sending' AND sent_at > ?1 AND sent_at <= ?1 + 3600000 AND channel = 'sms'";
+pub(in crate::store) const COUNT_UNDECIDED: &str = "SELECT count(*) FROM attempts INDEXED BY attempts_undecided
+    WHERE state = 'unknown' AND decided_at IS NULL AND sent_at > ?1 AND sent_at <= ?1 + 3600000 AND channel = 'sms'";
 /// Counted as [`TO_PHONE`] does, or the alert would come and go.
 pub(in crate::store) const CONTACTS: &str = "SELECT contact, max(name), count(*) FROM (
     SELECT contact, phone, name FROM attempts INDEXED BY attempts_accepted
     WHERE state IN ('submitted', 'delivered') AND sent_at > ?1 AND sent_at <= ?1 + 3600000 AND channel = 'sms'
     UNION ALL SELECT contact, phone, name FROM attempts INDEXED BY attempts_failed
     WHERE state = 'failed' AND finished_at > ?1 AND channel = 'sms' AND sid IS NOT NULL AND sent_at > ?1 AND sent_at <= ?1 + 3600000
+    UNION ALL SELECT contact, phone, name FROM attempts INDEXED BY attempts_claimed
+    WHERE state = 'sending' AND sent_at > ?1 AND sent_at <= ?1 + 3600000 AND channel = 'sms'
+    UNION ALL SELECT contact, phone, name FROM attempts INDEXED BY attempts_undecided
+    WHERE state = 'unknown' AND decided_at IS NULL AND sent_at > ?1 AND sent_at <= ?1 + 3600000 AND channel = 'sms'
     ) AS counted GROUP BY contact, phone HAVING count(*) >= ?2 ORDER BY contact LIMIT ?3";
 
 /// Of the reminder that is claimed; of any other attempt nothing is counted.
@@ -72,8 +83,11 @@ pub(in crate::store) fn of_claim(
     let all = match all {
         0 => None,
         all => {
-            let failed: i64 = conn.prepare_cached(COUNT_FAILED)?.query_row([since.as_millis()], |r| r.get(0))?;
-            let before = (i64::from(all) - failed - 1).max(0);
+            let mut others = 0;
+            for count in [COUNT_FAILED, COUNT_UNDER_WAY, COUNT_UNDECIDED] {
+                others += conn.prepare_cached(count)?.query_row([since.as_millis()], |r| r.get::<i64>(0))?;
+            }
+            let before = (i64::from(all) - others - 1).max(0);
             moment(conn, ACCEPTED, params![since.as_millis(), before])?
         }
     };
@@ -96,7 +110,7 @@ pub(in crate::store) fn hour(
     per_contact: u32,
 ) -> Result<HourOfTexts, StoreError> {
     let mut all = 0_u64;
-    for count in [COUNT_ACCEPTED, COUNT_FAILED] {
+    for count in [COUNT_ACCEPTED, COUNT_FAILED, COUNT_UNDER_WAY, COUNT_UNDECIDED] {
         let n: i64 = conn.prepare_cached(count)?.query_row([since.as_millis()], |r| r.get(0))?;
         all += u64::try_from(n).map_err(|_| rows::corrupt("a count"))?;
     }

@@ -75,18 +75,26 @@ impl Chance {
             Some(given) => given % n,
             None if self.is_given => 0,
             None => {
-                // SplitMix64.
                 self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-                let mut z = self.state;
-                z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-                z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-                let drawn = u32::try_from((z ^ (z >> 31)) % u64::from(n)).unwrap_or(0);
+                let drawn = mixed(self.state, n);
                 self.tape.push(drawn);
                 drawn
             }
         };
         self.at += 1;
         drawn
+    }
+
+    /// One of these, as [`Chance::pick`], of which what is drawn from a seed later does not depend: without it the seed's history is what it
+    /// was before there was such a choice. Only before anything else is drawn.
+    pub(crate) fn pick_aside<T: Copy>(&mut self, from: &[(u32, T)]) -> T {
+        let n: u32 = from.iter().map(|(weight, _)| weight).sum();
+        if !self.is_given {
+            self.tape.push(mixed(self.state ^ 0x5350_454E_4400_0001_u64.wrapping_add(self.at as u64), n));
+        }
+        let drawn = self.tape.get(self.at).map_or(0, |given| given % n.max(1));
+        self.at += 1;
+        one_of(from, drawn)
     }
 
     /// From `from` to `to`, both included.
@@ -101,13 +109,25 @@ impl Chance {
 
     /// One of these, by weight; the first is the plainest.
     pub(crate) fn pick<T: Copy>(&mut self, from: &[(u32, T)]) -> T {
-        let mut at = self.below(from.iter().map(|(weight, _)| weight).sum());
-        for (weight, one) in from {
-            match at.checked_sub(*weight) {
-                None => return *one,
-                Some(left) => at = left,
-            }
-        }
-        from[0].1
+        let at = self.below(from.iter().map(|(weight, _)| weight).sum());
+        one_of(from, at)
     }
+}
+
+fn one_of<T: Copy>(from: &[(u32, T)], mut at: u32) -> T {
+    for (weight, one) in from {
+        match at.checked_sub(*weight) {
+            None => return *one,
+            Some(left) => at = left,
+        }
+    }
+    from[0].1
+}
+
+/// A number below `n`, by SplitMix64.
+fn mixed(state: u64, n: u32) -> u32 {
+    let mut z = state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    u32::try_from((z ^ (z >> 31)) % u64::from(n)).unwrap_or(0)
 }

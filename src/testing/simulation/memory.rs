@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::alert::{AlertChange, AlertKey};
 use crate::domain::answers::{AnsweredBefore, PastAnswer, PastReply};
-use crate::domain::attempt::Attempt;
+use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Priority};
 use crate::domain::breaker::Breaker;
 use crate::domain::call::{CallState, CallStatus};
 use crate::domain::change::{Answer, BreakerChange, Change, OptOutChange, ReceiptRow};
 use crate::domain::event::{Event, InboundRow, InboundText, Loaded, SendOutcome, Source, StatusUpdate};
+use crate::domain::limits::{HOUR, SpendLimits, Spent};
 use crate::domain::reply;
 use crate::domain::types::{AttemptId, CallId, MessageSid};
 use crate::domain::{Settlement, Timestamp, trip};
@@ -52,7 +53,7 @@ impl Memory {
         self.inbound.iter().any(|row| &row.text.sid == sid)
     }
 
-    pub(crate) fn load(&self, event: &Event, now: Timestamp) -> Loaded {
+    pub(crate) fn load(&self, event: &Event, limits: &SpendLimits, now: Timestamp) -> Loaded {
         let mut loaded = Loaded {
             breakers: self.breakers.clone(),
             opted_out: self.opted_out.clone(),
@@ -83,7 +84,33 @@ impl Memory {
             | Event::Polled { attempt, .. } => self.message(&mut loaded, Some(*attempt), None),
             _ => {}
         }
+        if let Event::Claim { attempt, .. } = event
+            && let Some((_, a)) = self.attempt(*attempt)
+            && a.kind == AttemptKind::Notice
+            && a.priority != Priority::First
+        {
+            let theirs =
+                |b: &Attempt| (&b.recipient.phone, &b.recipient.contact) == (&a.recipient.phone, &a.recipient.contact);
+            loaded.spent = Spent {
+                contact: self.oldest_of(limits.per_contact_per_hour, now, theirs),
+                all: self.oldest_of(limits.messages_per_hour, now, |_| true),
+            };
+        }
         loaded
+    }
+
+    /// When the oldest of so many texts within an hour was sent; what is under way counts, and what failed after it was accepted.
+    fn oldest_of(&self, bound: u32, now: Timestamp, which: impl Fn(&Attempt) -> bool) -> Option<Timestamp> {
+        let is_out = |a: &Attempt| match a.state {
+            AttemptState::Submitted | AttemptState::Delivered | AttemptState::Sending => true,
+            AttemptState::Unknown => a.decided_at.is_none(),
+            AttemptState::Failed => a.sid.is_some(),
+            _ => false,
+        };
+        let all = self.attempts().map(|(_, a)| a).filter(|a| is_out(a) && which(a)).filter_map(|a| a.sent_at);
+        let mut within: Vec<Timestamp> = all.filter(|at| *at > now.minus(HOUR) && *at <= now).collect();
+        within.sort_unstable();
+        within.len().checked_sub(bound.max(1) as usize).filter(|_| bound > 0).map(|oldest| within[oldest])
     }
 
     fn message(&self, loaded: &mut Loaded, named: Option<AttemptId>, sid: Option<&MessageSid>) {

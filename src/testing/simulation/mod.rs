@@ -34,6 +34,8 @@ mod promises;
 mod provider;
 pub(crate) mod runner;
 mod shop;
+mod spending;
+mod states;
 mod telling;
 #[cfg(test)]
 mod tests;

@@ -5,20 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::memory::Memory;
 use super::provider::Provider;
-use super::shop::{EXHAUST_AFTER, MIN, RESEND_LIMIT, SETTLE, STEPS, Shop, phone};
+use super::shop::{RESEND_LIMIT, SETTLE, STEPS, Shop, phone};
+use super::spending;
+use super::states::{moves, one_of_each};
 use super::world::Broken;
 use crate::domain::alert::{AlertChange, AlertKind};
 use crate::domain::attempt::{Attempt, AttemptKind as Kind, AttemptState as S};
 use crate::domain::call::{CallState, CallStatus as C};
 use crate::domain::change::{Answer, Change};
 use crate::domain::event::{Event, Loaded};
+use crate::domain::limits::SpendLimits;
 use crate::domain::types::{AttemptId, CallId};
 
 /// Clocks of two processes may be this far apart, and a step takes its time.
-const SLACK: i64 = 2_000;
+pub(super) const SLACK: i64 = 2_000;
 /// A step that is due fires within this while an engine works.
-const LATE: i64 = 4_000;
-
+pub(super) const LATE: i64 = 4_000;
 /// What leaves so long after its time had piled up.
 const PILED_UP: i64 = 15_000;
 
@@ -92,19 +94,28 @@ impl Promises {
             let before = loaded.calls.iter().find(|c| c.call.id == after.call.id);
             let of = Commit { shop, loaded, change, event, now, before, after };
             self.of_call(&of, memory).map_err(|e| format!("{}: {e}", after.call.id))?;
+            let spent =
+                spending::commit(shop, memory, provider, (after, now), before).and_then(|()| match (event, before) {
+                    (Event::Claim { attempt, .. }, Some(before)) => {
+                        spending::looked_at(shop, loaded, self.disturbed_at + LATE, (before, after, now), *attempt)
+                    }
+                    _ => Ok(()),
+                });
+            spent.map_err(|e| format!("{}: {e}", after.call.id))?;
         }
         if let Answer::Send(to_send) = &change.answer {
             let state = change.calls.iter().find(|c| c.attempt(to_send.attempt.id).is_some());
             // Asked again, it changes nothing.
             let state = state.or(memory.attempt(to_send.attempt.id).map(|(c, _)| c)).ok_or("a claim of nothing")?;
             if matches!(event, Event::Claim { .. }) {
-                let of = (shop, loaded, now);
-                self.claim(of, memory, state, &to_send.attempt)
+                let spent = spending::claim(shop, memory, provider, loaded, (state, &to_send.attempt, now));
+                spent
+                    .and_then(|()| self.claim((loaded, now), memory, state, &to_send.attempt))
                     .map_err(|e| format!("{}: attempt {} is claimed: {e}", state.call.id, to_send.attempt.number))?;
             }
         }
         if let Event::Inbound(text) = event {
-            self.heard(shop, provider, loaded, change, text)?;
+            self.heard(provider, loaded, change, text)?;
         }
         Ok(())
     }
@@ -174,7 +185,7 @@ impl Promises {
         let fired_now = after.call.status == C::Dispatching && upto <= STEPS.len() as u32 && new().next().is_some();
         if fired_now {
             // A text that had waited, and left when the step was due already, is the one that they get.
-            let due_of = |step: u32| due + (from + 1..=step).map(|s| STEPS[s as usize].0 * MIN).sum::<i64>();
+            let due_of = |step: u32| due + (from + 1..=step).map(|s| shop.wait_before(s)).sum::<i64>();
             let left_since = |who: &str| {
                 let last = (from..upto).filter(|step| shop.named(*step, now).contains(&who)).map(due_of).max();
                 let theirs = |a: &&Attempt| a.kind == Kind::Notice && a.recipient.contact.as_str() == who;
@@ -193,7 +204,7 @@ impl Promises {
             }
         }
         let is_only = upto == from + 1 && after.call.status == C::Dispatching && fired_now;
-        let wait = STEPS.get(upto as usize).map_or(EXHAUST_AFTER, |(wait, _)| wait * MIN);
+        let wait = shop.wait_before(upto);
         if is_only && due + wait > now && after.call.wake_at.map(|at| at.as_millis()) != Some(due + wait) {
             return Err(format!("the step after {upto} is not due {wait} ms after that"));
         }
@@ -268,9 +279,14 @@ impl Promises {
                 && matches!(a.state, S::Submitted | S::Delivered)
                 && !is_out(a.recipient.contact.as_str())
         };
-        // One missed step keeps its arithmetic: the time counts from when it was due.
-        let last = after.attempts.iter().filter(may_answer).filter_map(|a| a.due_at.or(a.sent_at)).max();
-        if let Some(at) = last.map(|at| at.as_millis()).filter(|at| now < at + EXHAUST_AFTER - SLACK) {
+        // One missed step keeps its arithmetic: the time counts from when it was due. So does one whose reminder was held.
+        let is_bounded = shop.rules.limits != SpendLimits::default();
+        let fired_at = |a: &Attempt| a.created_at.as_millis() - LATE;
+        let sent_at = |a: &Attempt| a.sent_at.map(|at| at.as_millis());
+        let counts_from =
+            |a: &Attempt| a.due_at.map(|at| at.as_millis()).or(if is_bounded { Some(fired_at(a)) } else { sent_at(a) });
+        let last = after.attempts.iter().filter(may_answer).filter_map(counts_from).max();
+        if let Some(at) = last.filter(|at| now < at + shop.exhaust_after() - SLACK) {
             return Err(format!("it is given up {} ms after somebody was told", now - at));
         }
         Ok(())
@@ -279,7 +295,7 @@ impl Promises {
     /// What may leave.
     fn claim(
         &mut self,
-        (shop, loaded, now): (&Shop, &Loaded, i64),
+        (loaded, now): (&Loaded, i64),
         memory: &Memory,
         state: &CallState,
         a: &Attempt,
@@ -341,7 +357,6 @@ impl Promises {
                     return Err(format!("it repeats attempt {}, which is {}", r.number, r.state));
                 }
                 self.claimed.insert(key, (now, a.round, a.id));
-                let _ = shop;
             }
             Kind::StandDown => {
                 if matches!(call.status, C::Dispatching | C::Exhausted) {
@@ -409,7 +424,6 @@ impl Promises {
     /// An answer is heard.
     fn heard(
         &mut self,
-        shop: &Shop,
         provider: &Provider,
         loaded: &Loaded,
         change: &Change,
@@ -450,7 +464,6 @@ impl Promises {
             }
             self.passed.insert((only.call.id.clone(), who.to_owned()));
         }
-        let _ = shop;
         Ok(())
     }
 }
@@ -475,83 +488,6 @@ fn call_was_hurried(memory: &Memory, state: &CallState) -> bool {
     let _ = memory;
     let quick = |a: &Attempt| matches!(a.state, S::Failed | S::Skipped) || a.class.is_some();
     !state.call.excluded.is_empty() || state.attempts.iter().any(quick)
-}
-
-/// States move only as SPEC §2 lists.
-fn moves(before: Option<&CallState>, after: &CallState) -> Result<(), Broken> {
-    let Some(before) = before else { return Ok(()) };
-    let (from, to) = (before.call.status, after.call.status);
-    let fits = from == to
-        || match from {
-            C::Dispatching => true,
-            C::Acknowledged => matches!(to, C::Resolved | C::Cancelled | C::Dispatching),
-            C::Exhausted => matches!(to, C::Acknowledged | C::Resolved | C::Cancelled | C::Dispatching),
-            C::Deferred => matches!(to, C::Dispatching | C::Acknowledged | C::Resolved | C::Cancelled),
-            C::Resolved | C::Cancelled => false,
-        };
-    if !fits {
-        return Err(format!("it was {from} and is {to}"));
-    }
-    for a in &after.attempts {
-        let Some(was) = before.attempt(a.id) else { continue };
-        // Evidence of a text that was believed unsent goes by way of sending.
-        let fits = was.state == a.state
-            || match was.state {
-                S::Scheduled => {
-                    matches!(a.state, S::Sending | S::Skipped | S::Cancelled | S::Submitted | S::Delivered | S::Failed)
-                }
-                S::Retrying => {
-                    matches!(a.state, S::Sending | S::Failed | S::Skipped | S::Cancelled | S::Submitted | S::Delivered)
-                }
-                S::Sending => matches!(a.state, S::Submitted | S::Delivered | S::Failed | S::Retrying | S::Unknown),
-                S::Unknown => matches!(a.state, S::Submitted | S::Delivered | S::Failed),
-                S::Submitted => matches!(a.state, S::Delivered | S::Failed),
-                S::Delivered | S::Failed => was.conflict && matches!(a.state, S::Delivered | S::Failed),
-                S::Skipped | S::Cancelled => false,
-            };
-        if !fits {
-            return Err(format!("attempt {} was {} and is {}", a.number, was.state, a.state));
-        }
-        let rank = |a: &Attempt| a.message_status.as_ref().and_then(crate::domain::MessageStatus::rank);
-        if !was.conflict && rank(was) > rank(a) {
-            return Err(format!("the message of attempt {} went back to {:?}", a.number, a.message_status));
-        }
-        if was.sid.is_some() && was.sid != a.sid {
-            return Err(format!("attempt {} has another message", a.number));
-        }
-    }
-    if before.attempts.iter().any(|b| after.attempt(b.id).is_none()) {
-        return Err("an attempt is gone".into());
-    }
-    Ok(())
-}
-
-/// At most one attempt of a notice is open at a time; numbers are given once.
-fn one_of_each(state: &CallState) -> Result<(), Broken> {
-    for (n, a) in state.attempts.iter().enumerate() {
-        let open = |a: &Attempt| match a.state {
-            S::Scheduled | S::Sending | S::Retrying => true,
-            S::Unknown => a.decided_at.is_none(),
-            _ => false,
-        };
-        for b in &state.attempts[n + 1..] {
-            if a.number == b.number || a.id == b.id {
-                return Err(format!("two attempts have number {}", a.number));
-            }
-            let both_wait =
-                a.kind == Kind::Notice && b.kind == Kind::Notice && a.state.is_waiting() && b.state.is_waiting();
-            if both_wait && a.recipient.contact == b.recipient.contact {
-                return Err(format!(
-                    "attempts {} and {} to one contact wait: the newer stands for the older",
-                    a.number, b.number
-                ));
-            }
-            if a.notice().is_some() && a.notice() == b.notice() && open(a) && open(b) {
-                return Err(format!("attempts {} and {} of one notice are open", a.number, b.number));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// A number that cannot be reached moves the ladder now, unless somebody else may still answer.

@@ -1,7 +1,7 @@
 //! The shop of a history: who there is, by which ladders they are told, and, in plain arithmetic that shares nothing with the
 //! product's, who holds which role when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::civil::{date, time};
@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use super::chance::Chance;
 use crate::domain::Timestamp;
 use crate::domain::attempt::Channel;
+use crate::domain::limits::SpendLimits;
 use crate::domain::oncall::{DutyOverride, MemberList, OnCallRules, OverrideId, OverrideKind, OverrideScope, Rotation};
 use crate::domain::policy::{Policy, Step};
 use crate::domain::rules::{FollowthroughRules, Rules, UnknownPolicy};
@@ -28,7 +29,7 @@ pub(crate) const STAND_IN: &str = "+15005550009";
 /// Steps of the ladder: how long is waited before each, and the roles that it names.
 pub(crate) const STEPS: [(i64, &[&str]); 4] =
     [(0, &["primary"]), (2, &["primary"]), (3, &["backup"]), (5, &["primary", "backup"])];
-pub(crate) const EXHAUST_AFTER: i64 = 10 * MIN;
+const EXHAUST_AFTER: i64 = 10 * MIN;
 /// Texts that repeat one of a notice which failed in a way that may pass.
 pub(crate) const RESEND_LIMIT: u32 = 2;
 pub(crate) const SETTLE: i64 = 60_000;
@@ -38,6 +39,9 @@ pub(crate) fn phone(who: &str) -> String {
     let at = PEOPLE.iter().position(|p| *p == who).expect("one of the people");
     format!("+1949555010{}", at + 1)
 }
+
+/// Bounds on texts, and how many times slower the ladder is than [`STEPS`]: within a quick one no hour ends.
+type Bounds = (u32, u32, bool, i64);
 
 /// An exception to who holds the rotation, as the history has it.
 #[derive(Debug, Clone, Copy)]
@@ -56,10 +60,23 @@ pub(crate) struct Shop {
     exceptions: Vec<Exception>,
     pub(crate) last_resort: Vec<&'static str>,
     pub(crate) start: i64,
+    pace: i64,
 }
 
 impl Shop {
     pub(crate) fn draw(chance: &mut Chance) -> Self {
+        // Two of three have no bounds.
+        let (per_contact_per_hour, messages_per_hour, is_abroad, pace): Bounds = chance.pick_aside(&[
+            (14, (0, 0, false, 1)),
+            (1, (1, 0, false, 1)),
+            (1, (1, 0, false, 6)),
+            (1, (2, 0, false, 6)),
+            (1, (0, 2, false, 1)),
+            (1, (0, 3, false, 6)),
+            (1, (2, 4, false, 6)),
+            (1, (0, 0, true, 1)),
+            (1, (2, 0, true, 6)),
+        ]);
         // Some histories begin shortly before a handoff.
         let start = MONDAY + 3 * DAY + HANDOFF + chance.pick(&[(2, 6 * 60 * MIN), (1, -4 * MIN), (1, -10 * MIN)]);
         let turns = if chance.once_in(2) { vec!["sam", "bo"] } else { Vec::new() };
@@ -72,13 +89,28 @@ impl Shop {
         }
         let last_resort = if chance.once_in(2) { vec!["olga"] } else { Vec::new() };
         let (first, follow_up) = (chance.once_in(4), chance.once_in(3));
-        let rules = rules(
+        let mut rules = rules(
             if first { UnknownPolicy::Hold } else { UnknownPolicy::Resend },
             if follow_up { UnknownPolicy::Resend } else { UnknownPolicy::Hold },
         );
+        let countries = if is_abroad { ["44".to_owned()].into() } else { BTreeSet::new() };
+        rules.limits = SpendLimits { per_contact_per_hour, messages_per_hour, countries };
         let has_stand_in = chance.once_in(4);
-        let directory = directory(&turns, &exceptions, &last_resort, has_stand_in);
-        Self { directory, rules, turns, exceptions, last_resort, start }
+        let directory = directory(&turns, &exceptions, &last_resort, has_stand_in, pace);
+        Self { directory, rules, turns, exceptions, last_resort, start, pace }
+    }
+
+    /// How long is waited before this step, from 0; behind the last, before the call is given up.
+    pub(crate) fn wait_before(&self, step: u32) -> i64 {
+        self.pace * STEPS.get(step as usize).map_or(EXHAUST_AFTER, |(wait, _)| wait * MIN)
+    }
+
+    pub(crate) fn exhaust_after(&self) -> i64 {
+        self.pace * EXHAUST_AFTER
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        policy(self.pace)
     }
 
     /// Who holds this role at this moment.
@@ -131,7 +163,7 @@ fn rules(unknown_first: UnknownPolicy, unknown_follow_up: UnknownPolicy) -> Rule
         stand_down: true,
         late_follow_up: ms(30_000),
         followthrough: FollowthroughRules::default(),
-        limits: crate::domain::limits::SpendLimits::default(),
+        limits: SpendLimits::default(),
         oncall: OnCallRules::default(),
         test_mode: false,
         retention: None,
@@ -141,8 +173,8 @@ fn rules(unknown_first: UnknownPolicy, unknown_follow_up: UnknownPolicy) -> Rule
     }
 }
 
-pub(crate) fn policy() -> Policy {
-    let minutes = |n: i64| Duration::from_millis((n * MIN) as u64);
+fn policy(pace: i64) -> Policy {
+    let minutes = |n: i64| Duration::from_millis((n * pace * MIN) as u64);
     let steps = STEPS.iter().map(|(wait, roles)| Step {
         wait: minutes(*wait),
         notify: roles.iter().map(|r| r.parse().expect("a role")).collect(),
@@ -153,13 +185,19 @@ pub(crate) fn policy() -> Policy {
         steps: steps.collect(),
         repeat: 0,
         repeat_wait: minutes(10),
-        exhaust_after: Duration::from_millis(EXHAUST_AFTER as u64),
+        exhaust_after: Duration::from_millis((pace * EXHAUST_AFTER) as u64),
         defer_by_reply: None,
         quiet: None,
     }
 }
 
-fn directory(turns: &[&str], exceptions: &[Exception], last_resort: &[&str], has_stand_in: bool) -> Directory {
+fn directory(
+    turns: &[&str],
+    exceptions: &[Exception],
+    last_resort: &[&str],
+    has_stand_in: bool,
+    pace: i64,
+) -> Directory {
     let contact = |id: &&str| Contact {
         id: id.parse().expect("an id"),
         name: format!("{} Doe", id.to_uppercase()),
@@ -213,7 +251,7 @@ fn directory(turns: &[&str], exceptions: &[Exception], last_resort: &[&str], has
             name: "Acme Plumbing".into(),
             team: Some(vec![entry(primary, "primary"), entry(TeamWho::Contact(contact_id("ana")), "backup")]),
             from: None,
-            policies: BTreeMap::from([("normal".to_owned(), policy())]),
+            policies: BTreeMap::from([("normal".to_owned(), policy(pace))]),
             templates: Templates::default(),
             time_zone: Some("UTC".into()),
             keywords: Vec::new(),

@@ -12,7 +12,7 @@ use super::chance::Chance;
 use super::memory::Memory;
 use super::promises::Promises;
 use super::provider::Provider;
-use super::shop::{MIN, PEOPLE, Shop, phone, policy};
+use super::shop::{MIN, PEOPLE, Shop, phone};
 use crate::domain::authority::Authority;
 use crate::domain::call::CallData;
 use crate::domain::change::Answer;
@@ -358,7 +358,7 @@ impl World {
     fn commit(&mut self, p: usize, event: &Event) -> Result<Answer, Broken> {
         self.steps += 1;
         let now = self.clock_of(p);
-        let loaded = self.memory.load(event, now);
+        let loaded = self.memory.load(event, &self.shop.rules.limits, now);
         let new_id = || {
             self.ids.set(self.ids.get() + 1);
             AttemptId::from_uuid(uuid::Uuid::from_u128(self.ids.get()))
@@ -468,7 +468,7 @@ impl World {
             level: "normal".into(),
             level_why: None,
             deferred: false,
-            policy: Arc::new(policy()),
+            policy: Arc::new(self.shop.policy()),
             settings: None,
             data: CallData {
                 caller_phone: Some("+19495550150".into()),

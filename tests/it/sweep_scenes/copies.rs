@@ -90,6 +90,13 @@ impl Play {
         if let Some(engine) = process {
             engine.kill();
         }
+        // However each of them ended: what it pruned is counted once, in the log or beside it.
+        let store = rusqlite::Connection::open(self.stage.shop.path("shop.db")).expect("opens");
+        let count = |sql: &str| store.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("counted");
+        let said = count("SELECT coalesce(sum(json_extract(data, '$.calls')), 0) FROM log WHERE kind = 'store.pruned'");
+        let kept =
+            count("SELECT coalesce(sum(json_extract(value, '$.calls')), 0) FROM meta WHERE key LIKE 'pruning:%'");
+        assert_eq!(said + kept, count("SELECT count(*) FROM calls WHERE pruned_at IS NOT NULL"), "{said} and {kept}");
     }
 
     /// How many files, two names of one counted once, hold just this.

@@ -9,7 +9,8 @@ use crate::testing::{fixtures, mins, secs};
 
 #[test]
 fn only_who_was_told_by_an_earlier_text_of_the_round_to_the_same_number_is_reminded() {
-    let cases: [(&str, fn(&mut CallState), bool); 6] = [
+    type Case = (&'static str, fn(&mut CallState), bool);
+    let cases: [Case; 6] = [
         ("a text that arrived", |_| {}, false),
         (
             "a text to a number of before",

@@ -420,7 +420,7 @@ fn save_alert(
         }
         AlertChange::Resolve { key } => {
             let few = few_raised(conn)?;
-            if few.is_some_and(|few| few.iter().all(|(raised, _)| *raised != key.to_string())) {
+            if few.is_some_and(|few| few.iter().all(|alert| alert.key != key.to_string())) {
                 return Ok(());
             }
             let was: Option<(Option<String>, String)> = conn
@@ -441,9 +441,14 @@ fn save_alert(
     Ok(())
 }
 
-/// The alerts that are raised, each with its call, where asking for all of them is worth it and they are few: mostly what would be
+struct RaisedAlert {
+    key: String,
+    call: Option<String>,
+}
+
+/// The alerts that are raised, where asking for all of them is worth it and they are few: mostly what would be
 /// resolved is not raised, and the changes of a batch share the question.
-fn few_raised(conn: Connection<'_>) -> Result<Option<Vec<(String, Option<String>)>>, StoreError> {
+fn few_raised(conn: Connection<'_>) -> Result<Option<Vec<RaisedAlert>>, StoreError> {
     if !conn.is_remote() {
         return Ok(None);
     }
@@ -451,7 +456,7 @@ fn few_raised(conn: Connection<'_>) -> Result<Option<Vec<(String, Option<String>
     let mut found = statement.query([])?;
     let mut few = Vec::new();
     while let Some(row) = found.next()? {
-        few.push((row.get(0)?, row.get(1)?));
+        few.push(RaisedAlert { key: row.get(0)?, call: row.get(1)? });
     }
     Ok(Some(few).filter(|few| few.len() <= sql::RAISED_FEW))
 }
@@ -459,8 +464,8 @@ fn few_raised(conn: Connection<'_>) -> Result<Option<Vec<(String, Option<String>
 /// Those that can be read: a key that nobody wrote keeps no call from being closed.
 fn raised_about(conn: Connection<'_>, call: &CallId) -> Result<Vec<AlertKey>, StoreError> {
     if let Some(few) = few_raised(conn)? {
-        let of_call = few.iter().filter(|(_, of)| of.as_deref() == Some(call.as_str()));
-        return Ok(of_call.filter_map(|(key, _)| key.parse().ok()).collect());
+        let of_call = few.iter().filter(|alert| alert.call.as_deref() == Some(call.as_str()));
+        return Ok(of_call.filter_map(|alert| alert.key.parse().ok()).collect());
     }
     let mut statement = conn.prepare_cached(sql::ALERTS_OF_CALL)?;
     let mut found = statement.query([call.as_str()])?;

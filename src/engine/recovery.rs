@@ -205,7 +205,10 @@ pub fn plan(snapshot: &StoreSnapshot, now: Timestamp) -> Vec<RecoveryRow> {
         finding: RecoveryAction::StuckOutbox,
         since: Some(line.since),
         missed: 0,
-        action: format!("{} rows for {} are tried again now", line.rows, system(&line.sink)),
+        action: match line.rows {
+            1 => format!("1 row for {} is tried again now", system(&line.sink)),
+            n => format!("{n} rows for {} are tried again now", system(&line.sink)),
+        },
     }));
     rows.extend(snapshot.unreadable.iter().map(|u| RecoveryRow {
         call: u.call.clone(),
@@ -469,7 +472,7 @@ mod tests {
         w.away(secs(59));
         assert_eq!(rows().await, []);
         w.away(secs(1));
-        let action = "1 rows for the alert sink office are tried again now".to_owned();
+        let action = "1 row for the alert sink office is tried again now".to_owned();
         assert_eq!(rows().await, [(None, RecoveryAction::StuckOutbox, action)]);
     }
 

@@ -43,7 +43,7 @@ pub(super) fn run() {
                 thread::sleep(Duration::from_millis(10));
             }
         }
-        let mut times = paced(&serve, &of);
+        let mut times: Vec<f64> = paced(&serve, &of, RATE).into_iter().map(|(_, ms)| ms).collect();
         let p99 = quantile(&mut times, 99);
         let (all, worst) =
             if open.is_some() { (&mut with, &mut worst_with) } else { (&mut without, &mut worst_without) };
@@ -64,7 +64,7 @@ pub(super) fn run() {
 }
 
 /// So many in a hundred are not above it.
-fn quantile(all: &mut [f64], percent: usize) -> f64 {
+pub(super) fn quantile(all: &mut [f64], percent: usize) -> f64 {
     all.sort_by(f64::total_cmp);
     all.get((all.len().saturating_sub(1)) * percent / 100).copied().unwrap_or(f64::NAN)
 }
@@ -89,11 +89,11 @@ fn pages(serve: &Serve) {
     print_quantiles(&format!("the page at {OPEN} open calls, {bytes} bytes"), "ms", &mut times);
 }
 
-/// Sends a `delivered` for each at [`RATE`]; how long each took, in milliseconds.
-fn paced(serve: &Serve, of: &[&Arrival]) -> Vec<f64> {
+/// Sends a `delivered` for each, so many a second; when, and how many milliseconds each took.
+pub(super) fn paced(serve: &Serve, of: &[&Arrival], rate: f64) -> Vec<(Instant, f64)> {
     let requests: Vec<Vec<u8>> = of.iter().map(|a| serve.signed(&path(a), &form(a))).collect();
     let next = AtomicUsize::new(0);
-    let all: Mutex<Vec<f64>> = Mutex::default();
+    let all: Mutex<Vec<(Instant, f64)>> = Mutex::default();
     let began = Instant::now();
     thread::scope(|scope| {
         for _ in 0..LINES {
@@ -103,11 +103,11 @@ fn paced(serve: &Serve, of: &[&Arrival]) -> Vec<f64> {
                 loop {
                     let i = next.fetch_add(1, Ordering::Relaxed);
                     let Some(request) = requests.get(i) else { break };
-                    let at = began + Duration::from_secs_f64(i as f64 / RATE);
+                    let at = began + Duration::from_secs_f64(i as f64 / rate);
                     thread::sleep(at.saturating_duration_since(Instant::now()));
                     let sent = Instant::now();
                     let (status, answer) = conn.ask(request);
-                    times.push(ms(sent.elapsed()));
+                    times.push((sent, ms(sent.elapsed())));
                     assert_eq!(status, 204, "{answer}");
                 }
                 all.lock().expect("lock").extend(times);

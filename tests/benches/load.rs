@@ -1,4 +1,4 @@
-//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- board|receipts|lateness|burst|start|mirror|backlog|voice|calendar|idle|replies|help]`.
+//! Speed and memory of the release binary on this machine: `cargo bench --bench load [-- backup|board|receipts|lateness|burst|start|mirror|backlog|voice|calendar|idle|replies|help]`.
 //!
 //! The engine is the real binary as a process of its own; the provider is a bare loopback peer of this harness, which costs
 //! next to nothing; client, engine and peer share the machine's cores. Nothing leaves the machine, everything ends by itself.
@@ -11,6 +11,7 @@
     reason = "a benchmark prints figures and reads real clocks"
 )]
 
+mod backup;
 mod board;
 mod calendar;
 mod client;
@@ -47,6 +48,9 @@ fn main() {
     println!("{} cores; client, engine and peer share them", thread::available_parallelism().map_or(0, usize::from));
     if wants("calendar") {
         calendar::run();
+    }
+    if wants("backup") {
+        backup::run();
     }
     if wants("board") {
         board::run();

@@ -51,6 +51,7 @@ mod send;
 mod send_dry_run;
 mod send_outcome;
 mod serve;
+mod service_manager;
 mod settings_file;
 mod settle;
 mod signals;

@@ -32,6 +32,7 @@ use super::output::Output;
 use super::reload::Reload;
 use super::replica::{self, Terms, ThisProcess};
 use super::report::CliError;
+use super::service_manager::{tell, tell_surely};
 use super::signals;
 
 /// How to serve.
@@ -167,9 +168,9 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
             store_alarm::watch_shared(state.core.clone(), place.clone(), replica.clone(), beat, stop)
         });
     }
-    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    tell_surely(&[NotifyState::Ready], &*core.clock).await;
     let result = terms.run(asked).await;
-    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    tell(&[NotifyState::Stopping]);
     stop.cancel();
     for s in servers {
         let _ = s.await;
@@ -204,7 +205,7 @@ async fn store_once_there(app: &App) -> Result<Arc<dyn Store>, CliError> {
             warn!(error = %away, "the store's server cannot be reached: it is waited for");
         }
         said = true;
-        let _ = sd_notify::notify(&[
+        tell(&[
             NotifyState::Status("waiting for the store's server"),
             NotifyState::ExtendTimeoutUsec(u32::try_from(START_EXTENDED.as_micros()).unwrap_or(u32::MAX)),
         ]);
@@ -339,7 +340,7 @@ async fn watchdog(every: Duration, state: Arc<http::HttpState>, beat: LoopBeat, 
             () = clock.sleep_until(next) => {}
         }
         if state.works().await {
-            let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+            tell(&[NotifyState::Watchdog]);
         }
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod call;
 pub(crate) mod call_facts;
 pub(crate) mod change;
 pub(crate) mod codes;
+pub(crate) mod count;
 pub(crate) mod database;
 mod decide;
 mod deferred;

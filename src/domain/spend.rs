@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::alert::AlertKind;
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel};
+use super::count::counted;
 use super::ladder;
 use super::limits::{HOUR, SpendLimits, Spent, at_limit, at_limit_of_contact};
 use super::log::LogKind;
@@ -58,7 +59,11 @@ pub(super) fn judge(w: &mut Work<'_>, a: &Attempt) -> Result<Verdict, Illegal> {
     match w.loaded.spent {
         Spent { contact: Some(oldest), .. } => {
             let n = w.ctx.rules.limits.per_contact_per_hour;
-            let why = format!("held: {n} texts to {} within an hour (limits.per_contact_per_hour)", a.recipient.name);
+            let why = format!(
+                "held: {} to {} within an hour (limits.per_contact_per_hour)",
+                counted(n.into(), "text"),
+                a.recipient.name
+            );
             w.raise(
                 AlertKind::ContactLimit.about(a.recipient.contact.as_str()),
                 at_limit_of_contact(&a.recipient.name, n),
@@ -68,7 +73,12 @@ pub(super) fn judge(w: &mut Work<'_>, a: &Attempt) -> Result<Verdict, Illegal> {
         Spent { all: Some(oldest), .. } => {
             let n = w.ctx.rules.limits.messages_per_hour;
             w.raise(AlertKind::MessageLimit, at_limit(n));
-            hold(w, a.id, oldest, format!("held: {n} texts within an hour (limits.messages_per_hour)"))
+            hold(
+                w,
+                a.id,
+                oldest,
+                format!("held: {} within an hour (limits.messages_per_hour)", counted(n.into(), "text")),
+            )
         }
         Spent { contact: None, all: None } => Ok(Verdict::Sent),
     }

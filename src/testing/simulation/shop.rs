@@ -224,6 +224,7 @@ fn directory(turns: &[&str], exceptions: &[Exception], last_resort: &[&str], has
         mail_from: None,
         voice_from: None,
         last_resort: last_resort.iter().map(|id| contact_id(id)).collect(),
+        alert_owners: Vec::new(),
         levels: crate::domain::levels::Levels::default(),
         overrides: exceptions.iter().enumerate().map(exception).collect(),
         rotations: if turns.is_empty() { Vec::new() } else { vec![rotation] },

@@ -1,5 +1,6 @@
 //! The command line: the clap tree, one match, and the wiring of what commands share.
 
+mod alert_texts;
 mod alerts;
 mod app;
 mod args;
@@ -51,6 +52,7 @@ mod send;
 mod send_dry_run;
 mod send_outcome;
 mod serve;
+mod service_manager;
 mod settings_file;
 mod settle;
 mod signals;

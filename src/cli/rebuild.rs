@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::config::Part;
+use crate::domain::count::counted_usize;
 use crate::engine::rebuild::{self, Base, BaseReader, BaseSnapshot, Carried, ReadError, RebuildPlan};
 use crate::engine::recovery;
 use crate::engine::synced_contacts::merge::merge;
@@ -212,7 +213,12 @@ fn show(plan: &RebuildPlan, out: &mut Output) {
     for r in &plan.rows {
         let f = r.found;
         let old = if f.old_events > 0 { format!(", {} old", f.old_events) } else { String::new() };
-        let found = format!("{} events{old}, {} messages, {} replies", f.events, f.messages, f.replies);
+        let found = format!(
+            "{}{old}, {}, {}",
+            counted_usize(f.events, "event"),
+            counted_usize(f.messages, "message"),
+            if f.replies == 1 { "1 reply".to_owned() } else { format!("{} replies", f.replies) }
+        );
         t.row([
             r.call.to_string(),
             r.reference.to_string(),
@@ -263,21 +269,26 @@ fn say(plan: &RebuildPlan, carried: Option<&Carried>, done: Option<CarriedOut>, 
     for (call, why) in carried.map(|c| c.refused.as_slice()).unwrap_or_default() {
         out.line(&format!("call {call} was not imported: {why}"));
     }
-    let n = carried.map_or(0, |c| c.imported.len());
+    let n = match carried.map_or(0, |c| c.imported.len()) {
+        1 => "1 call was".to_owned(),
+        n => format!("{n} calls were"),
+    };
     match (plan.rows.is_empty(), done) {
         (true, _) => out.line("nothing to rebuild"),
         (false, None) => out.line("nothing was done; --yes carries it out once no other system runs these calls"),
         (false, Some(CarriedOut::BySilent)) => {
-            out.line(&format!("{n} calls were imported; nothing is sent: the engine does not answer"));
+            out.line(&format!("{n} imported; nothing is sent: the engine does not answer"));
         }
         (false, Some(CarriedOut::ByEngine)) => {
-            out.line(&format!("{n} calls were imported; the engine that runs goes on with them"))
+            out.line(&format!("{n} imported; the engine that runs goes on with them"))
         }
         (false, Some(CarriedOut::Here)) => {
-            out.line(&format!("{n} calls were imported and what was due is done; start `dispatchctl serve` now: what follows fires there"));
+            out.line(&format!(
+                "{n} imported and what was due is done; start `dispatchctl serve` now: what follows fires there"
+            ));
         }
         (false, Some(CarriedOut::InPart)) => {
-            out.line(&format!("{n} calls were imported; start `dispatchctl serve` now: it goes on with what is left"));
+            out.line(&format!("{n} imported; start `dispatchctl serve` now: it goes on with what is left"));
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::domain::count::counted;
 use crate::domain::types::{Actor, CallId};
 use crate::engine::Scope;
 use crate::engine::apply::Core;
@@ -107,7 +108,7 @@ async fn until_asked_for_the_lock(core: &Core) -> Result<(), StoreError> {
 fn say(answer: &Value, out: &Output) {
     match (answer.get("asked").and_then(Value::as_u64), answer.get("error").and_then(Value::as_str)) {
         (Some(0), _) => out.chat("no message of this call has reached the provider yet"),
-        (Some(n), _) => out.chat(&format!("asked {} about {n} messages", Actor::provider().0)),
+        (Some(n), _) => out.chat(&format!("asked {} about {}", Actor::provider().0, counted(n, "message"))),
         (None, Some(why)) => out.note(&format!("warning: the engine did not ask the provider: {why}")),
         (None, None) => {}
     }

@@ -32,6 +32,7 @@ use super::output::Output;
 use super::reload::Reload;
 use super::replica::{self, Terms, ThisProcess};
 use super::report::CliError;
+use super::service_manager::{tell, tell_surely};
 use super::signals;
 use super::trials::Kept;
 
@@ -169,9 +170,9 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
             store_alarm::watch_shared(state.core.clone(), place.clone(), replica.clone(), beat, stop)
         });
     }
-    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    tell_surely(&[NotifyState::Ready], &*core.clock).await;
     let result = terms.run(asked).await;
-    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    tell(&[NotifyState::Stopping]);
     stop.cancel();
     for s in servers {
         let _ = s.await;
@@ -206,7 +207,7 @@ async fn store_once_there(app: &App) -> Result<Arc<dyn Store>, CliError> {
             warn!(error = %away, "the store's server cannot be reached: it is waited for");
         }
         said = true;
-        let _ = sd_notify::notify(&[
+        tell(&[
             NotifyState::Status("waiting for the store's server"),
             NotifyState::ExtendTimeoutUsec(u32::try_from(START_EXTENDED.as_micros()).unwrap_or(u32::MAX)),
         ]);
@@ -341,7 +342,7 @@ async fn watchdog(every: Duration, state: Arc<http::HttpState>, beat: LoopBeat, 
             () = clock.sleep_until(next) => {}
         }
         if state.works().await {
-            let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+            tell(&[NotifyState::Watchdog]);
         }
     }
 }

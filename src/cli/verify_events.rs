@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::domain::Timestamp;
+use crate::domain::count::counted;
 use crate::engine::mirror::verify::{CheckError, Checker, Difference, DifferenceKind, VerifyReport};
 use crate::engine::mirror::{Mirror, MirrorSettings};
 use crate::gateways::MirrorError;
@@ -263,7 +264,7 @@ fn say(report: &VerifyReport, left: Option<&[Difference]>, requests: u64, out: &
         "{} dispatch events compared: {equal} equal, {wrong} not; {foreign} foreign rows left alone",
         report.compared
     ));
-    out.line(&format!("{} calls compared: {equal_calls} equal, {of_calls} not", report.calls));
+    out.line(&format!("{} compared: {equal_calls} equal, {of_calls} not", counted(report.calls, "call")));
     let wrong = wrong + of_calls;
     match left {
         None if wrong > 0 => out.line("mend it with `dispatchctl verify-events --repair`"),

@@ -158,6 +158,11 @@ fn is_time_zone(value: &str) -> bool {
     is_file || jiff::tz::TimeZone::get(value).is_ok() || jiff::tz::TimeZone::posix(value).is_ok()
 }
 
+/// Where the service manager is told how this process is.
+pub fn notify_socket() -> Option<std::ffi::OsString> {
+    std::env::var_os("NOTIFY_SOCKET").filter(|v| !v.is_empty())
+}
+
 /// Whether `NO_COLOR` asks for plain text.
 pub fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())

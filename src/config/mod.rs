@@ -68,7 +68,7 @@ pub use airtable_types::*;
 pub use airtable_words::{AVAILABLE, AWAY, AirtableValues, DEFERRED, DISPATCHING_TOLD, EXHAUSTED_UNTOLD, ValueMap};
 pub use alerts::WAKES_NOBODY;
 pub use calendar_types::{CalendarAt, CalendarPlace};
-pub use env::{Sources, no_color, unknown_time_zone, user_name};
+pub use env::{Sources, no_color, notify_socket, unknown_time_zone, user_name};
 pub use event_types::key_of;
 pub use forms::duration;
 pub use in_force::{differences, sinks_of};

@@ -86,6 +86,8 @@ pub enum SinkPlace {
     Command(Vec<String>),
     /// By `[smtp]`, which stands here so that a change of it changes the sink.
     Mail { to: Vec<MailAddress>, relay: SecretUrl, from: MailAddress },
+    /// Texts of our own, to [`crate::domain::team::Directory::alert_owners`].
+    Text,
 }
 
 impl SinkPlace {
@@ -93,7 +95,7 @@ impl SinkPlace {
     pub fn wakes(&self) -> bool {
         match self {
             Self::Webhook { .. } | Self::Ntfy { .. } | Self::Pushover { .. } | Self::Command(_) => true,
-            Self::Mail { .. } => false,
+            Self::Mail { .. } | Self::Text => false,
         }
     }
 
@@ -109,7 +111,7 @@ impl SinkPlace {
             Self::Pushover { url, token, user, .. } => format!("{} {} {}", url.expose(), text(token), text(user)),
             Self::Command(command) => command.join(" "),
             // The relay is compared by itself.
-            Self::Mail { .. } => String::new(),
+            Self::Mail { .. } | Self::Text => String::new(),
         }
     }
 }
@@ -135,7 +137,7 @@ pub struct Alerts {
     pub consecutive_failures: u32,
     /// A follow-up fired later than this.
     pub late_follow_up: Duration,
-    /// Never any in test mode.
+    /// In test mode those alone that are told by text.
     pub sinks: Vec<Sink>,
 }
 

@@ -336,7 +336,10 @@ impl AlertKind {
     /// Whether its message quotes what a person wrote, or the number to call back: that is for the sinks, and never for the
     /// process's own log.
     pub const fn quotes_a_person(self) -> bool {
-        matches!(self, Self::UnreadReply | Self::UndecidedReply | Self::UnknownWriter | Self::CallMissed)
+        matches!(
+            self,
+            Self::UnreadReply | Self::UndecidedReply | Self::UnknownWriter | Self::CallMissed | Self::UnknownLevel
+        )
     }
 
     /// Whether it says the newest words of those that raise it.

@@ -9,6 +9,7 @@ use super::attempt::Priority;
 use super::by_hand;
 use super::call::{Call, CallState, CallStatus, CallVersion};
 use super::change::{Answer, Change, PhoneCallChange};
+use super::count::counted_usize;
 use super::deferred;
 use super::dial;
 use super::event::{Decision, Loaded, NewCall, NoteTo};
@@ -75,8 +76,11 @@ pub(super) fn made(loaded: &Loaded, new: &NewCall, hold: Duration, ctx: &Ctx<'_>
     };
     let mut w = Work::new(ctx, loaded, CallState { call, notices: Vec::new(), attempts: Vec::new() });
     let why = new.level_why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-    let ladder =
-        if new.deferred { ", nobody is woken".to_owned() } else { format!(" with {} steps", new.policy.total_steps()) };
+    let ladder = if new.deferred {
+        ", nobody is woken".to_owned()
+    } else {
+        format!(" with {}", counted_usize(new.policy.total_steps(), "step"))
+    };
     let text = format!("accepted at level {}{why}{ladder}, reference {}", new.level, w.state.call.reference);
     w.log(LogKind::CallAccepted, None, text, json!({ "level": new.level, "reference": w.state.call.reference }));
     raise_warnings(&mut w, &new.id, new.data.twilio_to_number.as_deref(), &new.warnings);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::PhoneNumber;
+use super::count::counted;
 use super::types::Timestamp;
 
 /// What the counts are of.
@@ -41,13 +42,15 @@ pub struct Spent {
 /// What the alert about a contact says.
 pub fn at_limit_of_contact(name: &str, limit: u32) -> String {
     format!(
-        "{name} got {limit} texts or more within an hour (limits.per_contact_per_hour): reminders to them wait, first texts of calls go"
+        "{name} got {} or more within an hour (limits.per_contact_per_hour): reminders to them wait, first texts of calls go",
+        counted(limit.into(), "text")
     )
 }
 
 /// What the alert about all texts says.
 pub fn at_limit(limit: u32) -> String {
     format!(
-        "{limit} texts or more went out within an hour (limits.messages_per_hour): reminders wait, first texts of calls go; look at what makes the calls"
+        "{} or more went out within an hour (limits.messages_per_hour): reminders wait, first texts of calls go; look at what makes the calls",
+        counted(limit.into(), "text")
     )
 }

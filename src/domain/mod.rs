@@ -4,6 +4,7 @@
 //! Attempt: `scheduled` → `sending` → `submitted` → `delivered` · `failed`, with `retrying` and `unknown` beside; see [`attempt`].
 
 pub(crate) mod alert;
+pub(crate) mod alert_text;
 pub(crate) mod answers;
 pub(crate) mod attempt;
 pub(crate) mod authority;
@@ -15,6 +16,7 @@ pub(crate) mod call;
 pub(crate) mod call_facts;
 pub(crate) mod change;
 pub(crate) mod codes;
+pub(crate) mod count;
 pub(crate) mod database;
 mod decide;
 mod deferred;
@@ -60,6 +62,7 @@ mod settle;
 mod sids;
 pub(crate) mod similar;
 mod spend;
+pub(crate) mod standalone_text;
 mod status_update;
 pub(crate) mod step;
 pub(crate) mod team;

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::alert::AlertKind;
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel};
+use super::count::counted;
 use super::ladder;
 use super::limits::{HOUR, SpendLimits, Spent, at_limit, at_limit_of_contact};
 use super::log::LogKind;
@@ -69,7 +70,11 @@ pub(super) fn judge(w: &mut Work<'_>, a: &Attempt) -> Result<Verdict, Illegal> {
     match w.loaded.spent {
         Spent { contact: Some(oldest), .. } => {
             let n = w.ctx.rules.limits.per_contact_per_hour;
-            let why = format!("{n} texts to {} within an hour (limits.per_contact_per_hour)", a.recipient.name);
+            let why = format!(
+                "{} to {} within an hour (limits.per_contact_per_hour)",
+                counted(n.into(), "text"),
+                a.recipient.name
+            );
             w.raise(
                 AlertKind::ContactLimit.about(a.recipient.contact.as_str()),
                 at_limit_of_contact(&a.recipient.name, n),
@@ -79,7 +84,8 @@ pub(super) fn judge(w: &mut Work<'_>, a: &Attempt) -> Result<Verdict, Illegal> {
         Spent { all: Some(oldest), .. } => {
             let n = w.ctx.rules.limits.messages_per_hour;
             w.raise(AlertKind::MessageLimit, at_limit(n));
-            hold(w, a.id, oldest.plus(HOUR), &format!("{n} texts within an hour (limits.messages_per_hour)"))
+            let why = format!("{} within an hour (limits.messages_per_hour)", counted(n.into(), "text"));
+            hold(w, a.id, oldest.plus(HOUR), &why)
         }
         Spent { contact: None, all: None } => Ok(Verdict::Sent),
     }

@@ -143,6 +143,8 @@ pub struct Directory {
     pub voice_from: Option<Sender>,
     /// Who is told once a round where a step, a line or a ladder finds nobody, before a call is given up.
     pub last_resort: Vec<ContactId>,
+    /// Whom a sink of alerts tells that texts.
+    pub alert_owners: Vec<ContactId>,
     /// The words of levels and of emergencies.
     pub levels: Levels,
     /// In the order of the configuration.
@@ -223,6 +225,11 @@ impl Directory {
     /// Those of the last resort who are known; a contact of another system may have gone since.
     pub fn last_resort(&self) -> impl Iterator<Item = &Contact> {
         self.last_resort.iter().filter_map(|id| self.contact(id))
+    }
+
+    /// Whom alerts by text go to, as far as they are known; a contact of another system may have gone since.
+    pub fn alert_owners(&self) -> impl Iterator<Item = &Contact> {
+        self.alert_owners.iter().filter_map(|id| self.contact(id))
     }
 
     /// The contact that somebody means who wrote this: by id or phone, else by name; without regard to case, and however the
@@ -425,6 +432,7 @@ mod tests {
             mail_from: None,
             voice_from: None,
             last_resort: Vec::new(),
+            alert_owners: Vec::new(),
             levels: Levels::default(),
             rotations: Vec::new(),
             overrides: Vec::new(),

@@ -15,6 +15,7 @@ use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
 use crate::domain::attempt::{AttemptKind, Channel};
 use crate::domain::call::CallState;
+use crate::domain::count::counted;
 use crate::domain::event::Event;
 use crate::domain::outgoing::OutgoingKind;
 use crate::domain::types::Actor;
@@ -249,7 +250,8 @@ impl Core {
             "calls lost what they said of people before every receiver of event webhooks was told of them"
         );
         let message = format!(
-            "{n} calls lost what they said of people before every receiver of [[events]] was told of them: a receiver has been away for longer than [store] retention and 7 days more; it is told of them without their words; look at it, or take it out of the configuration"
+            "{} lost what was said of people before every receiver of [[events]] was told: a receiver has been away for longer than [store] retention and 7 days more; it is told of them without their words; look at it, or take it out of the configuration",
+            counted(n, "call")
         );
         raise(self, AlertKind::EventsPruned.into(), message).await
     }

@@ -21,6 +21,7 @@ use crate::failpoint;
 use crate::gateways::{AlertMessage, AlertNotice, SinkError, Taken};
 use crate::store::{AlertTask, Delivered, NotDelivered, SinkState, StoreError};
 
+use super::alert_texts::{self, HandedOver};
 use super::apply::Core;
 use super::duty::IDLE_MAX;
 use super::sink::Sink;
@@ -80,7 +81,7 @@ pub async fn pass(engine: &Engine, sink: &Sink) -> Result<Option<Timestamp>, Sto
     }
     let due = core.store.alerts_due(&sink.name, now, BATCH).await?;
     let due: Vec<AlertTask> = due.into_iter().filter(|t| !sink.was_delivered(t)).collect();
-    let (wanted, unwanted) = sort_out(core, sink, due, now).await?;
+    let (wanted, unwanted) = sort_out(engine, sink, due, now).await?;
     if !unwanted.is_empty() {
         core.store.alerts_dropped(&sink.name, unwanted).await?;
     }
@@ -90,8 +91,8 @@ pub async fn pass(engine: &Engine, sink: &Sink) -> Result<Option<Timestamp>, Sto
     match next {
         Next::Message(places) => {
             let tasks: Vec<AlertTask> = places.iter().filter_map(|p| wanted.now.get(*p)).cloned().collect();
-            deliver(core, sink, &state, tasks).await?;
-            Ok(Some(core.clock.now()))
+            let waits_until = deliver(core, sink, &state, tasks).await?;
+            Ok(Some(waits_until.unwrap_or_else(|| core.clock.now())))
         }
         Next::Wait(until) => Ok(Some(until)),
         Next::Idle if wanted.later => Ok(Some(now.plus(FALLBACK_LOOKS))),
@@ -138,11 +139,12 @@ struct Wanted {
 /// Parts what is due into what is wanted and what is not: the end of what the sink never knew of is nothing to it, and what the
 /// sink that it stands in for has been told is not told twice.
 async fn sort_out(
-    core: &Core,
+    engine: &Engine,
     sink: &Sink,
     due: Vec<AlertTask>,
     now: Timestamp,
 ) -> Result<(Wanted, Vec<AlertTask>), StoreError> {
+    let core = &engine.core;
     // Whoever has seen it is told of its end and of new words, and no more of what they have seen. A stand-in says what the sink
     // before it has said.
     let is_seen = |t: &AlertTask| {
@@ -150,7 +152,8 @@ async fn sort_out(
         let is_the_same = was_told && t.resolved_at.is_none() && !t.line.key.kind().says_the_newest();
         is_the_same && t.line.acknowledged.is_some()
     };
-    let is_wanted = |t: &AlertTask| (t.resolved_at.is_none() || t.may_be_known) && !is_seen(t);
+    let is_told_here = |t: &AlertTask| !sink.gateway.is_text() || alert_texts::is_told_by_text(t.line.key.kind());
+    let is_wanted = |t: &AlertTask| (t.resolved_at.is_none() || t.may_be_known) && !is_seen(t) && is_told_here(t);
     let (wanted, mut unwanted): (Vec<_>, Vec<_>) = due.into_iter().partition(is_wanted);
     let Some(first) = sink.fallback_for.as_ref().filter(|_| !wanted.is_empty()) else {
         return Ok((Wanted { now: wanted, later: false }, unwanted));
@@ -159,10 +162,13 @@ async fn sort_out(
     if its.failing_since.is_some_and(|since| now.since(since) >= FALLBACK_AFTER) {
         return Ok((Wanted { now: wanted, later: false }, unwanted));
     }
+    let is_by_text = engine.sinks().iter().any(|s| &s.name == first && s.gateway.is_text());
     let waits_there: BTreeSet<AlertKey> = core.store.alerts_waiting(first).await?.into_iter().collect();
     let mut sorted = Wanted { now: Vec::new(), later: false };
     for task in wanted {
-        if task.may_be_known && task.resolved_at.is_some() {
+        // That texts do not go is told by no text.
+        let is_ours = is_by_text && !alert_texts::is_told_by_text(task.line.key.kind());
+        if is_ours || (task.may_be_known && task.resolved_at.is_some()) {
             sorted.now.push(task);
         } else if waits_there.contains(&task.line.key) {
             sorted.later = true;
@@ -173,8 +179,13 @@ async fn sort_out(
     Ok((sorted, unwanted))
 }
 
-/// One message, and what became of it.
-async fn deliver(core: &Core, sink: &Sink, state: &SinkState, mut tasks: Vec<AlertTask>) -> Result<(), StoreError> {
+/// One message, and what became of it; `Some`: its texts wait for their turn, and until when.
+async fn deliver(
+    core: &Core,
+    sink: &Sink,
+    state: &SinkState,
+    mut tasks: Vec<AlertTask>,
+) -> Result<Option<Timestamp>, StoreError> {
     let mut message = message(core, &tasks);
     let held = sink.gateway.holds(&message).max(1);
     if held < tasks.len() {
@@ -192,7 +203,13 @@ async fn deliver(core: &Core, sink: &Sink, state: &SinkState, mut tasks: Vec<Ale
         warn!(sink = sink.name, error = %e, "a sink is told although that cannot be noted first");
     }
     failpoint::hit("alert.claimed");
-    let outcome = sink.gateway.deliver(&message).await;
+    let outcome = match sink.gateway.words_for_text(&message) {
+        None => sink.gateway.deliver(&message).await,
+        Some(words) => match alert_texts::hand_over(core, &sink.name, &message, words).await? {
+            HandedOver::Done(outcome) => outcome,
+            HandedOver::Waits(until) => return Ok(Some(until)),
+        },
+    };
     failpoint::hit("alert.told");
     let now = core.clock.now();
     match outcome {
@@ -211,7 +228,7 @@ async fn deliver(core: &Core, sink: &Sink, state: &SinkState, mut tasks: Vec<Ale
         // Whoever stands in for it is needed no more, or sooner.
         core.wake.notify(WakeSignal::Alerts);
     }
-    Ok(())
+    Ok(None)
 }
 
 async fn not_delivered(

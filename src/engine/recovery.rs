@@ -205,7 +205,10 @@ pub fn plan(snapshot: &StoreSnapshot, now: Timestamp) -> Vec<RecoveryRow> {
         finding: RecoveryAction::StuckOutbox,
         since: Some(line.since),
         missed: 0,
-        action: format!("{} rows for {} are tried again now", line.rows, system(&line.sink)),
+        action: match line.rows {
+            1 => format!("1 row for {} is tried again now", system(&line.sink)),
+            n => format!("{n} rows for {} are tried again now", system(&line.sink)),
+        },
     }));
     rows.extend(snapshot.unreadable.iter().map(|u| RecoveryRow {
         call: u.call.clone(),

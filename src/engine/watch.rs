@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::domain::alert::AlertChange;
 use crate::domain::breaker;
+use crate::domain::count::counted;
 use crate::domain::event::{BreakerEvent, Event};
 use crate::domain::team::Directory;
 use crate::domain::types::Actor;
@@ -91,7 +92,7 @@ async fn failures_in_a_row(engine: &Engine, alerts: &[AlertLine], now: Timestamp
     let raised = alerts.iter().any(|a| a.key == key);
     // Where a breaker is open, its alert says why they fail.
     if figures.consecutive_failures >= many && !raised && figures.open_breakers == 0 {
-        let message = format!("{} texts in a row failed", figures.consecutive_failures);
+        let message = format!("{} in a row failed", counted(figures.consecutive_failures, "text"));
         raise(&engine.core, AlertChange::Raise { key, call: None, message }).await?;
     } else if figures.consecutive_failures == 0 && raised {
         raise(&engine.core, AlertChange::Resolve { key }).await?;

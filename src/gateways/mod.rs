@@ -404,6 +404,14 @@ pub trait AlertSink: Send + Sync {
     fn holds(&self, message: &AlertMessage) -> usize {
         message.notices.len()
     }
+    /// What happened, where it is told by texts of our own to the owners: the engine sends those, and [`Self::deliver`] tells nothing.
+    fn words_for_text(&self, _message: &AlertMessage) -> Option<String> {
+        None
+    }
+    /// Whether it is told by texts of our own.
+    fn is_text(&self) -> bool {
+        false
+    }
     /// Whether its receiver groups alerts by their keys, so that it is told of each by itself, also of many.
     fn groups_itself(&self) -> bool {
         false

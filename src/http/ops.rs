@@ -12,6 +12,7 @@ use tracing::warn;
 
 use crate::config::{WAKES_NOBODY, empty_roles, no_last_resort};
 use crate::domain::ClockOffset;
+use crate::domain::count::counted;
 use crate::domain::provider_clock::OFFSET_ALARM;
 use crate::engine::duty::{ESSENTIAL_MAX, Rank};
 use crate::engine::heartbeats::DutyLine;
@@ -291,14 +292,16 @@ fn airtable(state: &HttpState, figures: Option<&Figures>) -> Check {
         said.push(format!("requests rest until {until}"));
     }
     if mirror.parked > 0 {
-        said.push(format!("{} rows were given up: see `dispatchctl verify-events`", mirror.parked));
+        let were = if mirror.parked == 1 { "was" } else { "were" };
+        said.push(format!("{} {were} given up: see `dispatchctl verify-events`", counted(mirror.parked, "row")));
     }
     said.extend(mirror.trouble);
     if said.is_empty() {
         return Check::ok("airtable");
     }
     if mirror.unverified > 0 {
-        said.push(format!("{} rows are not read back", mirror.unverified));
+        let are = if mirror.unverified == 1 { "is" } else { "are" };
+        said.push(format!("{} {are} not read back", counted(mirror.unverified, "row")));
     }
     Check::new("airtable", HealthStatus::Degraded, said.join("; "))
 }

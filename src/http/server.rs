@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -70,17 +70,42 @@ pub async fn serve(listener: TcpListener, surface: Surface, state: Arc<HttpState
     serve_kept(KeptListener::of(listener), surface, state, None, stop).await;
 }
 
-/// A listener that outlives a loop that dies: connections queue meanwhile.
+/// A listener that outlives a loop that dies: connections queue meanwhile. So do the connections that were accepted: whoever serves
+/// it next counts them among its own, and a stop waits for them.
 #[derive(Clone)]
-pub struct KeptListener(Arc<Mutex<Option<Arc<TcpListener>>>>);
+pub struct KeptListener(Arc<Kept>);
+
+struct Kept {
+    listener: Mutex<Option<Arc<TcpListener>>>,
+    /// As many as may be open at a time.
+    seats: OnceLock<Arc<Semaphore>>,
+    connections: TaskTracker,
+    /// The time to stop is over.
+    cut: CancellationToken,
+}
 
 impl KeptListener {
     pub fn of(listener: TcpListener) -> Self {
-        Self(Arc::new(Mutex::new(Some(Arc::new(listener)))))
+        Self(Arc::new(Kept {
+            listener: Mutex::new(Some(Arc::new(listener))),
+            seats: OnceLock::new(),
+            connections: TaskTracker::new(),
+            cut: CancellationToken::new(),
+        }))
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Arc<TcpListener>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.listener.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub fn open_connections(&self) -> usize {
+        self.0.connections.len()
+    }
+
+    fn seats(&self, limits: &HttpLimits) -> Arc<Semaphore> {
+        let seats = || Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
+        self.0.seats.get_or_init(seats).clone()
     }
 }
 
@@ -96,9 +121,8 @@ pub async fn serve_kept(
     let Some(listener) = kept.held().clone() else { return };
     let router = router(surface, state.clone());
     let limits = state.settings.limits.clone();
-    let seats = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
-    let connections = TaskTracker::new();
-    let cut = CancellationToken::new();
+    let seats = kept.seats(&limits);
+    let (connections, cut) = (&kept.0.connections, &kept.0.cut);
     let clock = state.core.clock.clone();
     loop {
         if let Some(beat) = &beat {

@@ -23,6 +23,7 @@ const CANARIES: &[&str] = &[
     "canary-issue",
     "canary-address",
     "canary-caller",
+    "canary-level",
     "canary-reply",
     "canary-stranger",
     "canary-error-message",
@@ -67,7 +68,7 @@ fn what_people_say_and_secrets_stand_in_no_log_metric_or_error() {
         http::request(stage.at(), method, path, headers, body).expect("an answer")
     };
     let call = json!({ "callId": "c1", "callData": { "callerPhone": "+19495550188", "callerName": "canary-caller",
-        "issueSummary": "canary-issue", "address": "canary-address", "twilioToNumber": "+18005550199", "emergencyLevel": "odd" } });
+        "issueSummary": "canary-issue", "address": "canary-address", "twilioToNumber": "+18005550199", "emergencyLevel": "canary-level" } });
     assert!(matches!(ask("POST", "/api/dispatch/manual", &[BEARER, JSON], &call.to_string()).status, 201 | 202));
 
     // Of whoever may not ask, or asks wrongly: their own words are not repeated to them, nor to the log.

@@ -1,5 +1,6 @@
 //! People whom the ladder names and who take no texts.
 
+use crate::domain::count::counted;
 use crate::domain::phone::masked;
 use crate::store::Views;
 
@@ -46,8 +47,9 @@ pub(super) async fn check(app: &App, store: Option<&dyn Views>) -> Findings {
 fn limits(app: &App, f: &mut Findings) {
     const NAME: &str = "limits";
     let limits = &app.config.limits;
-    let bound =
-        |n: u32, of: &str| if n == 0 { format!("any number of texts {of}") } else { format!("{n} texts an hour {of}") };
+    let bound = |n: u32, of: &str| {
+        if n == 0 { format!("any number of texts {of}") } else { format!("{} an hour {of}", counted(n.into(), "text")) }
+    };
     let outside = outside(limits, &app.config.directory);
     for what in &outside {
         f.warn(

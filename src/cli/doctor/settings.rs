@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::config::{Mode, Part, empty_roles, no_last_resort};
+use crate::domain::count::counted_usize;
 use crate::domain::oncall::warnings::warnings;
 use crate::engine::oncall::gap_said;
 
@@ -41,7 +42,10 @@ pub(super) fn check(app: &App) -> Findings {
     if c.mode == Mode::Test {
         f.ok(
             "mode",
-            format!("test: nothing leaves this machine, {} settings of the file are replaced", c.replaced.len()),
+            format!(
+                "test: nothing leaves this machine, replaced of the file: {}",
+                counted_usize(c.replaced.len(), "setting")
+            ),
         );
     }
     for key in CREDENTIALS {
@@ -103,7 +107,10 @@ fn people(app: &App, f: &mut Findings) {
     on_call(app, f);
     if empty.is_empty() {
         let from = app.synced_contacts_age().map(|age| format!(", {age}")).unwrap_or_default();
-        f.ok("people", format!("{} contacts; every role of every policy is held{from}", directory.contacts.len()));
+        f.ok(
+            "people",
+            format!("{}; every role of every policy is held{from}", counted_usize(directory.contacts.len(), "contact")),
+        );
     }
 }
 

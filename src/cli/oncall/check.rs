@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tracing::warn;
 
 use crate::config::empty_roles;
+use crate::domain::count::{counted, counted_usize};
 use crate::domain::oncall::holders::shown;
 use crate::domain::oncall::warnings::{handoffs, warnings};
 use crate::engine::apply::Core;
@@ -89,10 +90,10 @@ pub(super) async fn run(args: CheckArgs, app: &App, out: &mut Output) -> Result<
         return Ok(status);
     }
     let days = ahead.as_secs() / DAY;
+    let ahead = counted(days, "day");
     match found.len() {
-        0 => out.line(&format!("no gap in the next {days} days")),
-        1 => out.line(&format!("1 gap in the next {days} days")),
-        n => out.line(&format!("{n} gaps in the next {days} days")),
+        0 => out.line(&format!("no gap in the next {ahead}")),
+        n => out.line(&format!("{} in the next {ahead}", counted_usize(n, "gap"))),
     }
     match never.len() {
         0 => {}

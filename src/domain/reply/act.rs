@@ -7,6 +7,7 @@ use super::which::{Affected, Aim, ReplyEffect, Softly, looks};
 use super::wording;
 use super::{Decided, Reply, Said, Word};
 use crate::domain::alert::AlertKind;
+use crate::domain::alert_text::AlertText;
 use crate::domain::answers::Prompt;
 use crate::domain::attempt::{AttemptEvent, AttemptKind};
 use crate::domain::call::{CallState, CallStatus as S};
@@ -29,10 +30,7 @@ impl<'a> Reply<'a> {
             return self.every_call();
         }
         if let Some(reference) = &r.reference {
-            return match self.roll_call_named(reference) {
-                Some(of) => Ok(Some(self.on_roll_call(&of, word, r))),
-                None => self.named(word, reference, r).map(Some),
-            };
+            return self.named_at_all(word, reference, r).map(Some);
         }
         if self.must_wait(|reply, when| reply.plain_acts(word, when)) {
             return Ok(None);
@@ -100,10 +98,7 @@ impl<'a> Reply<'a> {
     pub(super) fn code(&mut self, r: &Reading) -> Decided {
         match (self.asked_for(self.when()), &r.reference) {
             (Some(Word::Take), None) if r.all => self.every_call(),
-            (Some(word), Some(reference)) => match self.roll_call_named(reference) {
-                Some(of) => Ok(Some(self.on_roll_call(&of, word, r))),
-                None => self.named(word, reference, r).map(Some),
-            },
+            (Some(word), Some(reference)) => self.named_at_all(word, reference, r).map(Some),
             _ => Ok(Some(self.other(r))),
         }
     }
@@ -128,6 +123,18 @@ impl<'a> Reply<'a> {
                 }
                 Ok(Some(Said::new("took every call", wording::all_yours(several))))
             }
+        }
+    }
+
+    /// A word about what it names: a roll call, the alert of one of our texts, or a call.
+    fn named_at_all(&mut self, word: Word, reference: &CallRef, r: &Reading) -> Result<Said, Illegal> {
+        if let Some(of) = self.roll_call_named(reference) {
+            return Ok(self.on_roll_call(&of, word, r));
+        }
+        match self.alert_named(reference) {
+            Some(AlertText { call_reference: Some(call), .. }) => self.named(word, &call, r),
+            Some(alert) => Ok(self.on_alert(&alert, word, r)),
+            None => self.named(word, reference, r),
         }
     }
 

@@ -62,14 +62,19 @@ pub(super) enum Softly<'a> {
 }
 
 impl<'a> Reply<'a> {
-    /// Calls of which a notice, or a question about it, to this phone preceded the reply.
+    /// Calls of which a notice, a question about it or an alert to this phone preceded the reply.
     pub(super) fn notified(&self, c: &CallState, when: When) -> bool {
+        let by_ours = self.ctx.rules.off.provider_times;
+        let by_alert = || {
+            let of = self.loaded.alert_texts.iter().filter(|t| !t.is_over && t.told_of(&c.call.id, &self.text.from));
+            of.into_iter().any(|t| when.follows(SentTimes::of_no_call(&t.text), by_ours))
+        };
         c.attempts.iter().any(|a| {
             matches!(a.kind, AttemptKind::Notice | AttemptKind::Question)
                 && a.recipient.phone.e164() == self.text.from
-                && when.follows(SentTimes::of(a), self.ctx.rules.off.provider_times)
+                && when.follows(SentTimes::of(a), by_ours)
                 && (a.state.may_have_arrived() || a.sid.is_some())
-        })
+        }) || by_alert()
     }
 
     /// Open calls of which this phone was told.
@@ -82,6 +87,7 @@ impl<'a> Reply<'a> {
     pub(super) fn got_any(&self, c: &CallState) -> bool {
         let of = |a: &&crate::domain::attempt::Attempt| a.recipient.phone.e164() == self.text.from;
         c.attempts.iter().filter(of).any(|a| a.state.may_have_arrived() || a.sid.is_some())
+            || self.loaded.alert_texts.iter().any(|t| t.told_of(&c.call.id, &self.text.from))
     }
 
     pub(super) fn contact_in(&self, c: &CallState) -> Option<ContactId> {

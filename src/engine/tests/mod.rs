@@ -1,6 +1,7 @@
 //! The stories that the engine must tell rightly, each over the real store, between a clock and a provider of the test's own.
 
 mod alert_receipts;
+mod alert_texts;
 mod alerts;
 mod backups;
 mod breaker;

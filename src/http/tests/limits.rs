@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::{BindError, Surface, bind, serve};
+use crate::http::{BindError, KeptListener, Surface, bind, serve, serve_kept};
 
 use super::helpers::*;
 
@@ -156,6 +156,49 @@ async fn connections_beyond_the_bound_wait_for_their_turn() {
     second.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("sent");
     let got = rest(&mut second).await;
     assert!(got.starts_with("HTTP/1.1 200"), "served once the idle one was cut: {got}");
+}
+
+#[tokio::test]
+async fn connections_of_a_loop_that_died_count_and_are_waited_for_at_a_stop() {
+    let shop = shop_with(Plan {
+        tweak: Some(|s| {
+            s.limits.connections = 1;
+            s.limits.head = Duration::from_secs(3600);
+            s.limits.drain = Duration::from_secs(60);
+        }),
+        ..Plan::default()
+    });
+    let listener = bind(([127, 0, 0, 1], 0).into()).await.expect("a listener");
+    let addr = listener.local_addr().expect("an address");
+    let (kept, stop) = (KeptListener::of(listener), CancellationToken::new());
+    let run = || tokio::spawn(serve_kept(kept.clone(), Surface::Full, shop.state.clone(), None, stop.clone()));
+    let first = run();
+    let mut early = TcpStream::connect(addr).await.expect("a connection");
+    early.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n").await.expect("half a request");
+    until("the first connection is accepted", async || match kept.open_connections() {
+        1 => Ok(()),
+        n => Err(format!("{n} are open")),
+    })
+    .await;
+    first.abort();
+    assert!(first.await.is_err(), "the loop died");
+    let second = run();
+    let mut late = TcpStream::connect(addr).await.expect("queued");
+    late.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("sent");
+    let mut byte = [0u8; 1];
+    let answered = tokio::time::timeout(Duration::from_millis(300), late.read(&mut byte)).await;
+    assert!(answered.is_err(), "the one seat is taken by the connection of the loop before");
+    stop.cancel();
+    let waited = tokio::time::timeout(Duration::from_millis(300), async {
+        while !second.is_finished() {
+            tokio::task::yield_now().await
+        }
+    })
+    .await;
+    assert!(waited.is_err(), "a request under way is waited for");
+    early.write_all(b"connection: close\r\n\r\n").await.expect("the rest");
+    assert!(rest(&mut early).await.starts_with("HTTP/1.1 200"), "and is answered");
+    tokio::time::timeout(Duration::from_secs(10), second).await.expect("stopped").expect("no panic");
 }
 
 #[tokio::test]

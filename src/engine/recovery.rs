@@ -472,7 +472,7 @@ mod tests {
         w.away(secs(59));
         assert_eq!(rows().await, []);
         w.away(secs(1));
-        let action = "1 rows for the alert sink office are tried again now".to_owned();
+        let action = "1 row for the alert sink office is tried again now".to_owned();
         assert_eq!(rows().await, [(None, RecoveryAction::StuckOutbox, action)]);
     }
 

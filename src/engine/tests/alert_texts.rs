@@ -182,6 +182,7 @@ async fn while_no_sender_works_it_waits_the_sink_fails_and_then_it_goes_once() {
     assert!(w.has_alert("breaker:").await, "{:?}", w.alerts().await);
     raise(&w, AlertKind::Store.into(), None, "the store takes no writes").await;
     // For a minute it gives way to the texts of calls, which wait too.
+    tell(&w).await;
     w.advance(mins(2)).await;
     tell(&w).await;
     assert!(is_failing(&w).await, "a stand-in is to tell of it");

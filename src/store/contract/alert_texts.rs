@@ -49,15 +49,14 @@ async fn loaded(store: &dyn Store, load: Load) -> Loaded {
         Ok(Change::default())
     });
     store.transact(load, Vec::new(), decide).await.expect("shown");
-    let shown = seen.lock().expect("lock").clone();
-    shown
+    seen.lock().expect("lock").clone()
 }
 
 pub(crate) async fn a_text_of_an_alert_comes_back_as_it_was_and_is_found_in_each_way(store: &dyn Store) {
     put(store, call("first", at(0))).await.expect("put");
     let mut one = text("alert_1", 1, "olga");
     save(store, vec![one.clone()]).await.expect("saved");
-    let is_one = |all: Vec<AlertText>, label: &str, one: &AlertText| assert_eq!(all, [one.clone()], "{label}");
+    let is_one = |all: Vec<AlertText>, label: &str, one: &AlertText| assert_eq!(all, std::slice::from_ref(one), "{label}");
     is_one(store.open_alert_texts().await.expect("read"), "it waits", &one);
     let t = &mut one.text;
     t.state = AttemptState::Sending;

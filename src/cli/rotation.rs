@@ -163,8 +163,8 @@ mod tests {
     use super::*;
     use crate::config::{self, Sources};
 
-    #[test]
-    fn secrets_of_another_account_wait_for_a_restart_with_it() {
+    /// An empty directory, the file that is read in it, and where else settings come from: nowhere.
+    fn config_dir() -> (tempfile::TempDir, std::path::PathBuf, Sources) {
         let dir = tempfile::tempdir().expect("temp dir");
         let file = dir.path().join("dispatchctl.toml");
         let sources = Sources {
@@ -173,6 +173,12 @@ mod tests {
             env: vec![("HOME".into(), dir.path().display().to_string())],
             ..Sources::default()
         };
+        (dir, file, sources)
+    }
+
+    #[test]
+    fn secrets_of_another_account_wait_for_a_restart_with_it() {
+        let (dir, file, sources) = config_dir();
         let (one, two) = (format!("AC{}", "1".repeat(32)), format!("AC{}", "2".repeat(32)));
         let read = |sid: &str, base: &str, token: &str| {
             std::fs::write(dir.path().join("token"), token).expect("written");
@@ -199,14 +205,7 @@ mod tests {
 
     #[test]
     fn settings_count_under_the_secrets_of_before() {
-        let dir = tempfile::tempdir().expect("temp dir");
-        let file = dir.path().join("dispatchctl.toml");
-        let sources = Sources {
-            flag_config: Some(file.clone()),
-            cwd: dir.path().to_path_buf(),
-            env: vec![("HOME".into(), dir.path().display().to_string())],
-            ..Sources::default()
-        };
+        let (_dir, file, sources) = config_dir();
         let (account, key) = (format!("AC{}", "1".repeat(32)), format!("SK{}", "2".repeat(32)));
         let read = |token: &str, previous: &str, secret: &str, base: &str| {
             let text = format!(

@@ -204,7 +204,7 @@ fn a_call_without_its_row_or_with_another_status_is_found_and_mended() {
     assert_eq!(kinds(&report), [pair("different", "edited"), pair("missing", "gone")], "{report:#}");
     assert!(report["findings"].as_array().is_some_and(|all| all.iter().all(|f| f["table"] == "calls")), "{report:#}");
     let shown = stage.shop.expect(1, &["verify-events", "--call", "gone"]).stdout;
-    assert!(shown.contains("Calls has no row of this call") && shown.contains("1 calls compared: 0 equal"), "{shown}");
+    assert!(shown.contains("Calls has no row of this call") && shown.contains("1 call compared: 0 equal"), "{shown}");
     assert_eq!(stage.verify(0, &["--repair"])["remaining"], json!([]));
     for call in ["gone", "edited"] {
         let rows = row_of(call);

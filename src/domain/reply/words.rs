@@ -103,8 +103,13 @@ impl Words {
     fn see(&mut self, c: char, at: usize, between: &mut Between, is_open: &mut bool) {
         let class = class(c);
         match class {
-            Class::Unseen => return,
-            Class::Letter if *is_open => {}
+            Class::Unseen => {
+                if *is_open && is_accent(c) {
+                    self.accent(c);
+                }
+                return;
+            }
+            Class::Letter if *is_open => self.drop_accent(),
             Class::Letter | Class::Sign => {
                 if !self.list.is_empty() {
                     self.folded.push(' ');
@@ -136,6 +141,26 @@ impl Words {
             if let Some(word) = self.list.last_mut() {
                 word.end = self.folded.len();
             }
+        }
+    }
+
+    /// A word of one letter keeps its accent: `Ñ` alone is not the `n` of a no, nor `Ý` the `y` of a yes.
+    fn accent(&mut self, c: char) {
+        let Some(word) = self.list.last_mut() else { return };
+        if self
+            .folded
+            .get(word.start..word.end)
+            .is_some_and(|w| w.len() == 1 && w.starts_with(|l: char| l.is_ascii_alphabetic()))
+        {
+            self.folded.push(c);
+            word.end = self.folded.len();
+        }
+    }
+
+    /// The word goes on: its accents do not count.
+    fn drop_accent(&mut self) {
+        if self.folded.ends_with(is_accent) {
+            self.folded.pop();
         }
     }
 
@@ -192,6 +217,11 @@ pub(super) fn is_digits(word: &str) -> bool {
 /// Characters that have another meaning than the letters they are made of, and emoji, which no table takes apart.
 fn is_whole(c: char) -> bool {
     c == '№' || ('\u{2600}'..='\u{27bf}').contains(&c) || ('\u{1f200}'..='\u{1faff}').contains(&c)
+}
+
+/// A mark above or below a letter that makes another letter of it; strokes through it and lines under it are style.
+fn is_accent(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{331}')
 }
 
 fn class(c: char) -> Class {

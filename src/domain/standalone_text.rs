@@ -163,6 +163,12 @@ impl StandaloneText {
         why.clone_into(&mut self.result);
     }
 
+    /// Nothing of it is to be told any more, and why.
+    pub fn cancel(&mut self, why: &str) {
+        self.state = AttemptState::Cancelled;
+        why.clone_into(&mut self.result);
+    }
+
     /// It waits to be sent, it is sent, or what became of it is still to be found out.
     pub fn is_open(&self) -> bool {
         self.state.is_waiting() || self.state == AttemptState::Sending || self.poll_at.is_some()
@@ -213,20 +219,24 @@ impl StandaloneText {
                 self.apply((sid, status, *code, *provider_at), ctx)
             }
             SendOutcome::Refused { code, why, error_class } => {
+                // An answer that comes behind the evidence that settled the text says nothing new of it.
+                if !self.moved(AttemptEvent::Refused)? {
+                    return Ok(Consequence::Nothing);
+                }
                 (self.error_code, self.result) = (*code, why.clone());
-                let is_moved = self.moved(AttemptEvent::Refused)?;
-                let failed = Consequence::Failed { class: *error_class, evidence: Evidence::Answer };
-                Ok(if is_moved { failed } else { Consequence::Nothing })
+                Ok(Consequence::Failed { class: *error_class, evidence: Evidence::Answer })
             }
             SendOutcome::BadCallback | SendOutcome::BadUrl => {
-                self.callback = false;
-                (self.tries, self.not_before) = (self.tries.saturating_add(1), ctx.now);
-                self.moved(AttemptEvent::SurelyNotSent)?;
+                if self.moved(AttemptEvent::SurelyNotSent)? {
+                    self.callback = false;
+                    (self.tries, self.not_before) = (self.tries.saturating_add(1), ctx.now);
+                }
                 Ok(Consequence::Nothing)
             }
             SendOutcome::NotSent { why, again_at } => {
-                (self.tries, self.not_before, self.result) = (self.tries.saturating_add(1), *again_at, why.clone());
-                self.moved(AttemptEvent::SurelyNotSent)?;
+                if self.moved(AttemptEvent::SurelyNotSent)? {
+                    (self.tries, self.not_before, self.result) = (self.tries.saturating_add(1), *again_at, why.clone());
+                }
                 Ok(Consequence::Nothing)
             }
             SendOutcome::Relayed { .. } => Ok(Consequence::Nothing),
@@ -362,4 +372,56 @@ pub fn reported<'a>(
     let named = update.attempt.and_then(|id| texts.clone().find(|t| t.id == id));
     let mut texts = texts;
     named.or_else(|| texts.find(|t| t.sid.as_ref() == Some(&update.sid))).map(|t| t.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::types::Actor;
+    use crate::testing::fixtures;
+
+    fn text() -> StandaloneText {
+        let directory = fixtures::directory();
+        let olga = directory.contact(&"olga".parse().expect("id")).expect("a contact");
+        let id = AttemptId::from_uuid(uuid::Uuid::from_u128(1));
+        StandaloneText::new(id, 1, StandaloneKind::Alert, Reader::of(olga), Timestamp::default())
+    }
+
+    #[test]
+    fn an_answer_behind_the_evidence_that_settled_a_text_changes_nothing() {
+        let (directory, rules) = (fixtures::directory(), fixtures::rules());
+        let ctx = Ctx {
+            now: Timestamp::from_millis(9_000),
+            directory: &directory,
+            rules: &rules,
+            new_id: &|| AttemptId::from_uuid(uuid::Uuid::from_u128(2)),
+            link: &|_| None,
+            actor: Actor("engine".into()),
+        };
+        let late = [
+            SendOutcome::Refused {
+                code: Some(ErrorCode(21_211)),
+                why: "late".into(),
+                error_class: codes::classify(Some(ErrorCode(21_211))),
+            },
+            SendOutcome::NotSent { why: "late".into(), again_at: Timestamp::from_millis(99_000) },
+            SendOutcome::BadCallback,
+            SendOutcome::Unknown { why: "late".into() },
+        ];
+        for outcome in late {
+            let mut settled = text();
+            let claim = Claim {
+                engine: "engine-1",
+                provider_after: None,
+                sender: fixtures::SENDER.parse().expect("a sender"),
+                body: "9XQT-01 ALERT: x".into(),
+            };
+            settled.claim(claim, Timestamp::from_millis(1_000)).expect("it waits");
+            settled.state = AttemptState::Delivered;
+            settled.claimed_by = None;
+            let before = settled.clone();
+            assert_eq!(settled.sent(&outcome, &ctx), Ok(Consequence::Nothing), "{outcome:?}");
+            assert_eq!(settled, before, "{outcome:?}");
+        }
+    }
 }

@@ -50,7 +50,8 @@ pub(super) const OTHERS: &[Other] = &[
     other!(
         RollCallTexts,
         "roll_call_texts",
-        "roll_call || ' ' || CAST(number AS TEXT)",
+        // All of a roll call at once: that is what their index has.
+        "roll_call",
         "UPDATE roll_call_texts SET name = contact, phone = '+999', body = '', result = ''",
         "phone <> '+999' AND EXISTS (SELECT 1 FROM roll_calls r
             WHERE r.id = roll_call_texts.roll_call AND r.until_at < ?1 AND r.state <> 'asked')"
@@ -65,7 +66,8 @@ pub(super) const OTHERS: &[Other] = &[
     other!(
         AlertTexts,
         "alert_texts",
-        "message || ' ' || CAST(number AS TEXT)",
+        // All of a message at once, for the same reason.
+        "message",
         "UPDATE alert_texts SET name = contact, phone = '+999', body = '', words = '', result = '', alerts = '[]'",
         "created_at < ?1 AND phone <> '+999' AND poll_at IS NULL AND state NOT IN ('scheduled', 'retrying', 'sending')"
     ),

@@ -7,7 +7,6 @@ use super::which::{Affected, Aim, ReplyEffect, Softly, looks};
 use super::wording;
 use super::{Decided, Reply, Said, Word};
 use crate::domain::alert::AlertKind;
-use crate::domain::alert_text::AlertText;
 use crate::domain::answers::Prompt;
 use crate::domain::attempt::{AttemptEvent, AttemptKind};
 use crate::domain::call::{CallState, CallStatus as S};
@@ -42,6 +41,9 @@ impl<'a> Reply<'a> {
         if let Some(of) = self.roll_call_meant(word, when) {
             return Ok(Some(self.answer_roll_call(&of, word, r)));
         }
+        if let Some(of) = self.alert_meant(word, when) {
+            return self.answer_alert(of, word, r).map(Some);
+        }
         Ok(Some(match self.aim(word, when) {
             Aim::One(state) if self.is_about_another(word, state, when) => self.which(word, &[state]),
             Aim::One(state) => self.on(state, word)?,
@@ -60,7 +62,7 @@ impl<'a> Reply<'a> {
         self.ask(prompt, "which call", text)
     }
 
-    fn no_open_call(&mut self) -> Said {
+    pub(super) fn no_open_call(&mut self) -> Said {
         match self.came_after() {
             Some(state) => self.ask(Prompt::OneOrTwo, "no call", wording::came_after(&state.call.reference)),
             None => self.ask(Prompt::Help, "no call", wording::NO_OPEN_CALL.to_owned()),
@@ -132,8 +134,7 @@ impl<'a> Reply<'a> {
             return Ok(self.on_roll_call(&of, word, r));
         }
         match self.alert_named(reference) {
-            Some(AlertText { call_reference: Some(call), .. }) => self.named(word, &call, r),
-            Some(alert) => Ok(self.on_alert(&alert, word, r)),
+            Some(of) => self.on_alert(of, word, r),
             None => self.named(word, reference, r),
         }
     }
@@ -163,12 +164,16 @@ impl<'a> Reply<'a> {
         Ok(self.ask(Prompt::Help, "unknown reference", wording::no_such_call(reference)))
     }
 
-    /// Whether its writer belongs to this call although no text of it reached him: one was refused, or his step has not fired.
+    /// Whether its writer belongs to this call although no text of it reached him: one was refused, or his step has not fired. Whoever
+    /// is told of alerts belongs to every call: a text that names several is answered with the code of one.
     fn is_of_the_team(&self, c: &CallState) -> bool {
         if c.attempts.iter().any(|a| a.recipient.phone.e164() == self.text.from) {
             return true;
         }
         let directory = self.ctx.directory;
+        if directory.is_alert_owner(&self.text.from) {
+            return true;
+        }
         let (line, _) = directory.line(c.call.data.twilio_to_number.as_deref());
         let Some(contact) = directory.by_phone(&self.text.from) else { return false };
         let roles = c.call.policy.steps.iter().flat_map(|s| &s.notify);
@@ -178,7 +183,7 @@ impl<'a> Reply<'a> {
     }
 
     /// One word about one call.
-    fn on(&mut self, state: &CallState, word: Word) -> Result<Said, Illegal> {
+    pub(super) fn on(&mut self, state: &CallState, word: Word) -> Result<Said, Illegal> {
         let Some(contact) = self.contact_in(state) else {
             return Ok(self.ask(Prompt::Help, "no call", wording::HELP.to_owned()));
         };

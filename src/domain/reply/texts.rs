@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::domain::alert_text::AlertText;
 use crate::domain::answers::Prompt;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel};
 use crate::domain::call::CallState;
@@ -50,7 +51,20 @@ pub(super) struct OurText<'a> {
     pub(super) is_certain: bool,
     /// The roll call that it is of.
     pub(super) roll_call: Option<&'a RollCallId>,
+    /// What it tells an owner of.
+    pub(super) alert: Option<&'a AlertText>,
     times: Option<SentTimes>,
+}
+
+impl OurText<'_> {
+    /// Whether it leaves open what was meant before it: our questions, and what was answered about no call.
+    pub(super) fn is_aside(&self) -> bool {
+        match self.what {
+            TextKind::ErrorClass(_) => true,
+            TextKind::Statement => self.call.is_none(),
+            TextKind::Notice | TextKind::Question | TextKind::RollCall | TextKind::Alert => false,
+        }
+    }
 }
 
 /// When a text left, by our clock and by the provider's, as far as that is known.
@@ -97,6 +111,7 @@ pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<OurText<'a>> 
             sender: a.sender.as_ref().map(crate::domain::types::Sender::as_str),
             is_certain: matches!(a.state, AttemptState::Submitted | AttemptState::Delivered),
             roll_call: None,
+            alert: None,
             times: Some(SentTimes::of(a)),
         })
     });
@@ -110,6 +125,7 @@ pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<OurText<'a>> 
             sender: t.sender.as_ref().map(crate::domain::types::Sender::as_str),
             is_certain: matches!(t.state, AttemptState::Submitted | AttemptState::Delivered),
             roll_call: Some(&r.id),
+            alert: None,
             times: Some(SentTimes::of_no_call(t)),
         })
     });
@@ -123,6 +139,7 @@ pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<OurText<'a>> 
             sender: a.text.sender.as_ref().map(crate::domain::types::Sender::as_str),
             is_certain: matches!(a.text.state, AttemptState::Submitted | AttemptState::Delivered),
             roll_call: None,
+            alert: Some(a),
             times: Some(SentTimes::of_no_call(&a.text)),
         })
     });
@@ -133,6 +150,7 @@ pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<OurText<'a>> 
         sender: Some(&p.sender),
         is_certain: true,
         roll_call: None,
+        alert: None,
         times: None,
     });
     let mut all: Vec<OurText<'a>> = by_attempt.chain(by_webhook).chain(by_roll_call).chain(by_alert).collect();

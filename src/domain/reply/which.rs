@@ -10,7 +10,7 @@ use crate::domain::answers::Prompt;
 use crate::domain::attempt::AttemptKind;
 use crate::domain::call::{CallState, CallStatus as S};
 use crate::domain::oncall::roll_call::RollCallId;
-use crate::domain::types::{CallId, ContactId, Sender, Timestamp};
+use crate::domain::types::{AttemptId, CallId, ContactId, Sender, Timestamp};
 
 /// How much later than it was written a reply may come in.
 const LATE_MAX: Duration = Duration::from_secs(60);
@@ -29,6 +29,8 @@ pub(super) enum ReplyEffect {
     Confirm,
     /// A roll call is answered.
     RollCall,
+    /// An alert was seen.
+    Seen,
 }
 
 /// What a reply does something to.
@@ -36,6 +38,8 @@ pub(super) enum ReplyEffect {
 pub(super) enum Affected {
     Call(CallId),
     RollCall(RollCallId),
+    /// That of a text.
+    Alert(AttemptId),
 }
 
 /// What a plain word without a reference means.
@@ -177,11 +181,12 @@ impl<'a> Reply<'a> {
     }
 
     /// An EXHAUSTED call, and one whose holder was asked whether it goes on, is not meant where this phone was told later of one that
-    /// is DISPATCHING.
+    /// is DISPATCHING, also by the text of an alert.
     fn was_another_notified_later(&self, exhausted: &CallState, when: When) -> bool {
         let last = |c: &CallState| {
             let about = |t: &&OurText<'_>| match t.what {
                 TextKind::Notice => true,
+                TextKind::Alert => t.alert.is_some_and(|a| !a.is_over),
                 TextKind::Question => c.call.status == S::Acknowledged,
                 _ => false,
             };
@@ -278,6 +283,9 @@ impl<'a> Reply<'a> {
                 false => Some(Vec::new()),
             };
         }
+        if let Some(of) = self.alert_meant(word, when) {
+            return Some(self.alert_acts(of, word, when));
+        }
         match self.aim(word, when) {
             Aim::One(c) if self.is_about_another(word, c, when) => Some(Vec::new()),
             Aim::One(c) if let Some(effect) = self.effect(word, c, when) => {
@@ -299,7 +307,7 @@ impl<'a> Reply<'a> {
     }
 
     /// What the word, written then, does to this call now.
-    fn effect(&self, word: Word, c: &CallState, when: When) -> Option<ReplyEffect> {
+    pub(super) fn effect(&self, word: Word, c: &CallState, when: When) -> Option<ReplyEffect> {
         let (looks, holds) = (looks(c), self.holds(c));
         match word {
             Word::Take if self.is_asked(c, when) => Some(ReplyEffect::Confirm),

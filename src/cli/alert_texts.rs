@@ -85,7 +85,7 @@ fn words(who: &str) -> String {
 /// A text of an alert, for documents; in the shape of a call's attempts.
 pub(super) fn document(of: &AlertText) -> Value {
     let t = &of.text;
-    json!({ "attemptId": t.id, "reference": of.reference.attempt(t.number), "attemptState": t.state, "kind": t.kind,
+    json!({ "attemptId": t.id, "reference": of.mark(), "attemptState": t.state, "kind": t.kind,
         "sink": of.sink, "callId": of.call, "contact": t.contact, "to": t.phone, "sid": t.sid, "status": t.message_status,
         "createdAt": t.created_at, "sentAt": t.sent_at, "result": t.result })
 }

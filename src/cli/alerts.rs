@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::config::Part;
 use crate::domain::Timestamp;
-use crate::domain::alert::{AlertChange, AlertKey, AlertKind, what_to_do};
+use crate::domain::alert::{AlertChange, AlertKind, what_to_do};
 use crate::domain::alert_text::AlertText;
 use crate::domain::event::Event;
 use crate::engine::sink::Sink;
@@ -124,10 +124,10 @@ async fn list(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
 fn texts_table(texts: &[AlertText], now: Timestamp, out: &Output) -> Table {
     let mut t = Table::new(&["MADE", "REFERENCE", "CONTACT", "STATE", "ALERT", "RESULT"]);
     for of in texts.iter().take(TEXTS_SHOWN) {
-        let about = of.alerts.first().map(AlertKey::masked).unwrap_or_default();
+        let about = of.alerts.first().map(|a| a.key.masked()).unwrap_or_default();
         t.row([
             out.clock(of.text.created_at, now),
-            of.reference.attempt(of.text.number),
+            of.mark(),
             of.text.contact.to_string(),
             of.text.state.to_string(),
             if of.is_over { format!("over: {about}") } else { about },

@@ -524,16 +524,22 @@ pub enum Load {
     RollCall(RollCallId),
     /// The roll call of this text.
     RollCallText(AttemptId),
-    /// For a message that a sink hands over: its texts and the newest of the sink, and a free reference.
+    /// For a message that a sink hands over: its texts, those of the sink that tell of the same alerts, its newest, and a free
+    /// reference.
     NewAlertText {
         message: String,
         sink: String,
+        alerts: Vec<AlertKey>,
+        /// Since when the first of the alerts is raised.
+        raised_since: Timestamp,
+        /// What is newer than this is among the newest.
+        recent_since: Timestamp,
         /// Candidates.
         references: Vec<CallRef>,
         /// References used since this moment are taken.
         used_since: Timestamp,
     },
-    /// This text of an alert, and whether its alerts are over or were seen.
+    /// The message of this text of an alert, and which of the text's alerts need no telling any more.
     AlertText(AttemptId),
     /// Whether anything is known of this phone call.
     PhoneCall {
@@ -558,11 +564,12 @@ pub struct Loaded {
     /// For loads of roll calls, those; for [`Load::Message`] that of the message, where no call has it; for [`Load::Reply`] the
     /// newest of which this phone got a text.
     pub roll_calls: Vec<RollCall>,
-    /// For loads of alerts' texts, those, oldest first; for [`Load::Message`] that of the message, where nothing else has it; for
-    /// [`Load::Reply`] the newest to this phone.
+    /// For loads of alerts' texts, those, oldest first, with the others of their messages; for [`Load::Message`] the same, where
+    /// nothing else has that message; for [`Load::Reply`] the newest to this phone, and those whose references it names.
     pub alert_texts: Vec<AlertText>,
-    /// For [`Load::AlertText`]: each of its alerts is over, or somebody has seen it.
-    pub are_alerts_settled: bool,
+    /// For [`Load::AlertText`]: its alerts that are over, or that somebody has seen since the text was made; of a text that says
+    /// that they are over those that are raised again.
+    pub settled_alerts: BTreeSet<AlertKey>,
     /// (phone, sender) pairs that are opted out, of the phones that were asked for and those of the loaded calls.
     pub opted_out: BTreeSet<(String, String)>,
     /// For [`Load::WithBusy`]: whoever holds a call that they took since then.

@@ -227,9 +227,20 @@ impl Directory {
         self.last_resort.iter().filter_map(|id| self.contact(id))
     }
 
-    /// Whom alerts by text go to, as far as they are known; a contact of another system may have gone since.
+    /// Whom alerts by text go to, as far as they are known, one a phone; a contact of another system may have gone since.
     pub fn alert_owners(&self) -> impl Iterator<Item = &Contact> {
-        self.alert_owners.iter().filter_map(|id| self.contact(id))
+        let mut phones: Vec<&str> = Vec::new();
+        let known = self.alert_owners.iter().filter_map(|id| self.contact(id));
+        known.filter(move |owner| {
+            let is_first = !phones.contains(&owner.phone.e164());
+            phones.push(owner.phone.e164());
+            is_first
+        })
+    }
+
+    /// Whether alerts by text go to this phone.
+    pub fn is_alert_owner(&self, phone: &str) -> bool {
+        self.alert_owners().any(|owner| owner.phone.e164() == phone)
     }
 
     /// The contact that somebody means who wrote this: by id or phone, else by name; without regard to case, and however the

@@ -17,7 +17,6 @@ use tracing::{debug, info, warn};
 
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
-use crate::domain::alert_text::is_of_an_alert;
 use crate::domain::change::Answer;
 use crate::domain::codes::classify;
 use crate::domain::event::{Event, FoundText};
@@ -204,11 +203,8 @@ async fn one(engine: &Engine, m: &MessageRecord, found: &mut Found) -> Result<()
     let Some((reference, number)) = opens_with_reference(&m.body.0).filter(|_| is_ours(engine, m)) else {
         return Ok(());
     };
-    // Whoever is asked again whether they are on call, or told again of an alert, is none the worse for it.
-    if is_of_a_roll_call(&m.body.0)
-        || is_of_an_alert(&m.body.0)
-        || others_go_on(core.store.call_by_sid(&m.sid).await)?.is_some()
-    {
+    // Whoever is asked again whether they are on call is none the worse for it.
+    if is_of_a_roll_call(&m.body.0) || others_go_on(core.store.call_by_sid(&m.sid).await)?.is_some() {
         return Ok(());
     }
     let now = core.clock.now();

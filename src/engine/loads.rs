@@ -23,6 +23,8 @@ const REFERENCE_REST: Duration = Duration::from_secs(30 * 24 * 3600);
 const PLATFORMS: &[&str] = &["retell", "vapi", "twilio"];
 /// How many references are drawn for a new call; with 600,000 to draw from, all of them taken means a broken store.
 const REFERENCE_DRAWS: usize = 16;
+/// Texts of alerts of this time count where there may be no more of a kind.
+const RECENT: Duration = Duration::from_secs(3_600);
 
 impl Core {
     fn references(&self) -> Vec<CallRef> {
@@ -114,6 +116,9 @@ impl Core {
                 (AlertTextEvent::Make(message), _) => Load::NewAlertText {
                     message: message.id.clone(),
                     sink: message.sink.clone(),
+                    alerts: message.alerts.iter().map(|a| a.key.clone()).collect(),
+                    raised_since: message.raised_since,
+                    recent_since: now.minus(RECENT),
                     references: self.references(),
                     used_since: now.minus(REFERENCE_REST),
                 },

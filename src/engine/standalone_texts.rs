@@ -1,8 +1,9 @@
 //! Sends texts that belong to no call, and finds out what became of them: for roll calls and for alerts.
 //!
 //! They go by the dispatcher's gateways, senders, breakers and rates, apart from its queues: those claim attempts of calls, and nothing
-//! else may hold them up. A text that belongs to no call waits while any text of an emergency can go. Whoever uses this commits the
-//! intent before the POST and the outcome behind it.
+//! else may hold them up. A text that belongs to no call waits as long as a first notice of an emergency can go by its sender, however
+//! long that is; for other texts of calls it waits for a minute, and then goes in its turn. Whoever uses this commits the intent before
+//! the POST and the outcome behind it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,23 +11,26 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use crate::domain::Timestamp;
-use crate::domain::attempt::AttemptState;
+use crate::domain::attempt::{AttemptState, Priority};
 use crate::domain::body::contains_reference;
 use crate::domain::codes::classify;
 use crate::domain::event::{SendOutcome, Source, StatusUpdate};
 use crate::domain::standalone_text::{StandaloneText, StandaloneToSend};
-use crate::domain::types::{AttemptId, CallRef};
+use crate::domain::types::AttemptId;
 use crate::gateways::{Callback, GatewayError, ListFilter, MessageBody, MessageRecord, Submission};
-use crate::store::StoreError;
+use crate::store::{SendQueuePosition, StoreError};
 
 use super::Engine;
 use super::dispatcher::{Dispatcher, SENT_BEFORE};
+use super::send_queues;
 use super::submit::not_within_the_term;
 
-/// A text of no call waits so long for those of emergencies, and then goes in its turn.
+/// A text of no call waits so long for reminders and what else goes behind first notices, and then goes in its turn.
 const GIVES_WAY_FOR: Duration = Duration::from_secs(60);
-/// How soon is looked again whether they are gone.
+/// How soon is looked again whether texts of calls are gone.
 const GIVES_WAY: Duration = Duration::from_secs(1);
+/// So many first notices of one queue are looked at: those that are set aside, because they cannot be decided, hold nothing up.
+const FIRST_MAX: usize = 16;
 /// The most messages that one search reads.
 const LIST_MAX: usize = 200;
 /// See [`crate::engine::reconciler`]: messages of one provider are made by many machines.
@@ -62,10 +66,30 @@ impl StandaloneTexts {
             return Ok(Err(now.plus(GIVES_WAY)));
         }
         let sender = self.dispatcher.sender_of(line);
+        if self.a_first_notice_waits(&sender, now).await? {
+            return Ok(Err(now.plus(GIVES_WAY)));
+        }
         Ok(match self.dispatcher.take_slot(&sender) {
             Ok(()) => Ok(Slot(sender)),
             Err(wait) => Err(now.plus(wait)),
         })
+    }
+
+    /// Whether a first notice can go by this sender now. What goes by another sender does not wait for the same rate, and one whose
+    /// breaker is open is none of this one's trouble.
+    async fn a_first_notice_waits(&self, sender: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let store = &self.engine.core.store;
+        let directory = self.engine.core.directory();
+        let queues = store.send_queues(None, send_queues::READ).await?.into_iter();
+        let first: Vec<SendQueuePosition> = queues
+            .filter(|k| k.priority == Priority::First && send_queues::first_sender(&k.queue, &directory) == sender)
+            .map(SendQueuePosition::from)
+            .collect();
+        if first.is_empty() {
+            return Ok(false);
+        }
+        let pages = store.sendable(now, &first, FIRST_MAX).await?;
+        Ok(pages.iter().flatten().any(|s| !self.dispatcher.is_set_aside(s.attempt)))
     }
 
     /// So many segments went out in the end.
@@ -96,8 +120,9 @@ impl StandaloneTexts {
             && text.poll_at.is_some_and(|at| at <= now)
     }
 
-    /// Asks about a message, or looks for one whose answer was lost; `None`: the provider said nothing of it.
-    pub(super) async fn ask(&self, reference: &CallRef, text: &StandaloneText) -> Option<StatusUpdate> {
+    /// Asks about a message, or looks for one whose answer was lost, by the reference that its body opens with; `None`: the provider
+    /// said nothing of it.
+    pub(super) async fn ask(&self, reference: &str, text: &StandaloneText) -> Option<StatusUpdate> {
         let found = match &text.sid {
             Some(sid) => self.engine.sms.fetch(sid).await.map(|record| Some((record, Source::Fetch))),
             None => self.find(reference, text).await.map(|found| found.map(|record| (record, Source::List))),
@@ -117,7 +142,7 @@ impl StandaloneTexts {
     }
 
     /// The message of this text in the provider's list: to the same number, by the same sender, with its reference as a whole token.
-    async fn find(&self, of: &CallRef, text: &StandaloneText) -> Result<Option<MessageRecord>, GatewayError> {
+    async fn find(&self, reference: &str, text: &StandaloneText) -> Result<Option<MessageRecord>, GatewayError> {
         let Some(sender) = &text.sender else { return Ok(None) };
         let filter = ListFilter {
             to: Some(text.phone.e164().to_owned()),
@@ -129,13 +154,12 @@ impl StandaloneTexts {
         if !listing.complete {
             warn!(rows = listing.messages.len(), "the provider's list was not read whole for a text of no call");
         }
-        let reference = of.attempt(text.number);
         let is_ours = |m: &MessageRecord| {
             let by_sender = m.service.as_deref() == Some(sender.as_str()) || m.from.as_deref() == Some(sender.as_str());
             m.direction == "outbound-api"
                 && m.to == text.phone.e164()
                 && by_sender
-                && contains_reference(&m.body.0, &reference)
+                && contains_reference(&m.body.0, reference)
         };
         Ok(listing.messages.into_iter().find(is_ours))
     }

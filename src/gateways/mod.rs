@@ -404,11 +404,7 @@ pub trait AlertSink: Send + Sync {
     fn holds(&self, message: &AlertMessage) -> usize {
         message.notices.len()
     }
-    /// What happened, where it is told by texts of our own to the owners: the engine sends those, and [`Self::deliver`] tells nothing.
-    fn words_for_text(&self, _message: &AlertMessage) -> Option<String> {
-        None
-    }
-    /// Whether it is told by texts of our own.
+    /// Whether it is told by texts of our own: the engine sends those, and [`Self::deliver`] tells nothing.
     fn is_text(&self) -> bool {
         false
     }

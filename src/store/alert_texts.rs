@@ -16,6 +16,8 @@ pub trait AlertTexts: Send + Sync {
     async fn open_alert_texts(&self) -> Result<Vec<AlertText>, StoreError>;
     /// Those of this message of a sink, in the order in which they were made.
     async fn alert_texts_of(&self, message: &str) -> Result<Vec<AlertText>, StoreError>;
+    /// Those of this sink that were made since then, oldest first.
+    async fn alert_texts_of_sink(&self, sink: &str, since: Timestamp) -> Result<Vec<AlertText>, StoreError>;
     /// The newest that were made since then, newest first.
     async fn alert_texts(&self, since: Timestamp, limit: usize) -> Result<Vec<AlertText>, StoreError>;
 }

@@ -304,7 +304,7 @@ impl CoreHarness {
             similar: Vec::new(),
             roll_calls: Vec::new(),
             alert_texts: Vec::new(),
-            are_alerts_settled: false,
+            settled_alerts: std::collections::BTreeSet::new(),
             basis: Basis::default(),
             breakers: self.breakers.clone(),
             replayed: matches!(event, Event::StatusUpdate(n) if self.receipts.iter().any(|r| is_replay(r, n))),

@@ -1,26 +1,28 @@
-//! The words of an alert's text: one segment, the reference first, what to answer last.
+//! The words of an alert's text: one segment, the mark first, what to answer last.
 
 use super::AlertText;
-use crate::domain::alert::{Severity, Until};
+use crate::domain::alert::Severity;
 use crate::domain::body;
+use crate::domain::count::counted_usize;
 use crate::domain::work::Ctx;
 
-/// How a text of ours that tells of an alert goes on behind its reference.
 const RAISED: &str = "ALERT";
 const OVER: &str = "OVER";
 const TEST_MODE: &str = "TEST MODE ";
+/// What one segment holds between the longest opening and the longest ending of a text that names several alerts.
+const NAMES_MAX: u32 = 160 - 26 - 38;
 
 /// What is sent as this text: what happened is cut to what one segment holds, never the references and what to answer.
 pub(super) fn body(of: &AlertText, ctx: &Ctx<'_>) -> String {
     let opening = format!(
         "{} {}{}{}: ",
-        of.reference.attempt(of.text.number),
+        of.mark(),
         if ctx.rules.test_mode { TEST_MODE } else { "" },
         if of.is_over { OVER } else { RAISED },
         of.call_reference.as_ref().map(|r| format!(" {r}")).unwrap_or_default(),
     );
     let ending = answer(of);
-    let words: Vec<char> = body::clean(&of.words).chars().collect();
+    let words: Vec<char> = body::clean(&words(of)).chars().collect();
     let with = |kept: usize| {
         let said: String = words.iter().take(kept).collect();
         let cut = if kept < words.len() { ".." } else { "" };
@@ -39,21 +41,40 @@ pub(super) fn body(of: &AlertText, ctx: &Ctx<'_>) -> String {
     with(fits)
 }
 
-/// What its reader can answer.
-fn answer(of: &AlertText) -> String {
-    let Some(kind) = of.alerts.first().map(crate::domain::alert::AlertKey::kind).filter(|_| !of.is_over) else {
-        return String::new();
-    };
-    match (&of.call_reference, of.alerts.len()) {
-        (Some(call), 1) if kind.until() == Until::Taken => format!(" Reply 1 {call} to take it."),
-        _ if kind.severity() == Severity::Page => format!(" Reply 1 {} once you have seen it.", of.reference),
-        _ => String::new(),
+/// What happened; of several alerts, and of one that nothing is said of, its kind says it.
+fn words(of: &AlertText) -> String {
+    if !of.words.trim().is_empty() {
+        return of.words.clone();
+    }
+    let title = of.told().next().map(|a| a.key.kind().title()).unwrap_or_default();
+    let names: Vec<&str> = of.told().map(|a| a.name.as_str()).collect();
+    grouped(title, &names)
+}
+
+fn grouped(title: &str, names: &[&str]) -> String {
+    match names {
+        [one] => format!("{title}: {one}"),
+        several => format!("{}: {title}: {}", counted_usize(several.len(), "alert"), several.join(", ")),
     }
 }
 
-/// Whether this text of ours tells of an alert.
-pub fn is_of_an_alert(body: &str) -> bool {
-    let Some((_, behind)) = body.split_once(' ') else { return false };
-    let behind = behind.strip_prefix(TEST_MODE).unwrap_or(behind);
-    [RAISED, OVER].iter().any(|word| behind.strip_prefix(word).is_some_and(|rest| rest.starts_with([' ', ':'])))
+/// How many of these alerts of one kind, from the first, one text names whole; at least one.
+pub fn names_held(title: &str, names: &[&str]) -> usize {
+    let is_held = |n: &usize| {
+        let named = body::clean(&grouped(title, names.get(..*n).unwrap_or_default()));
+        named.chars().map(|c| body::septets(c).unwrap_or(NAMES_MAX)).sum::<u32>() <= NAMES_MAX
+    };
+    (2..=names.len()).rev().find(is_held).unwrap_or(1)
+}
+
+/// What its reader can answer.
+fn answer(of: &AlertText) -> String {
+    let Some(kind) = of.told().next().map(|a| a.key.kind()).filter(|_| !of.is_over) else {
+        return String::new();
+    };
+    match (&of.call_reference, of.call_to_take()) {
+        (Some(call), Some(_)) => format!(" Reply 1 {call} to take it."),
+        _ if kind.severity() == Severity::Page => format!(" Reply 1 {} once you have seen it.", of.reference),
+        _ => String::new(),
+    }
 }

@@ -169,7 +169,7 @@ impl RollCallDuty {
 
     /// Asks about a message, or looks for one whose answer was lost.
     async fn look(&self, roll_call: &RollCall, text: &StandaloneText) -> Result<(), StoreError> {
-        if let Some(update) = self.texts.ask(&roll_call.reference, text).await {
+        if let Some(update) = self.texts.ask(&roll_call.reference.attempt(text.number), text).await {
             let is_enough = StandaloneTexts::is_enough(&update);
             failpoint::hit("roll-call-found.before-commit");
             self.engine.core.apply(Event::StatusUpdate(update), Actor::provider()).await?;

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind, Severity, SinkTarget};
-use crate::domain::alert_text::{AlertText, is_of_an_alert};
+use crate::domain::alert_text::AlertText;
 use crate::domain::attempt::AttemptState;
 use crate::domain::body::segments;
 use crate::domain::call::CallStatus;
 use crate::domain::event::Event;
 use crate::domain::types::CallId;
 use crate::engine::outbox;
+use crate::engine::rebuild::is_of_an_alert;
 use crate::engine::sink::Sink;
 use crate::gateways::sinks::text::TextSink;
 use crate::testing::crash::Death;
@@ -18,50 +19,50 @@ use crate::testing::{Reaction, World, fixtures, mins, secs};
 
 use super::outbox::RecordingSink;
 
-const SINK: &str = "owner";
+pub(super) const SINK: &str = "owner";
 
-fn setup() -> Setup {
+pub(super) fn setup() -> Setup {
     let mut directory = fixtures::directory();
     directory.alert_owners = vec!["olga".parse().expect("id")];
     let sinks = vec![SinkTarget { name: SINK.into(), min: Severity::Notice }];
     Setup { directory, sinks, ..Setup::default() }
 }
 
-fn text_sink() -> Arc<Sink> {
+pub(super) fn text_sink() -> Arc<Sink> {
     Arc::new(Sink::new(SINK, None, Arc::new(TextSink)))
 }
 
-async fn raise(w: &World, key: AlertKey, call: Option<&CallId>, message: &str) {
+pub(super) async fn raise(w: &World, key: AlertKey, call: Option<&CallId>, message: &str) {
     let change = AlertChange::Raise { key, call: call.cloned(), message: message.into() };
     w.apply(Event::Alert(change), "engine").await;
 }
 
-async fn resolve(w: &World, key: AlertKey) {
+pub(super) async fn resolve(w: &World, key: AlertKey) {
     w.apply(Event::Alert(AlertChange::Resolve { key }), "engine").await;
 }
 
 /// The sink and those who send its texts work until both are done with this moment.
-async fn tell_by(w: &World, sink: &Sink) {
+pub(super) async fn tell_by(w: &World, sink: &Sink) {
     for _ in 0..20 {
         outbox::pass(&w.process.engine, sink).await.expect("store");
         w.settle().await;
     }
 }
 
-async fn tell(w: &World) {
+pub(super) async fn tell(w: &World) {
     tell_by(w, &text_sink()).await;
 }
 
 /// Bodies of texts of alerts that the provider has.
-fn sent(w: &World) -> Vec<String> {
+pub(super) fn sent(w: &World) -> Vec<String> {
     w.sms.ledger().into_iter().map(|m| m.body).filter(|b| is_of_an_alert(b)).collect()
 }
 
-async fn texts(w: &World) -> Vec<AlertText> {
+pub(super) async fn texts(w: &World) -> Vec<AlertText> {
     w.process.store.alert_texts(crate::domain::Timestamp::default(), 100).await.expect("read")
 }
 
-async fn is_failing(w: &World) -> bool {
+pub(super) async fn is_failing(w: &World) -> bool {
     w.process.store.sink_state(SINK, w.now()).await.expect("read").failing_since.is_some()
 }
 
@@ -240,7 +241,8 @@ async fn one_that_fails_after_it_was_accepted_is_said_to_the_other_sinks_until_o
     tell(&w).await;
     let first = w.sms.ledger().last().cloned().expect("a text");
     w.update_of(&first, "undelivered", Some(30_003)).await;
-    assert_eq!(texts(&w).await[0].text.state, AttemptState::Failed);
+    let of_message: Vec<_> = texts(&w).await.into_iter().map(|t| (t.text.number, t.text.state)).collect();
+    assert_eq!(of_message, [(2, AttemptState::Scheduled), (1, AttemptState::Failed)], "it is tried again");
     assert!(w.has_alert("sink-failing:owner").await, "{:?}", w.alerts().await);
     raise(&w, AlertKind::Backup.into(), None, "no copy can be made").await;
     tell(&w).await;
@@ -269,7 +271,7 @@ async fn a_crowd_of_alerts_is_few_texts_that_name_no_alert_twice() {
     assert!(all.iter().all(|b| segments(b) == 1), "{all:?}");
     for call in &calls {
         let key = AlertKind::Exhausted.about(call);
-        let of = texts(&w).await.into_iter().filter(|t| t.alerts.contains(&key) && t.text.sid.is_some() && !t.is_over);
+        let of = texts(&w).await.into_iter().filter(|t| t.tells_of(&key) && t.text.sid.is_some() && !t.is_over);
         assert_eq!(of.count(), 1, "{call}: {all:?}");
     }
 }
@@ -313,7 +315,7 @@ async fn a_death_at_any_commit_loses_no_alert_and_texts_none_twice() {
             tell(&w).await;
             let (all, rows) = (sent(&w), texts(&w).await);
             for of in &rows {
-                let reference = of.reference.attempt(of.text.number);
+                let reference = of.mark();
                 let n = all.iter().filter(|b| b.starts_with(&format!("{reference} "))).count();
                 assert!(n == 1 || (n == 0 && of.text.sid.is_none()), "{death:?}: {reference} went {n} times");
             }

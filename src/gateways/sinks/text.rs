@@ -3,30 +3,13 @@
 
 use async_trait::async_trait;
 
-use crate::gateways::{AlertMessage, AlertSink, SinkError, Taken};
+use crate::gateways::{AlertMessage, AlertNotice, AlertSink, SinkError, Taken};
 
-use super::words::{issue, said};
-
-/// About what one segment holds behind the reference and before what can be answered; more is cut.
-const WORDS_MAX: usize = 110;
+use super::words::issue;
+use crate::domain::alert_text::names_held;
 
 /// See the module.
 pub struct TextSink;
-
-impl TextSink {
-    fn words(message: &AlertMessage) -> String {
-        match message.only() {
-            // What its caller said follows where there is room: the text is cut at its end.
-            Some(one) => [Some(said_briefly(one)), issue(one)].into_iter().flatten().collect::<Vec<_>>().join("; "),
-            None => message.happened(),
-        }
-    }
-}
-
-/// The text itself says whether it is over.
-fn said_briefly(one: &crate::gateways::AlertNotice) -> String {
-    if one.resolved_at.is_some() { one.message.clone() } else { said(one) }
-}
 
 #[async_trait]
 impl AlertSink for TextSink {
@@ -36,14 +19,24 @@ impl AlertSink for TextSink {
     }
 
     fn holds(&self, message: &AlertMessage) -> usize {
-        message.holds("live", |line| line.chars().count() <= WORDS_MAX)
-    }
-
-    fn words_for_text(&self, message: &AlertMessage) -> Option<String> {
-        Some(Self::words(message))
+        let names: Vec<String> = message.notices.iter().map(name).collect();
+        let title = message.notices.first().map(|n| n.key.kind().title()).unwrap_or_default();
+        names_held(title, &names.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     fn is_text(&self) -> bool {
         true
     }
+}
+
+/// What is said of one alert; what its caller said follows where there is room: the text is cut at its end. The text itself says
+/// whether it is over.
+pub fn words(one: &AlertNotice) -> String {
+    [Some(one.message.clone()), issue(one)].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// As an alert is named beside others: by what its reader can answer with.
+pub fn name(one: &AlertNotice) -> String {
+    let by_call = || one.call.as_ref().map(ToString::to_string);
+    one.reference.as_ref().map(ToString::to_string).or_else(by_call).unwrap_or_else(|| one.key.masked())
 }

@@ -100,14 +100,15 @@ pub(in crate::store) fn load(conn: Connection<'_>, load: &Load, phones: &[PhoneN
         }
         Load::RollCall(id) => loaded.roll_calls.extend(roll_calls::by_id(conn, id.as_str())?),
         Load::RollCallText(text) => loaded.roll_calls.extend(roll_calls::of_text(conn, *text)?),
-        Load::NewAlertText { message, sink, references, used_since } => {
-            loaded.alert_texts = alert_texts::around(conn, message, sink)?;
+        Load::NewAlertText { message, sink, alerts, raised_since, recent_since, references, used_since } => {
+            let since = (*raised_since, *recent_since);
+            loaded.alert_texts = alert_texts::around(conn, message, sink, alerts, since)?;
             loaded.free_reference = free_reference(conn, references, *used_since)?;
         }
         Load::AlertText(id) => {
-            loaded.alert_texts.extend(alert_texts::by_id(conn, *id)?);
-            if let Some(of) = loaded.alert_texts.first() {
-                loaded.are_alerts_settled = alert_texts::are_settled(conn, of)?;
+            loaded.alert_texts = alert_texts::of_text(conn, *id)?;
+            if let Some(of) = loaded.alert_texts.iter().find(|t| t.text.id == *id) {
+                loaded.settled_alerts = alert_texts::settled(conn, of)?;
             }
         }
         Load::PhoneCall { id, phone } => {
@@ -122,7 +123,7 @@ pub(in crate::store) fn load(conn: Connection<'_>, load: &Load, phones: &[PhoneN
             loaded.answers = answers(conn, from)?;
             loaded.said = said(conn, from)?;
             loaded.roll_calls = roll_calls::of_phone(conn, from)?;
-            loaded.alert_texts = alert_texts::of_phone(conn, from)?;
+            loaded.alert_texts = alert_texts::of_phone(conn, from, references)?;
             let mut ids = calls_of_reply(conn, from, references, *changed_since)?;
             for call in loaded.alert_texts.iter().filter_map(|t| t.call.as_ref()) {
                 if !ids.iter().any(|id| id == call.as_str()) {

@@ -23,7 +23,9 @@ impl Play {
         until("every text of an alert is at rest", || {
             let run = self.stage.shop.run(&["alerts", "-o", "json"]);
             let all = run.json()["texts"].as_array().cloned().unwrap_or_default();
-            let rests = |a: &Value| matches!(text(a, "attemptState"), "delivered" | "failed" | "skipped" | "unknown");
+            let rests = |a: &Value| {
+                matches!(text(a, "attemptState"), "delivered" | "failed" | "skipped" | "cancelled" | "unknown")
+            };
             (!all.is_empty() && all.iter().all(rests)).then_some(all)
         })
     }
@@ -39,7 +41,7 @@ impl Play {
             match (by_reference.get(reference).copied().unwrap_or(0), text(a, "attemptState")) {
                 (1, "delivered") => row.recovered += 1,
                 (0, "unknown") => row.unknown += 1,
-                (0, "skipped") => {}
+                (0, "skipped" | "cancelled") => {}
                 (n, state) => {
                     row.lost += usize::from(n == 0);
                     row.doubled += usize::from(n > 1);

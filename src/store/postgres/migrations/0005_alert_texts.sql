@@ -44,7 +44,9 @@ CREATE UNIQUE INDEX alert_text_is_one_an_owner ON alert_texts (message, contact)
 CREATE INDEX alert_texts_by_sink ON alert_texts (sink, created_at);
 CREATE INDEX alert_texts_by_phone ON alert_texts (phone, created_at);
 CREATE INDEX alert_texts_by_call ON alert_texts (call_id) WHERE call_id IS NOT NULL;
-CREATE INDEX alert_texts_by_reference ON alert_texts (reference);
+CREATE INDEX alert_texts_by_reference ON alert_texts (reference, created_at);
 CREATE INDEX alert_texts_by_time ON alert_texts (created_at);
+-- What is not pruned yet.
+CREATE INDEX alert_texts_unpruned ON alert_texts (created_at) WHERE phone <> '+999';
 CREATE INDEX alert_texts_open ON alert_texts (message)
     WHERE state IN ('scheduled', 'retrying', 'sending') OR poll_at IS NOT NULL;

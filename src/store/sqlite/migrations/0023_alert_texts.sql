@@ -6,7 +6,7 @@ CREATE TABLE alert_texts (
     number         INTEGER NOT NULL,
     sink           TEXT NOT NULL,
     reference      TEXT NOT NULL,              -- of the message; with the number it stands in the text
-    alerts         TEXT NOT NULL,              -- their keys, a JSON array
+    alerts         TEXT NOT NULL,              -- key, since when, version, name, whether it is left out: a JSON array of them
     is_over        INTEGER NOT NULL,
     call_id        TEXT,                       -- that it is about
     call_reference TEXT,
@@ -44,7 +44,9 @@ CREATE UNIQUE INDEX alert_text_is_one_an_owner ON alert_texts (message, contact)
 CREATE INDEX alert_texts_by_sink ON alert_texts (sink, created_at);
 CREATE INDEX alert_texts_by_phone ON alert_texts (phone, created_at);
 CREATE INDEX alert_texts_by_call ON alert_texts (call_id) WHERE call_id IS NOT NULL;
-CREATE INDEX alert_texts_by_reference ON alert_texts (reference);
+CREATE INDEX alert_texts_by_reference ON alert_texts (reference, created_at);
 CREATE INDEX alert_texts_by_time ON alert_texts (created_at);
+-- What is not pruned yet.
+CREATE INDEX alert_texts_unpruned ON alert_texts (created_at) WHERE phone <> '+999';
 CREATE INDEX alert_texts_open ON alert_texts (message)
     WHERE state IN ('scheduled', 'retrying', 'sending') OR poll_at IS NOT NULL;

@@ -91,7 +91,7 @@ impl Documents {
     /// With the names that the sinks go by. In test mode there are those alone that the sandbox stands in for: texts.
     pub(super) fn with_sinks(mut self, names: &[Option<String>], mode: Mode) -> Self {
         let kinds = self.decides.pointer("/alerts/sinks").and_then(Json::as_array);
-        let is_text = |sink: &Json| sink.get("kind").and_then(Json::as_str) == Some(super::sinks::TEXT);
+        let is_text = |sink: &Json| sink.get("kind").and_then(Json::as_str) == Some(super::sink_types::TEXT);
         let stays: Vec<bool> = kinds.into_iter().flatten().map(|s| mode == Mode::Live || is_text(s)).collect();
         for document in [&mut self.decides, &mut self.places] {
             let Some(sinks) = document.pointer_mut("/alerts/sinks").and_then(Json::as_array_mut) else { continue };

@@ -58,6 +58,9 @@ impl SinkFormat {
     }
 }
 
+/// A sink that is told by texts of our own, as the configuration writes it.
+pub(super) const TEXT: &str = "sms";
+
 /// How and where a sink is told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SinkPlace {

@@ -12,7 +12,7 @@ use super::people::MAIL_FORM;
 use super::read::{Found, Reader, Section};
 use super::secret_url::{MASK, SecretUrl};
 use super::secrets::need;
-use super::sink_types::{Sink, SinkFormat, SinkPlace, SinkSecret};
+use super::sink_types::{Sink, SinkFormat, SinkPlace, SinkSecret, TEXT};
 use super::smtp::SmtpSection;
 use super::test_mode::TestMode;
 use super::types::Part;
@@ -70,9 +70,6 @@ pub(super) enum SinkKind {
     Smtp,
     Text,
 }
-
-/// A sink that is told by texts of our own, as the configuration writes it.
-pub(super) const TEXT: &str = "sms";
 
 impl SinkKind {
     const ALL: [Self; 6] = [Self::Webhook, Self::Ntfy, Self::Pushover, Self::Command, Self::Smtp, Self::Text];

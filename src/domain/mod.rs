@@ -62,6 +62,7 @@ mod settle;
 mod sids;
 pub(crate) mod similar;
 mod spend;
+pub(crate) mod standalone_send;
 pub(crate) mod standalone_text;
 mod status_update;
 pub(crate) mod step;

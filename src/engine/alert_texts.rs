@@ -159,7 +159,6 @@ async fn done(
     tasks: Vec<AlertTask>,
     said: String,
 ) -> Result<(), StoreError> {
-    failpoint::hit("alert.told");
     outbox::delivered(core, sink, state, tasks, said.into()).await
 }
 
@@ -167,7 +166,6 @@ async fn done(
 async fn hand_over(core: &Core, sink: &Sink, state: &SinkState, mut tasks: Vec<AlertTask>) -> Result<(), StoreError> {
     let message = outbox::message_of(core, sink, &mut tasks);
     outbox::note_asked(core, sink, &tasks).await?;
-    failpoint::hit("alert.claimed");
     let is_over = message.notices.iter().any(|n| n.resolved_at.is_some());
     let failed = if core.directory().alert_owners().next().is_none() {
         Some((NO_OWNERS, true))

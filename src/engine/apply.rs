@@ -30,7 +30,7 @@ use crate::store::{Committed, Lease, Store, StoreError, SyncedContacts};
 use super::heartbeats::Heartbeats;
 use super::in_force::{self, InForce, Interpreter};
 use super::links::Links;
-use super::loads::{other_ids, phones_of};
+use super::loads::{load_for, other_ids, phones_of};
 use super::rest::StoreVersion;
 use super::safeguards;
 use super::shown;
@@ -328,7 +328,7 @@ impl Core {
         actor: &Actor,
     ) -> (Load, Vec<PhoneNumber>, impl Fn(&Loaded) -> Result<Change, String> + Send + Sync + 'static) {
         let directory = held.directory.clone();
-        let load = self.load_for(event, &held.rules, now);
+        let load = load_for(&self.ids, event, &held.rules, now);
         let load = shown::with_counts(load, event, &held.rules, now);
         let phones = phones_of(event, &directory);
         let (ids, rules) = (self.ids.clone(), safeguards::rules_in_force(&held.rules));

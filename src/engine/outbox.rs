@@ -195,10 +195,7 @@ async fn sort_out(
 async fn deliver(core: &Core, sink: &Sink, state: &SinkState, mut tasks: Vec<AlertTask>) -> Result<(), StoreError> {
     let message = message_of(core, sink, &mut tasks);
     note_asked(core, sink, &tasks).await?;
-    failpoint::hit("alert.claimed");
-    let outcome = sink.gateway.deliver(&message).await;
-    failpoint::hit("alert.told");
-    match outcome {
+    match sink.gateway.deliver(&message).await {
         Ok(taken) => delivered(core, sink, state, tasks, taken).await?,
         Err(error) => not_delivered(core, sink, state, tasks, &error, None).await?,
     }
@@ -231,9 +228,11 @@ pub(super) async fn note_asked(core: &Core, sink: &Sink, tasks: &[AlertTask]) ->
         // Said all the same: that the store is full is no reason to keep silent.
         warn!(sink = sink.name, error = %e, "a sink is told although that cannot be noted first");
     }
+    failpoint::hit("alert.claimed");
     Ok(())
 }
 
+/// The sink has these.
 pub(super) async fn delivered(
     core: &Core,
     sink: &Sink,
@@ -241,6 +240,7 @@ pub(super) async fn delivered(
     tasks: Vec<AlertTask>,
     Taken { said, receipt }: Taken,
 ) -> Result<(), StoreError> {
+    failpoint::hit("alert.told");
     let now = core.clock.now();
     let again_at = sink.repeat.filter(|_| tasks.iter().any(wakes)).map(|every| now.plus(every));
     sink.keep_unrecorded(tasks, Delivered { at: now, again_at, said, receipt });

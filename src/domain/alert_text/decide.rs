@@ -12,7 +12,8 @@ use crate::domain::change::{Answer, Change};
 use crate::domain::codes::{self, Class};
 use crate::domain::event::{Loaded, SendOutcome, StatusUpdate};
 use crate::domain::log::{LogEntry, LogKind};
-use crate::domain::standalone_text::{self, Claim, Consequence, Reader, StandaloneKind, StandaloneText};
+use crate::domain::standalone_send::{self, Claim, Consequence};
+use crate::domain::standalone_text::{Reader, StandaloneKind, StandaloneText};
 use crate::domain::team::Contact;
 use crate::domain::types::{Actor, AttemptId, Timestamp};
 use crate::domain::work::{Ctx, Illegal};
@@ -190,7 +191,7 @@ pub fn claim(
         untold(&of, &mut change);
         return Ok(changed(of, change));
     }
-    let sender = match standalone_text::route(loaded, &senders, ctx.now) {
+    let sender = match standalone_send::route(loaded, &senders, ctx.now) {
         Ok(sender) => sender,
         Err((until, why)) => {
             of.text.not_before = until;
@@ -246,7 +247,7 @@ pub fn asked_in_vain(loaded: &Loaded, id: AttemptId, ctx: &Ctx<'_>) -> Result<Ch
 /// [`Illegal`]: our own state machine is broken.
 pub fn update(loaded: &Loaded, update: &StatusUpdate, ctx: &Ctx<'_>) -> Result<Option<Change>, Illegal> {
     let texts = loaded.alert_texts.iter().map(|t| &t.text);
-    let Some(mut of) = standalone_text::reported(texts, update).and_then(|id| of_text(loaded, id)) else {
+    let Some(mut of) = standalone_send::reported(texts, update).and_then(|id| of_text(loaded, id)) else {
         return Ok(None);
     };
     let was = of.text.clone();

@@ -8,7 +8,8 @@ use crate::domain::change::{Answer, Change};
 use crate::domain::event::{Loaded, SendOutcome, StatusUpdate};
 use crate::domain::log::LogKind;
 use crate::domain::oncall::roll_call::{RollCall, RollCallState};
-use crate::domain::standalone_text::{self, Claim, Consequence, StandaloneKind, StandaloneText};
+use crate::domain::standalone_send::{self, Claim, Consequence};
+use crate::domain::standalone_text::{StandaloneKind, StandaloneText};
 use crate::domain::types::{Actor, AttemptId, Timestamp};
 use crate::domain::work::{Ctx, Illegal};
 
@@ -65,7 +66,7 @@ pub fn claim(
         }
         return Ok(changed(of, change));
     }
-    let sender = match standalone_text::route(loaded, &senders, ctx.now) {
+    let sender = match standalone_send::route(loaded, &senders, ctx.now) {
         Ok(sender) => sender,
         Err((until, why)) => {
             text_mut(&mut of, id)?.not_before = until;
@@ -121,7 +122,7 @@ pub fn asked_in_vain(loaded: &Loaded, id: AttemptId, ctx: &Ctx<'_>) -> Result<Ch
 /// [`Illegal`]: our own state machine is broken.
 pub fn update(loaded: &Loaded, update: &StatusUpdate, ctx: &Ctx<'_>) -> Result<Option<Change>, Illegal> {
     let texts = loaded.roll_calls.iter().flat_map(|r| &r.texts);
-    let Some(id) = standalone_text::reported(texts, update) else { return Ok(None) };
+    let Some(id) = standalone_send::reported(texts, update) else { return Ok(None) };
     let Some(mut of) = of_text(loaded, id) else { return Ok(None) };
     let mut change = Change::default();
     let was = of.clone();

@@ -12,10 +12,11 @@ impl Play {
         if self.job.point.starts_with("alert-text-found") {
             self.stage.fault(&json!([{ "kind": "withhold_callbacks" }]));
         }
-        let process = self.stage.start_armed(&self.armed());
-        let name = self.hand_over("brisk");
+        let mut process = self.stage.start_armed(&self.armed());
+        if self.stage.ready_or_dead(&mut process) {
+            drop(self.hand_over("brisk"));
+        }
         self.dies(process);
-        drop(name);
     }
 
     /// Every text of an alert, once all are at rest.

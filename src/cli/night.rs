@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::config::Mode;
 use crate::domain::Timestamp;
 use crate::domain::figures::{Figures, NightFigures, Spread, TechnicianFigures};
-use crate::domain::night::{self, NightCall, Standing};
+use crate::domain::night::{self, NightCall, Standing, ToldBy};
 use crate::domain::night_mail;
 use crate::domain::time_report::{self, WEEK_ENDS, Week};
 use crate::engine::figures::{self, TimeReport};
@@ -229,8 +229,8 @@ fn cells(c: &NightCall, out: &Output) -> Vec<String> {
         text(&data.address),
         text(&data.issue_summary),
         text(&c.deferred_by),
-        length(c.told_at),
-        c.told_by.map(|by| by.noun().to_owned()).unwrap_or_default(),
+        length(c.told.map(|(at, _)| at)),
+        c.told.map(|(_, by)| by.noun().to_owned()).unwrap_or_default(),
         length(c.taken_at),
         text(&c.taken_by),
     ]
@@ -324,8 +324,9 @@ fn row(c: &NightCall) -> Value {
         "address": data.address,
         "issueSummary": data.issue_summary,
         "deferredBy": c.deferred_by,
-        "toldAfterMs": ms(c.told_at),
-        "toldBy": c.told_by,
+        "toldAfterMs": ms(c.told.map(|(at, _)| at)),
+        "toldBy": c.told.map(|(_, by)| by.channel()),
+        "toldConfirmed": c.told.map(|(_, by)| matches!(by, ToldBy::Text | ToldBy::PhoneCall)),
         "takenAfterMs": ms(c.taken_at),
         "takenBy": c.taken_by,
     })

@@ -195,7 +195,8 @@ fn unread(e: ReadError) -> CliError {
 async fn asked(plan: &RebuildPlan, out: &Output) -> Result<bool, CliError> {
     let n = plan.rows.len();
     out.note(&format!(
-        "{n} call(s) are taken over. Two systems on one call text people twice: every other engine and the old system must be stopped."
+        "{} to take over. Two systems on one call text people twice: every other engine and the old system must be stopped.",
+        counted_usize(n, "call")
     ));
     let answer = tokio::task::spawn_blocking(|| {
         let mut err = std::io::stderr();

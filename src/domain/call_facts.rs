@@ -31,6 +31,8 @@ pub enum Reached {
 pub struct CallFacts {
     /// *Told*: until its first text was delivered, or was sent where nothing is confirmed. A mail tells nobody.
     pub told: Option<(Duration, Reached)>,
+    /// By what.
+    pub told_by: Option<Channel>,
     /// *Taken*: until somebody took it; not where it was left for the morning first.
     pub taken: Option<Duration>,
     /// When somebody took it first.
@@ -81,8 +83,10 @@ impl CallFacts {
         let texts = || state.attempts.iter().filter(|a| a.channel == Channel::Sms && a.sid.is_some());
         let unknown: BTreeSet<AttemptId> =
             log.iter().filter(|e| e.kind == LogKind::AttemptUnknown).filter_map(|e| e.attempt).collect();
+        let told = told(state, log);
         Self {
-            told: told(state, log).map(|(at, how)| (since(at), how)),
+            told: told.map(|(at, how, _)| (since(at), how)),
+            told_by: told.map(|(_, _, by)| by),
             taken: taken_at.filter(|_| !is_left).map(since),
             taken_at,
             answered: first(&of_people).map(since),
@@ -114,22 +118,23 @@ pub(super) fn count(all: impl Iterator) -> u64 {
     u64::try_from(all.count()).unwrap_or(u64::MAX)
 }
 
-/// When the first text or phone call of the first round reached somebody.
-fn told(state: &CallState, log: &[&LogEntry]) -> Option<(Timestamp, Reached)> {
+/// When the first text or phone call of the first round reached somebody, and which of them it was.
+fn told(state: &CallState, log: &[&LogEntry]) -> Option<(Timestamp, Reached, Channel)> {
     let notices = || {
         let is_one = |a: &&Attempt| a.kind == AttemptKind::Notice && a.round == 1 && a.channel != Channel::Email;
         state.attempts.iter().filter(is_one)
     };
-    let delivered = notices().filter(|a| a.state == AttemptState::Delivered).filter_map(|a| a.finished_at).min();
-    if let Some(at) = delivered {
-        return Some((at, Reached::Confirmed));
+    let delivered = notices().filter(|a| a.state == AttemptState::Delivered);
+    let delivered = delivered.filter_map(|a| Some((a.finished_at?, a.channel))).min_by_key(|(at, _)| *at);
+    if let Some((at, by)) = delivered {
+        return Some((at, Reached::Confirmed, by));
     }
     let is_sent = |a: &&Attempt| a.state == AttemptState::Submitted && a.message_status == Some(MessageStatus::Sent);
     let said_at = |a: &Attempt| {
         let says = |e: &&&LogEntry| e.attempt == Some(a.id) && e.data.get("status").is_some_and(|s| s == "sent");
         log.iter().find(says).map(|e| e.at).or(a.sent_at)
     };
-    notices().filter(is_sent).filter_map(said_at).min().map(|at| (at, Reached::Unconfirmed))
+    notices().filter(is_sent).filter_map(said_at).min().map(|at| (at, Reached::Unconfirmed, Channel::Sms))
 }
 
 /// Whether it repeats a text that arrived, or may have, as it did itself.

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::attempt::Channel;
 use super::call::{CallState, CallStatus};
-use super::call_facts::CallFacts;
+use super::call_facts::{CallFacts, Reached};
 use super::levels;
 use super::log::{LogEntry, LogKind};
 use super::team::Directory;
@@ -73,16 +73,65 @@ pub struct NightCall {
     pub zone: Option<String>,
     /// Who left it for the morning, or what did.
     pub deferred_by: Option<String>,
-    /// When somebody was first told of it, as far as that is known.
-    pub told_at: Option<Timestamp>,
-    /// By what; by mail: that a relay took it is all that is known.
-    pub told_by: Option<Channel>,
+    /// When somebody was first told of it, and how: as the figures count it, else when the provider or a relay took what was sent.
+    pub told: Option<(Timestamp, ToldBy)>,
     /// When somebody took it first.
     pub taken_at: Option<Timestamp>,
     /// Who holds it, or held it last.
     pub taken_by: Option<String>,
     /// What is measured of it.
     pub facts: CallFacts,
+}
+
+/// How somebody was told, by what is known of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToldBy {
+    /// Its delivery is confirmed.
+    Text,
+    /// A provider or carrier took it, and nobody says that it was delivered.
+    TextUnconfirmed,
+    /// It was answered by a key.
+    PhoneCall,
+    /// A relay took it.
+    Mail,
+}
+
+impl ToldBy {
+    /// For a cell.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::TextUnconfirmed => "text, not confirmed",
+            Self::PhoneCall => "phone call",
+            Self::Mail => "mail",
+        }
+    }
+
+    /// By this channel.
+    pub const fn channel(self) -> Channel {
+        match self {
+            Self::Text | Self::TextUnconfirmed => Channel::Sms,
+            Self::PhoneCall => Channel::Voice,
+            Self::Mail => Channel::Email,
+        }
+    }
+}
+
+fn told(state: &CallState, facts: &CallFacts) -> Option<(Timestamp, ToldBy)> {
+    let accepted_at = state.call.accepted_at;
+    match (facts.told, facts.told_by) {
+        (Some((after, Reached::Confirmed)), Some(Channel::Voice)) => Some((accepted_at.plus(after), ToldBy::PhoneCall)),
+        (Some((after, Reached::Confirmed)), _) => Some((accepted_at.plus(after), ToldBy::Text)),
+        (Some((after, Reached::Unconfirmed)), _) => Some((accepted_at.plus(after), ToldBy::TextUnconfirmed)),
+        (None, _) => {
+            let by = match state.told_by()? {
+                Channel::Sms => ToldBy::TextUnconfirmed,
+                Channel::Voice => ToldBy::PhoneCall,
+                Channel::Email => ToldBy::Mail,
+            };
+            Some((state.call.notified_at?, by))
+        }
+    }
 }
 
 impl NightCall {
@@ -108,8 +157,7 @@ impl NightCall {
             line: line.name.clone(),
             zone: directory.zone(line).map(str::to_owned),
             deferred_by: deferred_by.filter(|_| state.call.status == CallStatus::Deferred),
-            told_at: state.call.notified_at,
-            told_by: state.told_by().filter(|_| state.call.notified_at.is_some()),
+            told: told(&state, &facts),
             taken_at: facts.taken_at,
             facts,
             taken_by: state.call.holder.as_ref().map(by_name).or_else(office),

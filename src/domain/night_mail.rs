@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 
 use jiff::civil::Date;
 
-use super::attempt::Channel;
 use super::levels::zone_named;
 use super::mail::escaped;
-use super::night::{NightCall, Standing, in_words};
+use super::night::{NightCall, Standing, ToldBy, in_words};
 use super::types::Timestamp;
 
 /// A mail, written.
@@ -122,12 +121,15 @@ fn lines(c: &NightCall) -> Vec<String> {
     lines.extend(call.held().map(|at| format!("held by quiet hours until {}", time(at))));
     lines.extend(c.deferred_by.as_ref().map(|by| format!("left for the morning by {}", plain(by))));
     let after = |at: Option<Timestamp>| at.map(|at| minutes(at.since(call.accepted_at).as_secs()));
-    let word = match c.told_by {
-        Some(Channel::Email) => "mailed",
-        Some(Channel::Voice) => "reached by phone",
-        Some(Channel::Sms) | None => "told",
-    };
-    let told = after(c.told_at).map(|t| format!("{word} after {t}"));
+    let told = c.told.and_then(|(at, by)| {
+        let t = after(Some(at))?;
+        Some(match by {
+            ToldBy::Text => format!("told after {t}"),
+            ToldBy::TextUnconfirmed => format!("texted after {t}, delivery not confirmed"),
+            ToldBy::PhoneCall => format!("reached by phone after {t}"),
+            ToldBy::Mail => format!("mailed after {t}"),
+        })
+    });
     let taken = after(c.taken_at).map(|t| format!("taken after {t}"));
     let by = c.taken_by.as_ref().filter(|_| c.taken_at.is_some()).map(|by| format!("by {}", plain(by)));
     let times: Vec<String> = [told, taken, by].into_iter().flatten().collect();
@@ -154,12 +156,21 @@ mod tests {
     use crate::testing::fixtures;
 
     #[test]
-    fn who_was_mailed_alone_is_not_said_to_be_told() {
-        for (channel, words) in [(Channel::Sms, "told after 5 s"), (Channel::Email, "mailed after 5 s")] {
+    fn whoever_got_a_text_or_a_mail_of_which_no_more_is_known_is_not_said_to_be_told() {
+        let (taken, told) = (AttemptState::Submitted, AttemptState::Delivered);
+        for (channel, is, words) in [
+            (Channel::Sms, taken, "texted after 5 s, delivery not confirmed"),
+            (Channel::Sms, told, "told after 9 s"),
+            (Channel::Voice, told, "reached by phone after 9 s"),
+            (Channel::Email, taken, "mailed after 5 s"),
+        ] {
             let mut state = fixtures::call_state("c");
-            state.call.notified_at = Some(state.call.accepted_at.plus(std::time::Duration::from_secs(5)));
+            let after = |s| Some(state.call.accepted_at.plus(std::time::Duration::from_secs(s)));
+            let (taken_at, delivered_at) = (after(5), after(9));
+            state.call.notified_at = taken_at;
             for a in &mut state.attempts {
-                (a.channel, a.state) = (channel, AttemptState::Submitted);
+                (a.channel, a.state) = (channel, is);
+                a.finished_at = delivered_at.filter(|_| is == told);
                 a.sid = (channel == Channel::Sms).then(|| format!("SM{}", "1".repeat(32)).parse().expect("a SID"));
             }
             let call = NightCall::of(state, std::iter::empty(), &fixtures::directory());

@@ -8,6 +8,7 @@ use super::breaker::{self, Route};
 use super::call::CallStatus;
 use super::change::{Answer, ToSend};
 use super::codes::{Class, ErrorClass};
+use super::count::counted;
 use super::dial;
 use super::event::SendOutcome;
 use super::failure;
@@ -283,7 +284,7 @@ fn intent(w: &mut Work<'_>, id: AttemptId, engine: &str, sender: Sender) -> Resu
     a.sent_at = Some(now);
     let attempt = a.clone();
     let what = match attempt.channel {
-        Channel::Sms => format!("sending {} segment(s)", attempt.segments),
+        Channel::Sms => format!("sending {}", counted(attempt.segments.into(), "segment")),
         Channel::Email => "sending a mail".to_owned(),
         Channel::Voice => "ringing".to_owned(),
     };

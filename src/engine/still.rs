@@ -186,6 +186,15 @@ pub async fn watch_the_watch(engine: &Engine) -> Result<(), StoreError> {
     write(&engine.core, AlertChange::Raise { key, call: None, message }).await
 }
 
+/// `dispatcher stands still`, of any number of them; `None`: of none.
+pub fn stand_still(names: &[&str]) -> Option<String> {
+    match names {
+        [] => None,
+        [one] => Some(format!("{one} stands still")),
+        more => Some(format!("{} stand still", more.join(", "))),
+    }
+}
+
 /// Why nobody may be told of an emergency now; `None`: what fires and what sends has passed lately.
 pub fn essential_trouble(engine: &Engine) -> Option<String> {
     let boot = engine.core.clock.boot();
@@ -196,5 +205,5 @@ pub fn essential_trouble(engine: &Engine) -> Option<String> {
         l.rank == Rank::Essential && (l.is_dying || l.since_pass.map_or(has_begun, |ago| ago > ESSENTIAL_MAX))
     };
     let names: Vec<&str> = lines.iter().filter(still).map(|l| l.name.as_str()).collect();
-    (!names.is_empty()).then(|| format!("{} stand(s) still", names.join(", ")))
+    stand_still(&names)
 }

@@ -16,6 +16,7 @@ use crate::domain::count::counted;
 use crate::domain::provider_clock::OFFSET_ALARM;
 use crate::engine::duty::{ESSENTIAL_MAX, Rank};
 use crate::engine::heartbeats::DutyLine;
+use crate::engine::still::stand_still;
 use crate::store::Figures;
 
 use super::problem::Problem;
@@ -159,7 +160,7 @@ fn beside_trouble(state: &HttpState) -> Option<String> {
     let lines = state.core.beside.lines(state.core.clock.boot());
     let still = |l: &&DutyLine| l.rank == Rank::Essential && (l.is_still || l.is_dying);
     let names: Vec<&str> = lines.iter().filter(still).map(|l| l.name.as_str()).collect();
-    (!names.is_empty()).then(|| names.join(", "))
+    stand_still(&names)
 }
 
 fn duty_document(duty: &DutyLine) -> Value {
@@ -219,11 +220,11 @@ fn checks(state: &HttpState, snapshot: &HealthCache) -> Vec<Check> {
             format!("the configuration of this replica is not the one in force: it differs in {}", differ.join(", "));
         checks.push(Check::new("settings", HealthStatus::Degraded, said));
     }
-    if let Some(name) = beside_trouble(state) {
+    if let Some(still) = beside_trouble(state) {
         checks.push(Check::new(
             "beside",
             HealthStatus::Failing,
-            format!("{name} stand(s) still: the service manager restarts this process"),
+            format!("{still}: the service manager restarts this process"),
         ));
     }
     if state.has_hanging_loops() {
@@ -273,8 +274,7 @@ fn standing_still(duties: &[DutyLine]) -> Option<Check> {
         .filter(|d| (d.is_still || d.is_dying) && d.rank == Rank::Other)
         .map(|d| d.name.as_str())
         .collect();
-    (!still.is_empty())
-        .then(|| Check::new("duties", HealthStatus::Degraded, format!("{} stand(s) still", still.join(", "))))
+    stand_still(&still).map(|said| Check::new("duties", HealthStatus::Degraded, said))
 }
 
 /// Rows that wait for long, that were given up or are not proven, and what the base itself says.
@@ -398,7 +398,11 @@ fn scheduler(state: &HttpState, snapshot: &HealthCache) -> Check {
 fn twilio(state: &HttpState, snapshot: &HealthCache) -> Check {
     let shut = snapshot.figures.as_ref().map_or(0, |f| f.open_breakers);
     if shut > 0 {
-        Check::new("twilio", HealthStatus::Degraded, format!("{shut} breaker(s) open: see `dispatchctl breaker list`"))
+        Check::new(
+            "twilio",
+            HealthStatus::Degraded,
+            format!("{} open: see `dispatchctl breaker list`", counted(shut, "breaker")),
+        )
     } else if state.settings.account_sid.is_empty() {
         Check::new("twilio", HealthStatus::Degraded, "not configured: nothing can be sent")
     } else if !state.settings.callbacks {

@@ -42,6 +42,8 @@ const START_MAX: Duration = Duration::from_secs(30);
 const LIVES_MAX: Duration = Duration::from_secs(2);
 /// The lease of an engine that was killed ends within this.
 const LEASE_ENDS_WITHIN: Duration = Duration::from_secs(6);
+/// A standby has looked at the lease by so long after its start.
+const FIRST_LOOK_WITHIN: Duration = Duration::from_millis(1_500);
 /// The longest that one request to the engine may take: it may stand still meanwhile.
 const REQUEST_MAX: Duration = Duration::from_secs(60);
 /// Opens the sandbox's lists for the judge.
@@ -309,7 +311,8 @@ impl World {
         }
         let Ok(Ok(ready)) = tokio::time::timeout(LIVES_MAX, self.get("/readyz")).await else { return false };
         let beat = ready["leader"]["beatAgoMs"].as_u64().map(Duration::from_millis);
-        text(&ready, "role") == "leader" || beat.is_some_and(|ago| ago < waited)
+        // A standby counts from when it first saw a beat, which may be a dead engine's last one: a younger one has come since.
+        text(&ready, "role") == "leader" || beat.is_some_and(|ago| ago + FIRST_LOOK_WITHIN < waited)
     }
 
     /// The same; it may end before it answers.

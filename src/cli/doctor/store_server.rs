@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::config::{StoreLocation, StoreServer};
+use crate::domain::count::counted;
 use crate::domain::database::Password;
 use crate::store::{ServerState, Store};
 
@@ -57,8 +58,10 @@ fn durability(state: &ServerState, is_async_failover_taken: bool, f: &mut Findin
         let next = "let nothing between set synchronous_commit: it is on in each session of this program";
         f.fail("durability", format!("synchronous_commit is {commit}"), next);
     } else if standbys > 0 && named.is_empty() && !is_async_failover_taken {
-        let what =
-            format!("{standbys} standby(s), and a commit waits for none: a failover forgets calls and repeats texts");
+        let what = format!(
+            "{}, and a commit waits for none: a failover forgets calls and repeats texts",
+            counted(standbys.into(), "standby server")
+        );
         let next = "set synchronous_standby_names = 'ANY 1 (...)' on the server, or store.async_failover = true here";
         f.fail("durability", what, next);
     } else {

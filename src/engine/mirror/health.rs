@@ -6,6 +6,7 @@ use super::Mirror;
 use super::state::{MirrorHealth, MirrorTable};
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKind;
+use crate::domain::count::counted;
 use crate::store::StoreError;
 
 /// Rows that were written and are not proven after this alert.
@@ -69,9 +70,9 @@ impl Mirror {
         }
         let lines = self.core.store.mirror_parked(NAMED).await?;
         let named: Vec<String> = lines.iter().map(|l| format!("{}: {}", l.key, l.why)).collect();
+        let rows = counted(figures.parked, "row");
         let what = format!(
-            "{} row(s) are not in Airtable as they should be and were given up: {}; see `dispatchctl verify-events`",
-            figures.parked,
+            "{rows} could not be written to Airtable, given up: {}; see `dispatchctl verify-events`",
             named.join("; ")
         );
         self.alarm(AlertKind::MirrorParked, &what).await

@@ -8,11 +8,13 @@ use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 use rusqlite::Connection;
 
+use crate::clock::Clock as _;
 use crate::config::MailedReports;
 use crate::domain::Timestamp;
 use crate::domain::event::Decision;
 use crate::domain::figures::Figures;
 use crate::domain::time_report::{WEEK_ENDS, Week};
+use crate::engine::duty::{ESSENTIAL_MAX, Rank};
 use crate::engine::figures::of_period;
 use crate::engine::night::Period;
 use crate::engine::reports::pass;
@@ -100,6 +102,13 @@ pub(crate) async fn seeded() -> World {
     w.call_at("2027-03-15T14:00:30Z", Some(secs(2))).await;
     w.take("sam").await;
     w
+}
+
+/// As its loops say it of themselves once each has passed: a world drives them by hand.
+pub(crate) fn all_have_passed(w: &World) {
+    let boot = w.clock.boot();
+    let beat = w.process.engine.heartbeats.enlist_one("dispatcher", Rank::Essential, ESSENTIAL_MAX, boot);
+    beat.passed(boot);
 }
 
 /// Views over the week of [`seeded`], to ask by hand.

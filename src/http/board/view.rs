@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::domain::Timestamp;
-use crate::domain::alert::{Severity, Until, what_to_do};
+use crate::domain::alert::{AlertKind, Severity, Until, what_to_do};
 use crate::domain::call::CallStatus;
 use crate::domain::masking::masked;
 use crate::domain::team::Directory;
@@ -155,7 +155,10 @@ fn alert(line: &AlertLine, sight: Sight) -> AlertView {
         call_id: line.call.as_ref().map(ToString::to_string),
         reference: line.reference.as_ref().map(ToString::to_string),
         to_do,
-        wants_taker: line.call.is_some() && kind.severity() == Severity::Page && kind.until() == Until::Taken,
+        wants_taker: line.call.is_some()
+            && kind.severity() == Severity::Page
+            && kind.until() == Until::Taken
+            && kind != AlertKind::NotSeen,
         seen_by: line.acknowledged.as_ref().map(|(_, by)| by.0.clone()),
     }
 }

@@ -3,6 +3,7 @@
 mod api;
 mod board;
 mod board_access;
+mod board_golden;
 mod dispatch;
 mod feed;
 mod health;

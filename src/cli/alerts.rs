@@ -1,6 +1,7 @@
 //! `alerts`: what a person must look at; `alerts ack KEY`: somebody has; `alerts test`: whether each sink takes a real message.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Subcommand;
 use futures_util::future::join_all;
@@ -9,15 +10,21 @@ use serde_json::{Value, json};
 use crate::config::Part;
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKind, what_to_do};
+use crate::domain::alert_text::AlertText;
 use crate::domain::event::Event;
 use crate::engine::sink::Sink;
 use crate::gateways::{AlertMessage, AlertNotice};
 use crate::store::{AlertLine, SinkLine};
 
+use super::alert_texts;
 use super::app::{App, NoStore, operator};
 use super::exit::ExitStatus;
 use super::output::{Output, Table};
 use super::report::CliError;
+
+/// Texts of alerts are listed for so long, and so many of them at most.
+const TEXTS_SHOWN_FOR: Duration = Duration::from_secs(86_400);
+const TEXTS_SHOWN: usize = 100;
 
 /// What to do.
 #[derive(Debug, clap::Args)]
@@ -68,12 +75,16 @@ pub(crate) async fn run(args: Args, app: &App, out: &mut Output) -> Result<ExitS
 async fn list(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let store = app.store(NoStore::Refuse).await?;
     let (alerts, sinks) = (store.alerts().await?, store.sink_lines().await?);
+    let now = app.clock.now();
+    let texts = store.alert_texts(now.minus(TEXTS_SHOWN_FOR), TEXTS_SHOWN + 1).await?;
     if out.is_json() {
         let alerts: Vec<Value> = alerts.iter().map(alert_document).collect();
-        out.document(&json!({ "alerts": alerts, "sinks": sinks.iter().map(sink_document).collect::<Vec<_>>() }));
+        let sinks: Vec<Value> = sinks.iter().map(sink_document).collect();
+        let shown: Vec<Value> = texts.iter().take(TEXTS_SHOWN).map(alert_texts::document).collect();
+        let more = texts.len() > TEXTS_SHOWN;
+        out.document(&json!({ "alerts": alerts, "sinks": sinks, "texts": shown, "moreTexts": more }));
         return Ok(ExitStatus::Done);
     }
-    let now = app.clock.now();
     let mut t = Table::new(&["SINCE", "SEVERITY", "KEY", "SEEN BY", "ALERT"]);
     for a in &alerts {
         let seen = a.acknowledged.as_ref().map(|(at, by)| format!("{}, {}", by.0, out.clock(*at, now)));
@@ -100,7 +111,30 @@ async fn list(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
         out.line("\nsinks");
         out.part(&sinks);
     }
+    if !texts.is_empty() {
+        out.line("\ntexts of alerts, of the last day");
+        out.part(&texts_table(&texts, now, out));
+        if texts.len() > TEXTS_SHOWN {
+            out.line("and more");
+        }
+    }
     Ok(ExitStatus::Done)
+}
+
+fn texts_table(texts: &[AlertText], now: Timestamp, out: &Output) -> Table {
+    let mut t = Table::new(&["MADE", "REFERENCE", "CONTACT", "STATE", "ALERT", "RESULT"]);
+    for of in texts.iter().take(TEXTS_SHOWN) {
+        let about = of.alerts.first().map(|a| a.key.masked()).unwrap_or_default();
+        t.row([
+            out.clock(of.text.created_at, now),
+            of.mark(),
+            of.text.contact.to_string(),
+            of.text.state.to_string(),
+            if of.is_over { format!("over: {about}") } else { about },
+            of.text.result.clone(),
+        ]);
+    }
+    t
 }
 
 pub(super) fn alert_document(a: &AlertLine) -> Value {
@@ -236,6 +270,10 @@ async fn test(only: Option<&str>, by: Option<&str>, app: &App, out: &mut Output)
 
 /// As the engine tells it: the same words, the same request.
 async fn one(sink: &Arc<Sink>, who: &str, app: &App) -> Tried {
+    if sink.gateway.is_text() {
+        let outcome = alert_texts::try_by_text(who, app).await;
+        return Tried { name: sink.name.clone(), outcome };
+    }
     let now = app.clock.now();
     let notice = AlertNotice {
         key: AlertKind::Test.into(),

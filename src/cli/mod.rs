@@ -1,5 +1,6 @@
 //! The command line: the clap tree, one match, and the wiring of what commands share.
 
+mod alert_texts;
 mod alerts;
 mod app;
 mod args;

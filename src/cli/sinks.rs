@@ -9,6 +9,7 @@ use crate::gateways::sinks::command::CommandSink;
 use crate::gateways::sinks::mail::MailSink;
 use crate::gateways::sinks::ntfy::NtfySink;
 use crate::gateways::sinks::pushover::{PushoverSink, PushoverUser, Ringing};
+use crate::gateways::sinks::text::TextSink;
 use crate::gateways::sinks::webhook::{WebhookFormat, WebhookSink};
 use crate::gateways::smtp::SmtpRelay;
 
@@ -64,6 +65,7 @@ impl App {
                 Ok(Arc::new(MailSink::new(Arc::new(relay), to.clone(), mode)))
             }
             SinkPlace::Command(command) => Ok(Arc::new(CommandSink::new(command, mode)?)),
+            SinkPlace::Text => Ok(Arc::new(TextSink)),
         }
     }
 }

@@ -2,24 +2,35 @@
 
 use std::collections::BTreeSet;
 
+use super::known::{Known, unknown_contact, why};
 use super::limits::{DAY, SHORTEST, within};
 use super::read::{Reader, Section};
 use super::sink_types::Alerts;
 use super::sinks::{NAME, SinkDraft, draft};
 use super::smtp::SmtpSection;
 use super::test_mode::TestMode;
+use crate::domain::types::ContactId;
 
 /// What is said where no sink can wake anybody while the provider of texts is away.
-pub const WAKES_NOBODY: &str = "alerts.sinks has none that wakes somebody without Twilio: name an ntfy topic, Pushover, a webhook or a command (a mail wakes nobody)";
+pub const WAKES_NOBODY: &str = "alerts.sinks has none that wakes somebody without Twilio: name an ntfy topic, Pushover, a webhook or a command (a mail wakes nobody, and a text goes by Twilio)";
+pub(super) const OWNERS_FORM: &str = "a list of contacts' ids, like [\"lee\"]";
 
-pub(super) fn alerts(r: &mut Reader, root: &mut Section, test: &mut TestMode, relay: &SmtpSection) -> Alerts {
+/// Reads the section; the owners are whom `directory` is to name for alerts by text.
+pub(super) fn alerts(
+    r: &mut Reader,
+    root: &mut Section,
+    test: &mut TestMode,
+    relay: &SmtpSection,
+    known: Known<'_>,
+) -> (Alerts, Vec<ContactId>) {
     let mut s = r.section(root, "alerts");
+    let owners = owners(r, &mut s, known);
     let consecutive_failures = r.integer(&mut s, "consecutive_failures", 1..=1_000_000).map_or(1, |f| f.value);
     let late_follow_up = within(r, &mut s, "late_follow_up", SHORTEST..=DAY).map(|f| f.value).unwrap_or_default();
     let sections = r.sections(&mut s, "sinks").unwrap_or_default();
     r.finish(s);
     let given = !sections.is_empty();
-    let mut drafts: Vec<SinkDraft> = sections.into_iter().map(|s| draft(r, s, test, relay)).collect();
+    let mut drafts: Vec<SinkDraft> = sections.into_iter().map(|s| draft(r, s, test, relay, &owners)).collect();
     name_all(r, &mut drafts);
     check_fallbacks(r, &drafts);
     if !given && !test.on {
@@ -28,8 +39,24 @@ pub(super) fn alerts(r: &mut Reader, root: &mut Section, test: &mut TestMode, re
     if given && !test.on && !drafts.iter().any(|d| d.wakes) {
         r.warnings.push(WAKES_NOBODY.into());
     }
-    let sinks = if test.on { Vec::new() } else { drafts.into_iter().filter_map(SinkDraft::finish).collect() };
-    Alerts { consecutive_failures, late_follow_up, sinks }
+    let is_kept = |draft: &SinkDraft| !test.on || draft.is_text;
+    let sinks = drafts.into_iter().filter(is_kept).filter_map(SinkDraft::finish).collect();
+    (Alerts { consecutive_failures, late_follow_up, sinks }, owners)
+}
+
+/// Whom alerts by text go to: contacts, each once.
+fn owners(r: &mut Reader, s: &mut Section, known: Known<'_>) -> Vec<ContactId> {
+    let parse = |text: &str| text.parse::<ContactId>().map_err(why);
+    let mut out: Vec<ContactId> = Vec::new();
+    for contact in r.list(s, "owners", OWNERS_FORM, parse, ToString::to_string).unwrap_or_default() {
+        if !known.has(&contact.value) {
+            unknown_contact(r, &contact, known.ids);
+        }
+        if !out.contains(&contact.value) {
+            out.push(contact.value);
+        }
+    }
+    out
 }
 
 /// Each gets the name that it was given, or one that no other has.

@@ -48,7 +48,7 @@ pub(super) fn config(
     let fallback = provider.fallback_from;
     let smtp = super::smtp::smtp(&mut r, &mut root, &mut test, sandbox_listen);
     let (voice, voice_from) = super::voice::voice(&mut r, &mut root);
-    let (directory, calendars) =
+    let (mut directory, calendars) =
         directory(&mut r, &mut root, provider.from.as_ref(), fallback, (smtp.from.clone(), voice_from), elsewhere);
     let calendars = super::calendars::on_this_machine(&mut r, calendars, &mut test);
     mails_need_a_relay(&mut r, &directory);
@@ -70,7 +70,10 @@ pub(super) fn config(
     let board = super::board::board(&mut r, &mut root, &mut test, !server.tokens.is_empty());
     let delivery = delivery(&mut r, &mut root, provider.request_timeout.as_ref());
     warn_of_early_ends(&mut r, &directory, delivery.settle);
-    let alerts = super::alerts::alerts(&mut r, &mut root, &mut test, &smtp);
+    let ids: Vec<_> = directory.contacts.iter().map(|c| c.id.clone()).collect();
+    let known = super::known::Known { ids: &ids, rotations: &[], elsewhere };
+    let (alerts, owners) = super::alerts::alerts(&mut r, &mut root, &mut test, &smtp, known);
+    directory.alert_owners = owners;
     let heartbeat = heartbeat(&mut r, &mut root, &mut test);
     let events = super::events::events(&mut r, &mut root, &mut test);
     let mut stand = super::intake_lists::Stand { test: &mut test, sandbox: sandbox_listen };

@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json};
 
 use super::origin::{Layer, Origin, resolve};
 use super::raw::{Node, RawTable, Value};
+use super::types::Mode;
 use crate::domain::alert::{Severity, SinkTarget};
 
 /// Whose a key is.
@@ -87,19 +88,20 @@ impl Documents {
         }
     }
 
-    /// With the names that the sinks go by; `None`: there are none (in test mode).
-    pub(super) fn with_sinks(mut self, names: Option<Vec<Option<String>>>) -> Self {
+    /// With the names that the sinks go by. In test mode there are those alone that the sandbox stands in for: texts.
+    pub(super) fn with_sinks(mut self, names: &[Option<String>], mode: Mode) -> Self {
+        let kinds = self.decides.pointer("/alerts/sinks").and_then(Json::as_array);
+        let is_text = |sink: &Json| sink.get("kind").and_then(Json::as_str) == Some(super::sink_types::TEXT);
+        let stays: Vec<bool> = kinds.into_iter().flatten().map(|s| mode == Mode::Live || is_text(s)).collect();
         for document in [&mut self.decides, &mut self.places] {
             let Some(sinks) = document.pointer_mut("/alerts/sinks").and_then(Json::as_array_mut) else { continue };
-            let Some(names) = &names else {
-                sinks.clear();
-                continue;
-            };
             for (sink, name) in sinks.iter_mut().zip(names) {
                 if let (Some(sink), Some(name)) = (sink.as_object_mut(), name) {
                     sink.insert("name".into(), name.as_str().into());
                 }
             }
+            let mut stay = stays.iter().copied();
+            sinks.retain(|_| stay.next().unwrap_or(mode == Mode::Live));
         }
         self
     }

@@ -25,7 +25,7 @@ pub fn load(sources: &Sources) -> Result<Config, ConfigErrors> {
     let (documents, names) = (Documents::of(&merged.root, &sources.cwd), sink_names(sources, &merged.root));
     let reader = Reader::new(sources.cwd.clone(), merged.problems);
     let mut config = check::config(sources, merged.root, merged.file, reader)?;
-    config.documents = documents.with_sinks((config.mode == Mode::Live).then_some(names));
+    config.documents = documents.with_sinks(&names, config.mode);
     Ok(config)
 }
 
@@ -100,7 +100,7 @@ fn under(sources: &Sources, stored: &SettingsRow, merged: Merged) -> Result<Conf
     let test_mode = raw::Node { value: raw::Value::Bool(mode == Mode::Test), origin, layer: Layer::Flag };
     root.insert("test_mode".to_owned(), test_mode);
     let mut config = check::config(sources, root, merged.file, Reader::new(sources.cwd.clone(), problems))?;
-    config.documents = documents.with_sinks((config.mode == Mode::Live).then_some(names));
+    config.documents = documents.with_sinks(&names, config.mode);
     config.unread = merged.problems.into_iter().next();
     config.store = store;
     Ok(config)

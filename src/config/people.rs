@@ -85,6 +85,7 @@ pub(super) fn directory(
         mail_from,
         voice_from,
         last_resort,
+        alert_owners: Vec::new(),
         levels,
         rotations,
         overrides: Vec::new(),

@@ -58,6 +58,9 @@ impl SinkFormat {
     }
 }
 
+/// A sink that is told by texts of our own, as the configuration writes it.
+pub(super) const TEXT: &str = "sms";
+
 /// How and where a sink is told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SinkPlace {
@@ -86,6 +89,8 @@ pub enum SinkPlace {
     Command(Vec<String>),
     /// By `[smtp]`, which stands here so that a change of it changes the sink.
     Mail { to: Vec<MailAddress>, relay: SecretUrl, from: MailAddress },
+    /// Texts of our own, to [`crate::domain::team::Directory::alert_owners`].
+    Text,
 }
 
 impl SinkPlace {
@@ -93,7 +98,7 @@ impl SinkPlace {
     pub fn wakes(&self) -> bool {
         match self {
             Self::Webhook { .. } | Self::Ntfy { .. } | Self::Pushover { .. } | Self::Command(_) => true,
-            Self::Mail { .. } => false,
+            Self::Mail { .. } | Self::Text => false,
         }
     }
 
@@ -109,7 +114,7 @@ impl SinkPlace {
             Self::Pushover { url, token, user, .. } => format!("{} {} {}", url.expose(), text(token), text(user)),
             Self::Command(command) => command.join(" "),
             // The relay is compared by itself.
-            Self::Mail { .. } => String::new(),
+            Self::Mail { .. } | Self::Text => String::new(),
         }
     }
 }
@@ -135,7 +140,7 @@ pub struct Alerts {
     pub consecutive_failures: u32,
     /// A follow-up fired later than this.
     pub late_follow_up: Duration,
-    /// Never any in test mode.
+    /// In test mode those alone that are told by text.
     pub sinks: Vec<Sink>,
 }
 

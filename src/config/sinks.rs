@@ -12,12 +12,13 @@ use super::people::MAIL_FORM;
 use super::read::{Found, Reader, Section};
 use super::secret_url::{MASK, SecretUrl};
 use super::secrets::need;
-use super::sink_types::{Sink, SinkFormat, SinkPlace, SinkSecret};
+use super::sink_types::{Sink, SinkFormat, SinkPlace, SinkSecret, TEXT};
 use super::smtp::SmtpSection;
 use super::test_mode::TestMode;
 use super::types::Part;
 use crate::domain::alert::Severity;
 use crate::domain::mail::MailAddress;
+use crate::domain::types::ContactId;
 
 pub(super) const NAME: &str = "1 to 40 visible characters, one name a sink";
 const NAME_MAX: usize = 40;
@@ -67,10 +68,11 @@ pub(super) enum SinkKind {
     Pushover,
     Command,
     Smtp,
+    Text,
 }
 
 impl SinkKind {
-    const ALL: [Self; 5] = [Self::Webhook, Self::Ntfy, Self::Pushover, Self::Command, Self::Smtp];
+    const ALL: [Self; 6] = [Self::Webhook, Self::Ntfy, Self::Pushover, Self::Command, Self::Smtp, Self::Text];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -79,13 +81,14 @@ impl SinkKind {
             Self::Pushover => "pushover",
             Self::Command => "command",
             Self::Smtp => "smtp",
+            Self::Text => TEXT,
         }
     }
 
     const fn wakes(self) -> bool {
         match self {
             Self::Webhook | Self::Ntfy | Self::Pushover | Self::Command => true,
-            Self::Smtp => false,
+            Self::Smtp | Self::Text => false,
         }
     }
 }
@@ -100,6 +103,8 @@ pub(super) struct SinkDraft {
     pub(super) fallback_for: Option<Found<String>>,
     /// Whether it can wake somebody, and not by the provider of texts: a mail wakes nobody.
     pub(super) wakes: bool,
+    /// Whether it is told by texts of our own.
+    pub(super) is_text: bool,
     min: Severity,
     repeat: Option<Duration>,
     place: Option<SinkPlace>,
@@ -113,7 +118,13 @@ impl SinkDraft {
 }
 
 /// Reads one; what its kind does not use is an unknown key.
-pub(super) fn draft(r: &mut Reader, mut s: Section, test: &mut TestMode, relay: &SmtpSection) -> SinkDraft {
+pub(super) fn draft(
+    r: &mut Reader,
+    mut s: Section,
+    test: &mut TestMode,
+    relay: &SmtpSection,
+    owners: &[ContactId],
+) -> SinkDraft {
     let name = r.parsed(&mut s, "name", NAME, sink_name, |n: &String| n.clone());
     let kinds = SinkKind::ALL.map(|k| (k.as_str(), k));
     let kind = r.choice(&mut s, "kind", &kinds).map(|k| k.value);
@@ -135,13 +146,15 @@ pub(super) fn draft(r: &mut Reader, mut s: Section, test: &mut TestMode, relay: 
         Some(SinkKind::Pushover) => pushover(r, &mut s),
         Some(SinkKind::Command) => command(r, &mut s),
         Some(SinkKind::Smtp) => mail(r, &mut s, relay),
+        Some(SinkKind::Text) => (text(r, &s, owners), Some(TEXT.to_owned())),
     };
-    if test.on {
+    // The sandbox takes texts: nothing of them leaves the machine.
+    if test.on && kind != Some(SinkKind::Text) {
         let place_key = s.key(match kind {
             Some(SinkKind::Command) => "command",
             Some(SinkKind::Smtp) => "to",
             Some(SinkKind::Pushover) => "user",
-            Some(SinkKind::Webhook | SinkKind::Ntfy) | None => "url",
+            Some(SinkKind::Webhook | SinkKind::Ntfy | SinkKind::Text) | None => "url",
         });
         let at = s.origin.clone().map_or_else(String::new, |o| format!(" ({o})"));
         test.replaced.push(format!("{}{at} is replaced by nothing", s.path));
@@ -153,6 +166,7 @@ pub(super) fn draft(r: &mut Reader, mut s: Section, test: &mut TestMode, relay: 
         default_name,
         called: None,
         wakes: kind.is_some_and(SinkKind::wakes),
+        is_text: kind == Some(SinkKind::Text),
         fallback_for: fallback_for.filter(|f| !f.value.is_empty()),
         min: min.map_or(Severity::Notice, |m| m.value),
         repeat: match (repeat, &place) {
@@ -259,6 +273,16 @@ fn mail(r: &mut Reader, s: &mut Section, relay: &SmtpSection) -> Placed {
     (at.map(|(relay, from)| SinkPlace::Mail { to, relay, from }), Some(SinkKind::Smtp.as_str().to_owned()))
 }
 
+/// Texts go to the owners, whom one list names for all sinks.
+fn text(r: &mut Reader, s: &Section, owners: &[ContactId]) -> Option<SinkPlace> {
+    if owners.is_empty() {
+        let what = format!("names nobody: {} tells them by text", s.path);
+        r.wrong(s.origin.clone(), "alerts.owners", what, super::alerts::OWNERS_FORM);
+        return None;
+    }
+    Some(SinkPlace::Text)
+}
+
 /// What signs, the newest first.
 fn signing(r: &mut Reader, s: &mut Section) -> Vec<SinkSecret> {
     let found = ["secret", "secret_previous"].map(|name| r.secret(s, name, Part::Alerts));
@@ -311,7 +335,7 @@ pub(super) fn default_name(kind: &str, by: NamedBy<'_>) -> Option<String> {
         let last = std::path::Path::new(program).file_name().and_then(|name| name.to_str());
         return Some(format!("{kind} {}", last.unwrap_or(program)));
     }
-    if matches!(kind, "smtp" | "pushover") {
+    if matches!(kind, "smtp" | "pushover" | TEXT) {
         return Some(kind.to_owned());
     }
     let host = match by.url {

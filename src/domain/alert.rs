@@ -118,7 +118,7 @@ kinds! {
     UnknownLevel = "unknown-level", Notice, Taken;
     /// The contact that was asked for is unknown, the ladder runs as it is. Subject: the call.
     UnknownContact = "unknown-contact", Notice, Taken;
-    /// Somebody wrote what nobody understood. Subject: the call.
+    /// Somebody wrote what nobody understood. Subject: the call and the writer.
     UnreadReply = "unread-reply", Notice, Taken;
     /// A reply that waits cannot be decided. Subject: the message.
     UndecidedReply = "undecided-reply", Page, Ended;
@@ -184,6 +184,8 @@ kinds! {
     ReportMail = "report-mail", Notice, Ended;
     /// A contact takes no texts of ours. Subject: the contact, or the phone.
     OptedOut = "opted-out", Notice, Ended;
+    /// A text of an alert did not reach an owner. Subject: the contact.
+    OwnerUntold = "owner-untold", Notice, Ended;
     /// An unknown number wrote to one of ours: a customer may have. Subject: the number.
     UnknownWriter = "unknown-writer", Page, Ended;
     /// A phone answers every text with words that nobody understands. Subject: the contact, or the phone.

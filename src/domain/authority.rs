@@ -1,6 +1,7 @@
 //! Who may bring an event to a store that several processes share. What happened is taken from anybody, whenever it comes; what an
 //! engine decides counts only while it is the engine.
 
+use super::alert_text::event::AlertTextEvent;
 use super::event::Event;
 use super::roll_call::event::RollCallEvent;
 
@@ -41,6 +42,11 @@ impl Event {
                 RollCallEvent::Make { .. } | RollCallEvent::Due { .. } | RollCallEvent::AskedInVain { .. } => {
                     Authority::Decision
                 }
+            },
+            Self::AlertText(what) => match what.as_ref() {
+                AlertTextEvent::Sent { .. } => Authority::Anybody,
+                AlertTextEvent::Claim { .. } | AlertTextEvent::EngineGone { .. } => Authority::Engine,
+                AlertTextEvent::Make(_) | AlertTextEvent::AskedInVain { .. } => Authority::Decision,
             },
             Self::Note(_)
             | Self::PhoneCall(_)

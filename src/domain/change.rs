@@ -3,13 +3,15 @@
 //! What comes in is in [`super::event`]. `domain/step.rs` makes a change, `engine/apply.rs` hands it to the store.
 
 use super::alert::AlertChange;
+use super::alert_text::AlertText;
 use super::attempt::Attempt;
 use super::breaker::Breaker;
 use super::call::CallState;
 use super::event::{InboundRow, StatusUpdate};
 use super::log::LogEntry;
-use super::oncall::roll_call::{RollCall, RollCallText};
+use super::oncall::roll_call::RollCall;
 use super::phone_call::PhoneCall;
+use super::standalone_text::StandaloneToSend;
 use super::types::{AttemptId, CallId, MessageSid, Sender, Timestamp};
 
 /// What a decision returns; the store writes it all in the transaction that loaded its input, or nothing.
@@ -33,6 +35,8 @@ pub struct Change {
     pub breakers: Vec<BreakerChange>,
     /// New states of roll calls, whole.
     pub roll_calls: Vec<RollCall>,
+    /// New states of texts of alerts, whole.
+    pub alert_texts: Vec<AlertText>,
     /// What is known of phone calls.
     pub phone_calls: Vec<PhoneCallChange>,
     /// To other systems.
@@ -131,8 +135,10 @@ pub enum Answer {
     /// The intent is stored: send this now, once.
     Send(Box<ToSend>),
     NotSent(String),
-    /// The intent of a text of a roll call is stored: send this now, once.
-    SendRollCall(Box<RollCallToSend>),
+    /// The intent of a text that belongs to no call is stored: send this now, once.
+    SendStandalone(Box<StandaloneToSend>),
+    /// The texts of a message of alerts, those too that were made before.
+    AlertTexts(Vec<AlertText>),
     /// TwiML: the text to answer with; empty for silence.
     Reply(String),
     /// What is said in a phone call now.
@@ -193,15 +199,6 @@ pub struct SpokenJob {
     /// Whether texts tell of it too.
     pub has_texts: bool,
     pub test_mode: bool,
-}
-
-/// What a claim of a roll call's text allows, once.
-#[derive(Debug, Clone)]
-pub struct RollCallToSend {
-    /// The text with its intent.
-    pub text: RollCallText,
-    /// Who sends.
-    pub sender: Sender,
 }
 
 /// How a phone call is ended.

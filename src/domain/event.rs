@@ -9,6 +9,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::alert::{AlertChange, AlertKey, AlertKind};
+use super::alert_text::AlertText;
+use super::alert_text::event::AlertTextEvent;
 use super::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use super::attempt::AttemptKind;
 use super::breaker::Breaker;
@@ -21,6 +23,7 @@ use super::oncall::roll_call::{RollCall, RollCallId};
 pub use super::outcome::SendOutcome;
 use super::phone::PhoneNumber;
 use super::phone_call::PhoneCall;
+pub use super::phone_call::{BlockedPhoneCall, OpenPhoneCall};
 use super::policy::Policy;
 use super::receipt::MessageStatus;
 use super::roll_call::event::RollCallEvent;
@@ -425,6 +428,8 @@ pub enum Event {
     Unanswered { call: CallId },
     /// Something about a roll call.
     RollCall(Box<RollCallEvent>),
+    /// Of an alert that is told by text.
+    AlertText(Box<AlertTextEvent>),
     /// An operator lifts an opt-out in our books (the contact texted START, or the provider's console says so).
     ClearOptOut {
         /// The contact's number.
@@ -519,6 +524,23 @@ pub enum Load {
     RollCall(RollCallId),
     /// The roll call of this text.
     RollCallText(AttemptId),
+    /// For a message that a sink hands over: its texts, those of the sink that tell of the same alerts, its newest, and a free
+    /// reference.
+    NewAlertText {
+        message: String,
+        sink: String,
+        alerts: Vec<AlertKey>,
+        /// Since when the first of the alerts is raised.
+        raised_since: Timestamp,
+        /// What is newer than this is among the newest.
+        recent_since: Timestamp,
+        /// Candidates.
+        references: Vec<CallRef>,
+        /// References used since this moment are taken.
+        used_since: Timestamp,
+    },
+    /// The message of this text of an alert, and which of the text's alerts need no telling any more.
+    AlertText(AttemptId),
     /// Whether anything is known of this phone call.
     PhoneCall {
         id: CallId,
@@ -526,30 +548,6 @@ pub enum Load {
     },
     /// Nothing but the opt-outs.
     Nothing,
-}
-
-/// A phone call that may be under way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenPhoneCall {
-    pub attempt: AttemptId,
-    /// The number that rings.
-    pub to: String,
-    /// The number that it comes from.
-    pub from: String,
-    /// When its intent was committed.
-    pub sent_at: Timestamp,
-}
-
-/// A phone call that was refused on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BlockedPhoneCall {
-    pub attempt: AttemptId,
-    pub to: String,
-    pub from: String,
-    /// When its intent was committed.
-    pub sent_at: Timestamp,
-    /// The provider's code; `None`: refused by a carrier, a phone or its owner.
-    pub code: Option<ErrorCode>,
 }
 
 /// What a decision is shown.
@@ -566,6 +564,12 @@ pub struct Loaded {
     /// For loads of roll calls, those; for [`Load::Message`] that of the message, where no call has it; for [`Load::Reply`] the
     /// newest of which this phone got a text.
     pub roll_calls: Vec<RollCall>,
+    /// For loads of alerts' texts, those, oldest first, with the others of their messages; for [`Load::Message`] the same, where
+    /// nothing else has that message; for [`Load::Reply`] the newest to this phone, and those whose references it names.
+    pub alert_texts: Vec<AlertText>,
+    /// For [`Load::AlertText`]: its alerts that are over, or that somebody has seen since the text was made; of a text that says
+    /// that they are over those that are raised again.
+    pub settled_alerts: BTreeSet<AlertKey>,
     /// (phone, sender) pairs that are opted out, of the phones that were asked for and those of the loaded calls.
     pub opted_out: BTreeSet<(String, String)>,
     /// For [`Load::WithBusy`]: whoever holds a call that they took since then.

@@ -117,6 +117,8 @@ words! {
         AlertAcknowledged = "alert.acknowledged",
         /// It is over.
         AlertResolved = "alert.resolved",
+        /// A text that tells an owner of an alert went out, failed, or nobody knows.
+        AlertTexted = "alert.texted",
         /// An exception to who is on call was made.
         OverrideMade = "oncall.override",
         /// It was withdrawn.

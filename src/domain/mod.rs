@@ -4,6 +4,7 @@
 //! Attempt: `scheduled` → `sending` → `submitted` → `delivered` · `failed`, with `retrying` and `unknown` beside; see [`attempt`].
 
 pub(crate) mod alert;
+pub(crate) mod alert_text;
 pub(crate) mod answers;
 pub(crate) mod attempt;
 pub(crate) mod authority;
@@ -61,6 +62,8 @@ mod settle;
 mod sids;
 pub(crate) mod similar;
 mod spend;
+pub(crate) mod standalone_send;
+pub(crate) mod standalone_text;
 mod status_update;
 pub(crate) mod step;
 pub(crate) mod team;

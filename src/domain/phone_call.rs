@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::call::{Call, CallData};
 use super::phone::spelling::Spelling;
-use super::types::Timestamp;
+use super::types::{AttemptId, ErrorCode, Timestamp};
 
 /// Two tellings of one phone call name starts that are at most this far apart.
 pub const START_APART: Duration = Duration::from_secs(90);
@@ -161,6 +161,30 @@ pub fn digits(text: &str) -> Option<String> {
 /// Without a country the end of a number is all that people give.
 pub fn is_same(a: &str, b: &str) -> bool {
     a.ends_with(b) || b.ends_with(a)
+}
+
+/// A phone call that may be under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenPhoneCall {
+    pub attempt: AttemptId,
+    /// The number that rings.
+    pub to: String,
+    /// The number that it comes from.
+    pub from: String,
+    /// When its intent was committed.
+    pub sent_at: Timestamp,
+}
+
+/// A phone call that was refused on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockedPhoneCall {
+    pub attempt: AttemptId,
+    pub to: String,
+    pub from: String,
+    /// When its intent was committed.
+    pub sent_at: Timestamp,
+    /// The provider's code; `None`: refused by a carrier, a phone or its owner.
+    pub code: Option<ErrorCode>,
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! The one entry to every decision: what was loaded and an event in, a [`Change`] out. Pure and total.
 
+use super::alert_text;
+use super::alert_text::event::AlertTextEvent;
 use super::attempt::Attempt;
 use super::call::{CallState, CallStatus};
 use super::change::{Answer, Change, Effect};
 use super::decide;
 use super::deferred;
 use super::dial;
-use super::event::{Event, Loaded, NewCall};
+use super::event::{Event, Loaded, NewCall, StatusUpdate};
 use super::followthrough;
 use super::found;
 use super::ladder_end;
@@ -48,11 +50,12 @@ pub fn step(loaded: &Loaded, event: &Event, ctx: &Ctx<'_>) -> Result<Change, Ill
         Event::Found(text) => with_call(loaded, ctx, |w| found::found(w, text))?,
         Event::Import(import) => super::import::import(loaded, import, ctx)?,
         Event::Inbound(text) => reply::inbound(loaded, text, ctx)?,
-        Event::StatusUpdate(update) => match roll_call::send::update(loaded, update, ctx)? {
+        Event::StatusUpdate(update) => match of_no_call(loaded, update, ctx)? {
             Some(change) => change,
             None => status_update::update(loaded, update, ctx)?,
         },
         Event::RollCall(what) => of_roll_call(loaded, what, ctx)?,
+        Event::AlertText(what) => of_alert_text(loaded, what, ctx)?,
         Event::ClearOptOut { phone, by } => reply::clear_opt_out(phone, by, ctx),
         Event::Alert(alert) => Change { alerts: vec![alert.clone()], ..Change::default() },
         Event::Wake { .. } => answered(loaded, ctx, |w| match w.state.call.status {
@@ -108,6 +111,27 @@ fn of_roll_call(loaded: &Loaded, what: &RollCallEvent, ctx: &Ctx<'_>) -> Result<
         RollCallEvent::Sent { text, outcome } => roll_call::send::sent(loaded, *text, outcome, ctx),
         RollCallEvent::EngineGone { text } => roll_call::send::engine_gone(loaded, *text, ctx),
         RollCallEvent::AskedInVain { text } => roll_call::send::asked_in_vain(loaded, *text, ctx),
+    }
+}
+
+fn of_alert_text(loaded: &Loaded, what: &AlertTextEvent, ctx: &Ctx<'_>) -> Result<Change, Illegal> {
+    use alert_text::decide;
+    match what {
+        AlertTextEvent::Make(message) => Ok(decide::make(loaded, message, ctx)),
+        AlertTextEvent::Claim { text, engine, provider_after } => {
+            decide::claim(loaded, *text, engine, *provider_after, ctx)
+        }
+        AlertTextEvent::Sent { text, outcome } => decide::sent(loaded, *text, outcome, ctx),
+        AlertTextEvent::EngineGone { text } => decide::engine_gone(loaded, *text, ctx),
+        AlertTextEvent::AskedInVain { text } => decide::asked_in_vain(loaded, *text, ctx),
+    }
+}
+
+/// The provider reported on a message of ours that belongs to no call. `None`: it is no such one.
+fn of_no_call(loaded: &Loaded, update: &StatusUpdate, ctx: &Ctx<'_>) -> Result<Option<Change>, Illegal> {
+    match roll_call::send::update(loaded, update, ctx)? {
+        Some(change) => Ok(Some(change)),
+        None => alert_text::decide::update(loaded, update, ctx),
     }
 }
 

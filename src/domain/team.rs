@@ -143,6 +143,8 @@ pub struct Directory {
     pub voice_from: Option<Sender>,
     /// Who is told once a round where a step, a line or a ladder finds nobody, before a call is given up.
     pub last_resort: Vec<ContactId>,
+    /// Whom a sink of alerts tells that texts.
+    pub alert_owners: Vec<ContactId>,
     /// The words of levels and of emergencies.
     pub levels: Levels,
     /// In the order of the configuration.
@@ -223,6 +225,22 @@ impl Directory {
     /// Those of the last resort who are known; a contact of another system may have gone since.
     pub fn last_resort(&self) -> impl Iterator<Item = &Contact> {
         self.last_resort.iter().filter_map(|id| self.contact(id))
+    }
+
+    /// Whom alerts by text go to, as far as they are known, one a phone; a contact of another system may have gone since.
+    pub fn alert_owners(&self) -> impl Iterator<Item = &Contact> {
+        let mut phones: Vec<&str> = Vec::new();
+        let known = self.alert_owners.iter().filter_map(|id| self.contact(id));
+        known.filter(move |owner| {
+            let is_first = !phones.contains(&owner.phone.e164());
+            phones.push(owner.phone.e164());
+            is_first
+        })
+    }
+
+    /// Whether alerts by text go to this phone.
+    pub fn is_alert_owner(&self, phone: &str) -> bool {
+        self.alert_owners().any(|owner| owner.phone.e164() == phone)
     }
 
     /// The contact that somebody means who wrote this: by id or phone, else by name; without regard to case, and however the
@@ -425,6 +443,7 @@ mod tests {
             mail_from: None,
             voice_from: None,
             last_resort: Vec::new(),
+            alert_owners: Vec::new(),
             levels: Levels::default(),
             rotations: Vec::new(),
             overrides: Vec::new(),

@@ -339,6 +339,11 @@ impl Dispatcher {
         self.engine.core.store.claims_of(&self.engine.id, SWEPT_MAX).await
     }
 
+    /// Whether this attempt cannot be decided for now: the others go on.
+    pub(super) fn is_set_aside(&self, attempt: AttemptId) -> bool {
+        lock(&self.quarantined).contains_key(&attempt)
+    }
+
     /// Who sends for this line as long as everything works.
     pub(super) fn sender_of(&self, dialled: Option<&str>) -> String {
         let directory = self.engine.core.directory();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::config::MailedReports;
 
 use super::adopt::Adopter;
+use super::alert_texts::{self, AlertTextDuty};
 use super::backups::{self, Backups};
 use super::checkpoints::{self, Checkpoints};
 use super::clocks::{self, ClockWatch};
@@ -126,6 +127,11 @@ pub const TABLE: &[DutyRow] = &[
     of_the_whole_store("roll-calls", every(oncall::roll_calls::EVERY).on(WakeSignal::RollCall).rests(), |of| {
         DutyWork::of(&Arc::new(RollCallDuty::new(of.engine.clone(), of.dispatcher.clone())), |r| {
             Box::pin(async move { r.pass().await })
+        })
+    }),
+    of_the_whole_store("alert-texts", every(alert_texts::EVERY).on(WakeSignal::AlertText).rests(), |of| {
+        DutyWork::of(&Arc::new(AlertTextDuty::new(of.engine.clone(), of.dispatcher.clone())), |a| {
+            Box::pin(async move { a.pass().await })
         })
     }),
     of_the_whole_store("morning", every(morning::EVERY).rests(), |of| {

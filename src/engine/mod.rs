@@ -6,6 +6,7 @@
 
 pub(crate) mod adopt;
 mod alert_receipts;
+pub(crate) mod alert_texts;
 pub(crate) mod apply;
 pub(crate) mod backups;
 pub(crate) mod beat;
@@ -32,6 +33,7 @@ pub(crate) mod json;
 pub(crate) mod layout;
 pub(crate) mod links;
 pub(crate) mod listener;
+mod loads;
 mod lost_phone_calls;
 mod mailing;
 pub(crate) mod mirror;
@@ -60,6 +62,7 @@ mod shown;
 pub(crate) mod silence;
 pub(crate) mod sink;
 mod spent;
+mod standalone_texts;
 pub(crate) mod start;
 pub(crate) mod still;
 pub(crate) mod store_alarm;

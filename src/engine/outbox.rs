@@ -5,7 +5,7 @@
 //! that harmless. A store that takes no writes stops no alert that waits in it: what was delivered meanwhile is kept in memory,
 //! and recorded later.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use tracing::{debug, warn};
 
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind, Severity};
+use crate::domain::alert_text::{is_about_telling, is_for_some_owner};
 use crate::domain::bulk::{self, Next};
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
@@ -21,6 +22,7 @@ use crate::failpoint;
 use crate::gateways::{AlertMessage, AlertNotice, SinkError, Taken};
 use crate::store::{AlertTask, Delivered, NotDelivered, SinkState, StoreError};
 
+use super::alert_texts;
 use super::apply::Core;
 use super::duty::IDLE_MAX;
 use super::sink::Sink;
@@ -80,9 +82,14 @@ pub async fn pass(engine: &Engine, sink: &Sink) -> Result<Option<Timestamp>, Sto
     }
     let due = core.store.alerts_due(&sink.name, now, BATCH).await?;
     let due: Vec<AlertTask> = due.into_iter().filter(|t| !sink.was_delivered(t)).collect();
-    let (wanted, unwanted) = sort_out(core, sink, due, now).await?;
+    let (wanted, unwanted) = sort_out(engine, sink, due, now).await?;
     if !unwanted.is_empty() {
         core.store.alerts_dropped(&sink.name, unwanted).await?;
+    }
+    if sink.gateway.is_text() {
+        let looks = wanted.later.then(|| now.plus(FALLBACK_LOOKS));
+        let next = alert_texts::pass_of_sink(core, sink, &state, wanted.now).await?;
+        return Ok(again.into_iter().chain(looks).chain(next).min());
     }
     let waiting: Vec<bulk::Waiting> = wanted.now.iter().map(AlertTask::waiting).collect();
     let next =
@@ -138,19 +145,25 @@ struct Wanted {
 /// Parts what is due into what is wanted and what is not: the end of what the sink never knew of is nothing to it, and what the
 /// sink that it stands in for has been told is not told twice.
 async fn sort_out(
-    core: &Core,
+    engine: &Engine,
     sink: &Sink,
     due: Vec<AlertTask>,
     now: Timestamp,
 ) -> Result<(Wanted, Vec<AlertTask>), StoreError> {
+    let core = &engine.core;
+    let directory = core.directory();
+    let is_text = sink.gateway.is_text();
     // Whoever has seen it is told of its end and of new words, and no more of what they have seen. A stand-in says what the sink
-    // before it has said.
+    // before it has said. What came to wait after it was seen is new. What was seen before its text left needs no text.
     let is_seen = |t: &AlertTask| {
-        let was_told = t.may_be_known || sink.fallback_for.is_some();
+        let was_told = t.may_be_known || sink.fallback_for.is_some() || is_text;
         let is_the_same = was_told && t.resolved_at.is_none() && !t.line.key.kind().says_the_newest();
-        is_the_same && t.line.acknowledged.is_some()
+        is_the_same && t.line.acknowledged.as_ref().is_some_and(|(at, _)| *at >= t.since)
     };
-    let is_wanted = |t: &AlertTask| (t.resolved_at.is_none() || t.may_be_known) && !is_seen(t);
+    let is_told_here = |t: &AlertTask| !is_text || is_for_some_owner(&t.line.key, &directory);
+    // Whom a text told of it, the texts know.
+    let is_end_wanted = |t: &AlertTask| t.may_be_known || is_text;
+    let is_wanted = |t: &AlertTask| (t.resolved_at.is_none() || is_end_wanted(t)) && !is_seen(t) && is_told_here(t);
     let (wanted, mut unwanted): (Vec<_>, Vec<_>) = due.into_iter().partition(is_wanted);
     let Some(first) = sink.fallback_for.as_ref().filter(|_| !wanted.is_empty()) else {
         return Ok((Wanted { now: wanted, later: false }, unwanted));
@@ -159,15 +172,20 @@ async fn sort_out(
     if its.failing_since.is_some_and(|since| now.since(since) >= FALLBACK_AFTER) {
         return Ok((Wanted { now: wanted, later: false }, unwanted));
     }
-    let waits_there: BTreeSet<AlertKey> = core.store.alerts_waiting(first).await?.into_iter().collect();
+    let is_by_text = engine.sinks().iter().any(|s| &s.name == first && s.gateway.is_text());
+    let waits_there = core.store.alerts_waiting(first).await?;
+    let waits_there: BTreeMap<AlertKey, u32> = waits_there.into_iter().map(|w| (w.key, w.tries)).collect();
     let mut sorted = Wanted { now: Vec::new(), later: false };
     for task in wanted {
-        if task.may_be_known && task.resolved_at.is_some() {
-            sorted.now.push(task);
-        } else if waits_there.contains(&task.line.key) {
-            sorted.later = true;
-        } else {
-            unwanted.push(task);
+        let key = &task.line.key;
+        // That texts do not go is told by no text, or not by texts alone.
+        let is_ours = is_by_text && (is_about_telling(key.kind()) || !is_for_some_owner(key, &directory));
+        match waits_there.get(key) {
+            _ if is_ours || (task.may_be_known && task.resolved_at.is_some()) => sorted.now.push(task),
+            // Each text waits by itself: others of the sink may go meanwhile.
+            Some(tries) if is_by_text && *tries > 0 => sorted.now.push(task),
+            Some(_) => sorted.later = true,
+            None => unwanted.push(task),
         }
     }
     Ok((sorted, unwanted))
@@ -175,13 +193,32 @@ async fn sort_out(
 
 /// One message, and what became of it.
 async fn deliver(core: &Core, sink: &Sink, state: &SinkState, mut tasks: Vec<AlertTask>) -> Result<(), StoreError> {
-    let mut message = message(core, &tasks);
-    let held = sink.gateway.holds(&message).max(1);
-    if held < tasks.len() {
-        // The rest waits: what is cut away is told to nobody.
-        tasks.truncate(held);
-        message = self::message(core, &tasks);
+    let message = message_of(core, sink, &mut tasks);
+    note_asked(core, sink, &tasks).await?;
+    match sink.gateway.deliver(&message).await {
+        Ok(taken) => delivered(core, sink, state, tasks, taken).await?,
+        Err(error) => not_delivered(core, sink, state, tasks, &error, None).await?,
     }
+    if state.failing_since.is_some() {
+        // Whoever stands in for it is needed no more, or sooner.
+        core.wake.notify(WakeSignal::Alerts);
+    }
+    Ok(())
+}
+
+/// What one message holds of these; the rest is left out of them and waits: what is cut away is told to nobody.
+pub(super) fn message_of(core: &Core, sink: &Sink, tasks: &mut Vec<AlertTask>) -> AlertMessage {
+    let whole = message(core, tasks);
+    let held = sink.gateway.holds(&whole).max(1);
+    if held >= tasks.len() {
+        return whole;
+    }
+    tasks.truncate(held);
+    message(core, tasks)
+}
+
+/// From here on the sink may know of these.
+pub(super) async fn note_asked(core: &Core, sink: &Sink, tasks: &[AlertTask]) -> Result<(), StoreError> {
     let keys = tasks.iter().map(|t| t.line.key.clone()).collect();
     if let Err(e) = core.store.alerts_asked(&sink.name, keys).await {
         // Who is not the engine any more tells nothing: another does.
@@ -192,47 +229,69 @@ async fn deliver(core: &Core, sink: &Sink, state: &SinkState, mut tasks: Vec<Ale
         warn!(sink = sink.name, error = %e, "a sink is told although that cannot be noted first");
     }
     failpoint::hit("alert.claimed");
-    let outcome = sink.gateway.deliver(&message).await;
+    Ok(())
+}
+
+/// The sink has these.
+pub(super) async fn delivered(
+    core: &Core,
+    sink: &Sink,
+    state: &SinkState,
+    tasks: Vec<AlertTask>,
+    Taken { said, receipt }: Taken,
+) -> Result<(), StoreError> {
     failpoint::hit("alert.told");
     let now = core.clock.now();
-    match outcome {
-        Ok(Taken { said, receipt }) => {
-            let wakes = |t: &AlertTask| t.line.key.kind().severity() == Severity::Page && t.resolved_at.is_none();
-            let again_at = sink.repeat.filter(|_| tasks.iter().any(wakes)).map(|every| now.plus(every));
-            sink.keep_unrecorded(tasks, Delivered { at: now, again_at, said, receipt });
-            sink.record(core).await;
-            if state.failing_since.is_some() {
-                or_later(resolve_failing(core, |name| name == sink.name).await)?;
-            }
-        }
-        Err(error) => not_delivered(core, sink, state, tasks, &error).await?,
-    }
+    let again_at = sink.repeat.filter(|_| tasks.iter().any(wakes)).map(|every| now.plus(every));
+    sink.keep_unrecorded(tasks, Delivered { at: now, again_at, said, receipt });
+    sink.record(core).await;
     if state.failing_since.is_some() {
-        // Whoever stands in for it is needed no more, or sooner.
-        core.wake.notify(WakeSignal::Alerts);
+        or_later(resolve_failing(core, |name| name == sink.name).await)?;
     }
     Ok(())
 }
 
-async fn not_delivered(
+fn wakes(task: &AlertTask) -> bool {
+    task.line.key.kind().severity() == Severity::Page && task.resolved_at.is_none()
+}
+
+/// `texts_since`: since when their texts are to go, of a sink that is told by text. Such a sink is not left alone: its other messages
+/// go on.
+pub(super) async fn not_delivered(
     core: &Core,
     sink: &Sink,
     state: &SinkState,
     tasks: Vec<AlertTask>,
     error: &SinkError,
+    texts_since: Option<Timestamp>,
 ) -> Result<(), StoreError> {
     let now = core.clock.now();
     let pause = |n: u32| core.ids.jittered(pause(n));
     let asked = error.retry_after.unwrap_or_default().min(RETRY_AFTER_MAX);
     let tries = tasks.iter().map(|t| t.attempts).max().unwrap_or_default();
-    let not_before = now.plus(pause(state.failures).max(asked));
-    // What a sink refuses again and again for its content goes behind the others.
-    let again_at = not_before.max(now.plus(pause(tries)));
-    warn!(sink = sink.name, alerts = tasks.len(), why = error.why, until = %not_before, "alerts were not delivered; they are tried again");
-    let how = NotDelivered { at: now, why: error.why.clone(), again_at, not_before, surely: error.surely };
+    let (not_before, again_at) = match texts_since {
+        Some(_) => (now, now.plus(alert_texts::LOOKS_AT_FAILED)),
+        None => {
+            let not_before = now.plus(pause(state.failures).max(asked));
+            // What a sink refuses again and again for its content goes behind the others.
+            (not_before, not_before.max(now.plus(pause(tries))))
+        }
+    };
+    let again = sink.repeat.filter(|_| texts_since.is_some() && !error.for_good && tasks.iter().any(wakes));
+    warn!(sink = sink.name, alerts = tasks.len(), why = error.why, until = %again_at, "alerts were not delivered; they are tried again");
+    let how = NotDelivered {
+        at: now,
+        why: error.why.clone(),
+        again_at,
+        not_before,
+        surely: error.surely,
+        since: texts_since.unwrap_or(now),
+        repeat_at: again.map(|every| now.plus(every)),
+    };
     core.store.alerts_not_delivered(&sink.name, tasks, how).await?;
     let patience = if error.for_good { FALLBACK_AFTER } else { FAILING_AFTER };
-    if state.failing_since.is_some_and(|since| now.since(since) >= patience) {
+    let failing_since = state.failing_since.into_iter().chain(texts_since).min();
+    if failing_since.is_some_and(|since| now.since(since) >= patience) {
         let message = format!(
             "the alert sink {} takes nothing: {}; what it is to be told waits; `dispatchctl alerts test` tries it",
             sink.name, error.why

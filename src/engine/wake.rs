@@ -67,6 +67,8 @@ pub enum WakeSignal {
     OnCall,
     /// Whoever sends roll calls: rung when a text of one waits.
     RollCall,
+    /// Whoever sends texts of alerts: rung when one waits.
+    AlertText,
     /// Whoever looks what other processes have committed.
     Others,
     /// Never rings: for loops that only the clock wakes. The last one.
@@ -112,6 +114,7 @@ impl Wake {
             WakeSignal::Reply,
             WakeSignal::OnCall,
             WakeSignal::RollCall,
+            WakeSignal::AlertText,
             WakeSignal::Mirror,
             WakeSignal::Alerts,
             WakeSignal::Events,

@@ -116,6 +116,7 @@ fn over(alert: &AlertLine, directory: &Directory, now: Timestamp) -> Option<Aler
         // What is gone is gone; somebody sees it within the day.
         AlertKind::EventsPruned => now.since(alert.raised_at) >= CLOSED_STANDS,
         AlertKind::AutoResponder => now.since(alert.raised_at) >= CLOSED_STANDS,
+        AlertKind::OwnerUntold => directory.alert_owners().all(|owner| owner.id.as_str() != alert.key.subject()),
         // Once read, nothing about it changes.
         AlertKind::WebhookOdd => now.since(alert.raised_at) >= CLOSED_STANDS,
         // It was configured since.

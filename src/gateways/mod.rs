@@ -404,6 +404,10 @@ pub trait AlertSink: Send + Sync {
     fn holds(&self, message: &AlertMessage) -> usize {
         message.notices.len()
     }
+    /// Whether it is told by texts of our own: the engine sends those, and [`Self::deliver`] tells nothing.
+    fn is_text(&self) -> bool {
+        false
+    }
     /// Whether its receiver groups alerts by their keys, so that it is told of each by itself, also of many.
     fn groups_itself(&self) -> bool {
         false

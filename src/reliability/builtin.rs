@@ -81,6 +81,7 @@ const FILES: &[(&str, &str)] = files![
     "intake-report-with-a-broken-signature.toml",
     "invalid-number-21211.toml",
     "kill-alert-claimed.toml",
+    "kill-alert-text-before-its-answer.toml",
     "kill-at-the-start.toml",
     "kill-intent-committed.toml",
     "kill-post-answered.toml",

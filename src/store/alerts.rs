@@ -97,6 +97,18 @@ pub struct NotDelivered {
     pub not_before: Timestamp,
     /// Whether the sink surely did not take it.
     pub surely: bool,
+    /// Since when the sink fails, where it did not before.
+    pub since: Timestamp,
+    /// Where it may know of them: they are told anew then, unless they are over or a person has seen them; `None`: never.
+    pub repeat_at: Option<Timestamp>,
+}
+
+/// An alert that waits for a sink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingAlert {
+    pub key: AlertKey,
+    /// How often the sink was not told of it although that was tried.
+    pub tries: u32,
 }
 
 /// The part of the store that is about sinks of alerts. All methods are safe to cancel and to repeat.
@@ -106,8 +118,8 @@ pub trait AlertOutbox {
     async fn alerts_due(&self, sink: &str, now: Timestamp, limit: usize) -> Result<Vec<AlertTask>, StoreError>;
     /// When the next alert is due for this sink, after `after`.
     async fn next_alert(&self, sink: &str, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
-    /// Keys of alerts that wait for this sink, due or not.
-    async fn alerts_waiting(&self, sink: &str) -> Result<Vec<AlertKey>, StoreError>;
+    /// Alerts that wait for this sink, due or not.
+    async fn alerts_waiting(&self, sink: &str) -> Result<Vec<WaitingAlert>, StoreError>;
     /// How a sink does, with its messages since then.
     async fn sink_state(&self, sink: &str, since: Timestamp) -> Result<SinkState, StoreError>;
     /// The sink is about to be told of these: from here on it may know of them.

@@ -13,10 +13,12 @@
 //! | [`Calendars`] | calendars that say who is on call, and feeds of who is |
 //! | [`Boards`] | the office's page: what it shows in one read, and who may sign in to it |
 //! | [`RollCalls`] | who was asked whether they are on call |
+//! | [`AlertTexts`] | texts that tell owners of alerts |
 //! | [`Prune`] | what goes after a time |
 //! | [`Upkeep`] | the file, where the store is one |
 
 mod alert_receipts;
+mod alert_texts;
 mod alerts;
 mod board;
 mod calendars;
@@ -53,6 +55,7 @@ mod writer;
 use async_trait::async_trait;
 
 pub use alert_receipts::AlertReceipt;
+pub use alert_texts::AlertTexts;
 pub use alerts::{AlertTask, Delivered, NotDelivered, SinkLine, SinkState};
 pub use board::{BoardLink, BoardQuery, BoardRows, Boards};
 pub use calendars::{CalendarOutcome, CalendarRead, CalendarState, Calendars, Feed, FeedOf, KeptCalendar, Renew};
@@ -100,7 +103,7 @@ pub use views::{
 /// not done as a whole.
 #[async_trait]
 pub trait Store:
-    Ledger + Queues + Views + Outbox + Control + Reports + Overrides + Calendars + RollCalls + Boards + Prune
+    Ledger + Queues + Views + Outbox + Control + Reports + Overrides + Calendars + RollCalls + AlertTexts + Boards + Prune
 {
     /// The upkeep of a store that is a file of this machine; `None`: somebody else keeps it.
     fn upkeep(&self) -> Option<&dyn Upkeep>;

@@ -25,6 +25,8 @@ pub struct Pruned {
     pub mails: u64,
     /// Texts that asked somebody whether they are on call.
     pub roll_call_texts: u64,
+    /// Texts that told an owner of an alert.
+    pub alert_texts: u64,
     pub alerts: u64,
     /// Calls of which a receiver of event webhooks was not told everything, however long they waited for it.
     pub untold: u64,
@@ -42,6 +44,7 @@ impl Pruned {
             phone_calls: self.phone_calls + other.phone_calls,
             mails: self.mails + other.mails,
             roll_call_texts: self.roll_call_texts + other.roll_call_texts,
+            alert_texts: self.alert_texts + other.alert_texts,
             alerts: self.alerts + other.alerts,
             untold: self.untold + other.untold,
         }
@@ -81,6 +84,7 @@ pub enum OtherTable {
     Mails,
     RollCallTexts,
     RollCalls,
+    AlertTexts,
     EndedAlerts,
     Alerts,
 }

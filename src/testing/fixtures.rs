@@ -83,6 +83,7 @@ pub(crate) fn directory() -> Directory {
         mail_from: None,
         voice_from: None,
         last_resort: Vec::new(),
+        alert_owners: Vec::new(),
         levels: crate::domain::levels::Levels::default(),
         rotations: Vec::new(),
         overrides: Vec::new(),

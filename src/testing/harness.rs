@@ -285,6 +285,7 @@ impl CoreHarness {
             | Event::PhoneCallEnded(_)
             | Event::PhoneCall(_)
             | Event::RollCall(_)
+            | Event::AlertText(_)
             | Event::Breaker { .. } => Vec::new(),
         };
         let sid_of = match event {
@@ -302,6 +303,8 @@ impl CoreHarness {
             spent: crate::domain::limits::Spent::default(),
             similar: Vec::new(),
             roll_calls: Vec::new(),
+            alert_texts: Vec::new(),
+            settled_alerts: std::collections::BTreeSet::new(),
             basis: Basis::default(),
             breakers: self.breakers.clone(),
             replayed: matches!(event, Event::StatusUpdate(n) if self.receipts.iter().any(|r| is_replay(r, n))),

@@ -17,6 +17,7 @@ use crate::domain::alert::SinkTarget;
 use crate::domain::rules::Rules;
 use crate::domain::team::Directory;
 use crate::domain::types::CallId;
+use crate::engine::alert_texts::AlertTextDuty;
 use crate::engine::apply::Core;
 use crate::engine::clocks::ClockWatch;
 use crate::engine::dispatcher::Dispatcher;
@@ -75,6 +76,7 @@ pub(crate) struct Process {
     pub(crate) ringing: Ringing,
     pub(crate) clocks: ClockWatch,
     pub(crate) roll_calls: RollCallDuty,
+    pub(crate) alert_texts: AlertTextDuty,
     pub(crate) engine: Arc<Engine>,
 }
 
@@ -245,8 +247,12 @@ impl Process {
                 Some(_) => self.roll_calls.pass().await.expect("roll calls"),
                 None => None,
             };
+            let g = match self.core.directory().alert_owners.is_empty() {
+                false => self.alert_texts.pass().await.expect("texts of alerts"),
+                true => None,
+            };
             if self.crash.writes() == before {
-                return [a, b, c, d, e, f, h].into_iter().flatten().min();
+                return [a, b, c, d, e, f, g, h].into_iter().flatten().min();
             }
         }
         panic!("the world is not quiet after {ROUNDS_MAX} rounds");
@@ -288,6 +294,7 @@ fn start(
         ringing: Ringing::new(engine.clone()),
         clocks: ClockWatch::new(core.clone()),
         roll_calls: RollCallDuty::new(engine.clone(), Arc::new(Dispatcher::new(engine.clone()))),
+        alert_texts: AlertTextDuty::new(engine.clone(), Arc::new(Dispatcher::new(engine.clone()))),
         store,
         crash,
         core,

@@ -1,5 +1,6 @@
 //! What leads the engine to each kill point, and what must be so once it has started again.
 
+mod alert_texts;
 mod copies;
 mod histories;
 mod judge;
@@ -85,6 +86,7 @@ pub(crate) enum Scene {
     Override,
     Calendar,
     RollCall,
+    AlertText,
     /// A store that was restored from a copy.
     History,
     /// A copy that a person asks for.
@@ -121,6 +123,7 @@ impl Scene {
             Some("override" | "withdrawal") => Self::Override,
             Some("calendar") => Self::Calendar,
             Some(name) if name.starts_with("roll-call") => Self::RollCall,
+            Some(name) if name.starts_with("alert-text") => Self::AlertText,
             Some("phone-status" | "asked" | "key" | "ringing" | "lost-call") => Self::PhoneCall,
             _ => panic!("{point} has no scene"),
         }
@@ -139,6 +142,7 @@ impl Scene {
             | Self::Override
             | Self::Calendar
             | Self::RollCall
+            | Self::AlertText
             | Self::Backup
             | Self::Restore
             | Self::Prune
@@ -182,7 +186,7 @@ struct Play {
 
 impl Job {
     pub(crate) fn run(&self) -> Row {
-        if matches!(Scene::of(self.point), Scene::Migration | Scene::RollCall) {
+        if matches!(Scene::of(self.point), Scene::Migration | Scene::RollCall | Scene::AlertText) {
             // A store is made once, and a roll call waits for nobody between two starts: each death has its own.
             let mut all = Row::default();
             for _ in 0..self.rounds {
@@ -203,7 +207,11 @@ impl Job {
 
 impl Play {
     fn new(job: Job) -> Self {
-        let duties = if Scene::of(job.point) == Scene::RollCall { roll_calls::duties() } else { String::new() };
+        let duties = match Scene::of(job.point) {
+            Scene::RollCall => roll_calls::duties(),
+            Scene::AlertText => alert_texts::OWNERS.to_owned(),
+            _ => String::new(),
+        };
         let base = match Scene::of(job.point) {
             Scene::Mirror => crate::mirror::AIRTABLE,
             Scene::Calendar => CALENDAR,
@@ -217,7 +225,7 @@ impl Play {
             ("DELIVERY__SETTLE", "1200ms"),
             (
                 "DELIVERY__POLL_AFTER",
-                if matches!(Scene::of(job.point), Scene::Poll | Scene::Search | Scene::RollCall) {
+                if matches!(Scene::of(job.point), Scene::Poll | Scene::Search | Scene::RollCall | Scene::AlertText) {
                     "100ms"
                 } else {
                     "30s"
@@ -251,6 +259,7 @@ impl Play {
             Scene::Lock => self.locks(),
             Scene::CallList => self.lists(),
             Scene::RollCall => self.roll_calls(),
+            Scene::AlertText => self.alert_texts(),
             Scene::History => self.histories(),
             Scene::Backup => self.backups(),
             Scene::Restore => self.restores(),

@@ -2,6 +2,7 @@
 //! whether each takes a real message.
 
 use crate::config::{Config, Mode, SinkPlace, WAKES_NOBODY};
+use crate::domain::types::ContactId;
 
 use super::super::alerts::try_all;
 use super::super::app::App;
@@ -10,7 +11,7 @@ use super::finding::{Args, Findings};
 pub(super) async fn check(app: &App, args: &Args) -> Findings {
     let mut f = Findings::of("config");
     let c = &app.config;
-    if c.mode == Mode::Test {
+    if c.mode == Mode::Test && c.alerts.sinks.is_empty() {
         f.skip("alerts.sinks", "test mode alerts nobody");
         return f;
     }
@@ -26,6 +27,7 @@ pub(super) async fn check(app: &App, args: &Args) -> Findings {
         f.warn("alerts.sinks", WAKES_NOBODY, "add one, so that an outage of Twilio wakes somebody");
     }
     missing_commands(c, &mut f);
+    owners(c, &mut f);
     if args.alerts {
         match app.sinks() {
             Ok(sinks) => {
@@ -43,6 +45,26 @@ pub(super) async fn check(app: &App, args: &Args) -> Findings {
         }
     }
     f
+}
+
+/// Whom texts of alerts go to.
+fn owners(c: &Config, f: &mut Findings) {
+    if !c.alerts.sinks.iter().any(|s| s.place == SinkPlace::Text) {
+        return;
+    }
+    let name = "alerts.owners";
+    let next = "name contacts that are there in alerts.owners";
+    let known: Vec<&str> = c.directory.alert_owners().map(|owner| owner.id.as_str()).collect();
+    let is_known = |id: &&ContactId| c.directory.contact(id).is_some();
+    let unknown = c.directory.alert_owners.iter().find(|id| !is_known(id));
+    match (known.as_slice(), unknown, c.texts) {
+        (_, _, false) => {
+            f.warn(name, "no text goes out: Twilio is not configured", "set [twilio], or name another kind of sink")
+        }
+        ([], ..) => f.fail(name, "nobody is known who is named: no alert goes out by text", next),
+        (_, Some(id), _) => f.warn(name, format!("{id} is not known: no alert reaches them by text"), next),
+        (known, None, _) => f.ok(name, format!("alerts go to {} by text", known.join(", "))),
+    }
 }
 
 /// Programs that are named by a path at which nothing is.

@@ -35,7 +35,7 @@ pub(super) async fn check(app: &App, args: &Args, store: Result<Option<&dyn View
         f.fail(NAME, "not sent: nothing is configured that texts are sent from", "set twilio.from");
         return f;
     };
-    match looking(store).await {
+    match looking_for_somebody(store).await {
         Ok(None) => {}
         Ok(Some(call)) => {
             let what = format!(
@@ -97,7 +97,9 @@ pub(super) async fn check(app: &App, args: &Args, store: Result<Option<&dyn View
 }
 
 /// A call that looks for somebody now.
-async fn looking(store: Result<Option<&dyn Views>, String>) -> Result<Option<String>, String> {
+pub(in crate::cli) async fn looking_for_somebody(
+    store: Result<Option<&dyn Views>, String>,
+) -> Result<Option<String>, String> {
     // Where there is no store there is no call.
     let Some(store) = store? else { return Ok(None) };
     let statuses = vec![CallStatus::Dispatching, CallStatus::Exhausted];

@@ -32,6 +32,7 @@ use super::app::App;
 use super::exit::ExitStatus;
 use super::output::{Output, Table, spinner};
 use super::report::CliError;
+pub(super) use canary::looking_for_somebody;
 pub(crate) use finding::Args;
 use finding::{Finding, FindingStatus};
 

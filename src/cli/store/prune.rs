@@ -192,6 +192,7 @@ fn say(
                 ("phone calls", p.phone_calls),
                 ("mailed lists", p.mails),
                 ("texts of roll calls", p.roll_call_texts),
+                ("texts of alerts", p.alert_texts),
             ] {
                 t.row([what.to_owned(), n.to_string()]);
             }
@@ -241,7 +242,7 @@ fn document(before: Timestamp, found: &ToPrune, done: Option<(&Pruner, Gone)>, c
     let pruned = done.map(|(w, gone)| {
         let p = &w.pruned;
         json!({ "calls": p.calls, "attempts": p.attempts, "entries": p.entries, "replies": p.replies, "phoneCalls": p.phone_calls,
-            "mails": p.mails, "rollCallTexts": p.roll_call_texts, "alerts": p.alerts, "untold": p.untold, "slices": w.slices,
+            "mails": p.mails, "rollCallTexts": p.roll_call_texts, "alertTexts": p.alert_texts, "alerts": p.alerts, "untold": p.untold, "slices": w.slices,
             "longestSliceMs": u64::try_from(w.longest.as_millis()).unwrap_or(u64::MAX), "logEmptied": gone == Gone::Whole })
     });
     json!({ "before": before, "dryRun": done.is_none(), "due": found.calls, "waiting": found.waiting, "open": found.open,

@@ -355,6 +355,21 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
         &["dispatchctl.toml:1", "smtp.from", "alerts.sinks[0] tells by mail"],
     ),
     (
+        "texts to nobody",
+        "[[alerts.sinks]]\nkind = \"sms\"",
+        &["dispatchctl.toml:1", "alerts.owners", "names nobody", "alerts.sinks[0] tells them by text"],
+    ),
+    (
+        "texts to somebody who is not there",
+        "[alerts]\nowners = [\"samm\"]\n[[alerts.sinks]]\nkind = \"sms\"\n[[contacts]]\nid = \"sam\"\nphone = \"+19495550101\"\nrole = \"primary\"",
+        &["dispatchctl.toml:2", "alerts.owners", "there is no contact samm", "sam"],
+    ),
+    (
+        "a place for texts",
+        "[alerts]\nowners = [\"sam\"]\n[[alerts.sinks]]\nkind = \"sms\"\nurl = \"https://hush.example/\"\n[[contacts]]\nid = \"sam\"\nphone = \"+19495550101\"\nrole = \"primary\"",
+        &["dispatchctl.toml:5", "alerts.sinks[0].url"],
+    ),
+    (
         "a secret that signs nothing",
         "[[alerts.sinks]]\nkind = \"webhook\"\nurl = \"https://x.example/hush\"\nsecret = \"whsec_hush\"",
         &["dispatchctl.toml:4", "alerts.sinks[0].secret", "whsec_ and base64"],

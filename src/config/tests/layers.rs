@@ -287,7 +287,7 @@ fn the_commented_keys_of_the_defaults_exist() {
         .replace("\"SK...\"", "\"SK00000000000000000000000000000001\"")
         .replace("\"app...\"", "\"app00000000000000\"");
     let c = Bench::new().toml(&text).load();
-    assert_eq!((c.server.tokens.len(), c.directory.lines.len(), c.alerts.sinks.len()), (1, 1, 6));
+    assert_eq!((c.server.tokens.len(), c.directory.lines.len(), c.alerts.sinks.len()), (1, 1, 7));
     assert!(c.directory.default_line.templates.reminder.is_some() && c.airtable.is_some());
     assert!(c.intake.retell.is_some() && c.intake.vapi.is_some());
     let desk = &c.intake.custom["desk"];

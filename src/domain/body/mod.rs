@@ -9,7 +9,7 @@ mod gsm7;
 mod input;
 mod template;
 
-pub use gsm7::{fold, segments};
+pub use gsm7::{clean, fold, segments, septets};
 pub use input::{RenderInput, StandDown, TemplateError, TextKind};
 pub use template::check_template;
 

@@ -11,10 +11,10 @@ use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
 
 use super::rotation::RotationId;
-use crate::domain::attempt::{AttemptState, words};
+use crate::domain::attempt::words;
 use crate::domain::phone::PhoneNumber;
-use crate::domain::receipt::MessageStatus;
-use crate::domain::types::{AttemptId, CallRef, ContactId, ErrorCode, MessageSid, ParseError, Role, Sender, Timestamp};
+use crate::domain::standalone_text::{StandaloneKind, StandaloneText};
+use crate::domain::types::{AttemptId, CallRef, ContactId, ParseError, Role, Timestamp};
 
 /// When whoever begins a shift is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,58 +113,6 @@ impl RollCallState {
     }
 }
 
-words! {
-    /// What a text of a roll call is for.
-    RollCallTextKind {
-        /// It asks the holder for `1`.
-        Ask = "roll-call",
-        /// It tells the owner or the backup that the holder has not confirmed.
-        Alert = "alert",
-    }
-}
-
-/// One text: at most one POST that may have reached the provider, by the states of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RollCallText {
-    /// Rides in the callback URL.
-    pub id: AttemptId,
-    /// Counts from 1; part of the reference in the text.
-    pub number: u32,
-    pub kind: RollCallTextKind,
-    pub contact: ContactId,
-    pub name: String,
-    pub phone: PhoneNumber,
-    /// Decided in the claim.
-    pub sender: Option<Sender>,
-    pub state: AttemptState,
-    /// Rendered in the claim: the intent. Empty until then.
-    pub body: String,
-    pub segments: u32,
-    pub created_at: Timestamp,
-    /// Not to be sent before this moment.
-    pub not_before: Timestamp,
-    /// POSTs that surely did not happen.
-    pub tries: u32,
-    /// The engine that claimed it and has not reported back; set exactly while `sending`.
-    pub claimed_by: Option<String>,
-    /// When its latest intent was committed.
-    pub sent_at: Option<Timestamp>,
-    /// See [`crate::domain::attempt::Attempt::provider_after`].
-    pub provider_after: Option<Timestamp>,
-    /// When the provider made it, by the provider's clock.
-    pub provider_at: Option<Timestamp>,
-    /// Whether to ask for receipts.
-    pub callback: bool,
-    pub sid: Option<MessageSid>,
-    pub message_status: Option<MessageStatus>,
-    pub error_code: Option<ErrorCode>,
-    /// One sentence for a person: why it ended as it did.
-    pub result: String,
-    /// When the provider is asked about it, or its list is searched for it; `None`: not any more.
-    pub poll_at: Option<Timestamp>,
-    pub polls: u32,
-}
-
 /// One holder's roll call for one shift.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RollCall {
@@ -189,27 +137,27 @@ pub struct RollCall {
     pub decided_at: Option<Timestamp>,
     /// Why it is where it is, for people.
     pub why: String,
-    pub texts: Vec<RollCallText>,
+    pub texts: Vec<StandaloneText>,
 }
 
 impl RollCall {
     /// Its texts that ask.
-    pub fn asks(&self) -> impl Iterator<Item = &RollCallText> {
-        self.texts.iter().filter(|t| t.kind == RollCallTextKind::Ask)
+    pub fn asks(&self) -> impl Iterator<Item = &StandaloneText> {
+        self.texts.iter().filter(|t| t.kind == StandaloneKind::Ask)
     }
 
     /// Those since it began, or began anew.
-    pub fn asks_now(&self) -> impl Iterator<Item = &RollCallText> {
+    pub fn asks_now(&self) -> impl Iterator<Item = &StandaloneText> {
         self.asks().filter(|t| t.created_at >= self.made_at)
     }
 
     /// The text with this id.
-    pub fn text(&self, id: AttemptId) -> Option<&RollCallText> {
+    pub fn text(&self, id: AttemptId) -> Option<&StandaloneText> {
         self.texts.iter().find(|t| t.id == id)
     }
 
     /// A text of it waits to be sent, or its outcome or final status is still to be found out.
     pub fn has_open_texts(&self) -> bool {
-        self.texts.iter().any(|t| t.state.is_waiting() || t.state == AttemptState::Sending || t.poll_at.is_some())
+        self.texts.iter().any(StandaloneText::is_open)
     }
 }

@@ -82,6 +82,7 @@ impl SampleDuties {
             mail_from: None,
             voice_from: None,
             last_resort: Vec::new(),
+            alert_owners: Vec::new(),
             levels: Default::default(),
             rotations,
             overrides,

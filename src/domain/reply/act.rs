@@ -29,10 +29,7 @@ impl<'a> Reply<'a> {
             return self.every_call();
         }
         if let Some(reference) = &r.reference {
-            return match self.roll_call_named(reference) {
-                Some(of) => Ok(Some(self.on_roll_call(&of, word, r))),
-                None => self.named(word, reference, r).map(Some),
-            };
+            return self.named_at_all(word, reference, r).map(Some);
         }
         if self.must_wait(|reply, when| reply.plain_acts(word, when)) {
             return Ok(None);
@@ -43,6 +40,9 @@ impl<'a> Reply<'a> {
         let when = self.when();
         if let Some(of) = self.roll_call_meant(word, when) {
             return Ok(Some(self.answer_roll_call(&of, word, r)));
+        }
+        if let Some(of) = self.alert_meant(word, when) {
+            return self.answer_alert(of, word, r).map(Some);
         }
         Ok(Some(match self.aim(word, when) {
             Aim::One(state) if self.is_about_another(word, state, when) => self.which(word, &[state]),
@@ -62,7 +62,7 @@ impl<'a> Reply<'a> {
         self.ask(prompt, "which call", text)
     }
 
-    fn no_open_call(&mut self) -> Said {
+    pub(super) fn no_open_call(&mut self) -> Said {
         match self.came_after() {
             Some(state) => self.ask(Prompt::OneOrTwo, "no call", wording::came_after(&state.call.reference)),
             None => self.ask(Prompt::Help, "no call", wording::NO_OPEN_CALL.to_owned()),
@@ -100,10 +100,7 @@ impl<'a> Reply<'a> {
     pub(super) fn code(&mut self, r: &Reading) -> Decided {
         match (self.asked_for(self.when()), &r.reference) {
             (Some(Word::Take), None) if r.all => self.every_call(),
-            (Some(word), Some(reference)) => match self.roll_call_named(reference) {
-                Some(of) => Ok(Some(self.on_roll_call(&of, word, r))),
-                None => self.named(word, reference, r).map(Some),
-            },
+            (Some(word), Some(reference)) => self.named_at_all(word, reference, r).map(Some),
             _ => Ok(Some(self.other(r))),
         }
     }
@@ -128,6 +125,17 @@ impl<'a> Reply<'a> {
                 }
                 Ok(Some(Said::new("took every call", wording::all_yours(several))))
             }
+        }
+    }
+
+    /// A word about what it names: a roll call, the alert of one of our texts, or a call.
+    fn named_at_all(&mut self, word: Word, reference: &CallRef, r: &Reading) -> Result<Said, Illegal> {
+        if let Some(of) = self.roll_call_named(reference) {
+            return Ok(self.on_roll_call(&of, word, r));
+        }
+        match self.alert_named(reference) {
+            Some(of) => self.on_alert(of, word, r),
+            None => self.named(word, reference, r),
         }
     }
 
@@ -156,12 +164,16 @@ impl<'a> Reply<'a> {
         Ok(self.ask(Prompt::Help, "unknown reference", wording::no_such_call(reference)))
     }
 
-    /// Whether its writer belongs to this call although no text of it reached him: one was refused, or his step has not fired.
+    /// Whether its writer belongs to this call although no text of it reached him: one was refused, or his step has not fired. Whoever
+    /// is told of alerts belongs to every call: a text that names several is answered with the code of one.
     fn is_of_the_team(&self, c: &CallState) -> bool {
         if c.attempts.iter().any(|a| a.recipient.phone.e164() == self.text.from) {
             return true;
         }
         let directory = self.ctx.directory;
+        if directory.is_alert_owner(&self.text.from) {
+            return true;
+        }
         let (line, _) = directory.line(c.call.data.twilio_to_number.as_deref());
         let Some(contact) = directory.by_phone(&self.text.from) else { return false };
         let roles = c.call.policy.steps.iter().flat_map(|s| &s.notify);
@@ -171,7 +183,7 @@ impl<'a> Reply<'a> {
     }
 
     /// One word about one call.
-    fn on(&mut self, state: &CallState, word: Word) -> Result<Said, Illegal> {
+    pub(super) fn on(&mut self, state: &CallState, word: Word) -> Result<Said, Illegal> {
         let Some(contact) = self.contact_in(state) else {
             return Ok(self.ask(Prompt::Help, "no call", wording::HELP.to_owned()));
         };

@@ -4,6 +4,7 @@ use super::which::looks;
 use super::wording;
 use super::{Reading, Reply, Said};
 use crate::domain::alert::{AlertChange, AlertKind};
+use crate::domain::alert_text::AlertText;
 use crate::domain::answers::Prompt;
 use crate::domain::attempt::AttemptKind;
 use crate::domain::call::CallState;
@@ -31,12 +32,16 @@ impl Reply<'_> {
         Said::silent(meaning)
     }
 
-    /// How often it was asked since a word of it was understood, or a notice went to it.
+    /// How often it was asked since a word of it was understood, or a notice or an alert went to it.
     pub(super) fn prompts(&self) -> usize {
         let calls = self.loaded.calls.iter().flat_map(|c| &c.attempts);
         let notices = calls.filter(|a| a.kind == AttemptKind::Notice && a.recipient.phone.e164() == self.text.from);
         let told: Option<Timestamp> = notices.filter_map(|a| a.sent_at).max();
-        let since = told.max(self.understood_last());
+        // One that tells of what somebody wrote may come of an answer to a question: it asks for no further one.
+        let asks = |t: &&AlertText| !t.is_over && t.alerts.iter().all(|a| a.key.kind() != AlertKind::UnreadReply);
+        let theirs = |t: &&AlertText| t.text.phone.e164() == self.text.from;
+        let alerted = self.loaded.alert_texts.iter().filter(theirs).filter(asks).filter_map(|t| t.text.sent_at).max();
+        let since = told.max(alerted).max(self.understood_last());
         let asked = self.loaded.answers.iter().take_while(|a| a.prompt.is_some() && Some(a.at) > since);
         asked.count()
     }

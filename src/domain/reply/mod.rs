@@ -5,6 +5,7 @@
 //! no provider is asked here. Whatever was written stands in the story of the calls that it may be about (`story.rs`).
 
 mod act;
+mod alerts;
 mod ask;
 mod code;
 mod conditions;
@@ -159,6 +160,7 @@ impl Reply<'_> {
         self.ctx.directory.by_phone(&self.text.from).is_some()
             || self.loaded.calls.iter().any(by_phone)
             || by_roll_call()
+            || self.loaded.alert_texts.iter().any(|t| t.text.phone.e164() == self.text.from)
     }
 
     fn known(&mut self, r: &Reading) -> Decided {

@@ -2,7 +2,7 @@
 //!
 //! Where a call that looks for somebody was told to the same phone before, nobody can say which is meant: it is asked.
 
-use super::texts::{OurText, TextKind, When};
+use super::texts::{TextKind, When};
 use super::{Reading, Reply, Said, Word, wording};
 use crate::domain::oncall::roll_call::{RollCall, RollCallState};
 use crate::domain::roll_call::answer;
@@ -15,13 +15,7 @@ impl Reply<'_> {
     }
 
     fn last_roll_call(&self, when: When) -> Option<&RollCall> {
-        // What was answered about no call leaves open what was meant before it.
-        let is_aside = |t: &OurText<'_>| match t.what {
-            TextKind::ErrorClass(_) => true,
-            TextKind::Statement => t.call.is_none(),
-            TextKind::Notice | TextKind::Question | TextKind::RollCall | TextKind::Alert => false,
-        };
-        let last = self.texts_by(when).find(|t| !is_aside(t))?;
+        let last = self.texts_by(when).find(|t| !t.is_aside())?;
         let id = last.roll_call.filter(|_| last.what == TextKind::RollCall)?;
         self.loaded.roll_calls.iter().find(|r| &r.id == id)
     }

@@ -37,7 +37,7 @@ impl Reply<'_> {
         let Some(call) = meant else { return false };
         let message =
             format!("{} wrote about call {call}: {}; a person should read it", self.name(), quoted(&self.text.body));
-        let key = AlertKind::UnreadReply.about(&call);
+        let key = AlertKind::UnreadReply.about(format_args!("{call}:{}", self.contact_key()));
         self.change.alerts.push(AlertChange::Raise { key, call: Some(call), message });
         true
     }

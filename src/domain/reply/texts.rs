@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
+use crate::domain::alert_text::AlertText;
 use crate::domain::answers::Prompt;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel};
 use crate::domain::call::CallState;
 use crate::domain::event::{InboundText, Loaded};
-use crate::domain::oncall::roll_call::{RollCallId, RollCallText, RollCallTextKind};
+use crate::domain::oncall::roll_call::RollCallId;
+use crate::domain::standalone_text::{StandaloneKind, StandaloneText};
 use crate::domain::types::{CallId, Timestamp};
 
 /// The provider's times have whole seconds.
@@ -31,7 +33,7 @@ pub(super) enum TextKind {
     Question,
     /// It asks whether its reader is on call.
     RollCall,
-    /// It tells that somebody else has not confirmed being on call.
+    /// It tells of an alert, or that somebody else has not confirmed being on call.
     Alert,
 }
 
@@ -49,7 +51,20 @@ pub(super) struct OurText<'a> {
     pub(super) is_certain: bool,
     /// The roll call that it is of.
     pub(super) roll_call: Option<&'a RollCallId>,
+    /// What it tells an owner of.
+    pub(super) alert: Option<&'a AlertText>,
     times: Option<SentTimes>,
+}
+
+impl OurText<'_> {
+    /// Whether it leaves open what was meant before it: our questions, and what was answered about no call.
+    pub(super) fn is_aside(&self) -> bool {
+        match self.what {
+            TextKind::ErrorClass(_) => true,
+            TextKind::Statement => self.call.is_none(),
+            TextKind::Notice | TextKind::Question | TextKind::RollCall | TextKind::Alert => false,
+        }
+    }
 }
 
 /// When a text left, by our clock and by the provider's, as far as that is known.
@@ -71,7 +86,7 @@ impl SentTimes {
         }
     }
 
-    fn of_roll_call(t: &RollCallText) -> Self {
+    pub(super) fn of_no_call(t: &StandaloneText) -> Self {
         Self { sent: t.sent_at, sent_now: t.sent_at, provider_at: t.provider_at, provider_after: t.provider_after }
     }
 }
@@ -96,6 +111,7 @@ pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<OurText<'a>> 
             sender: a.sender.as_ref().map(crate::domain::types::Sender::as_str),
             is_certain: matches!(a.state, AttemptState::Submitted | AttemptState::Delivered),
             roll_call: None,
+            alert: None,
             times: Some(SentTimes::of(a)),
         })
     });
@@ -105,11 +121,26 @@ pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<OurText<'a>> 
         Some(OurText {
             at: t.sent_at?,
             call: None,
-            what: if t.kind == RollCallTextKind::Ask { TextKind::RollCall } else { TextKind::Alert },
+            what: if t.kind == StandaloneKind::Ask { TextKind::RollCall } else { TextKind::Alert },
             sender: t.sender.as_ref().map(crate::domain::types::Sender::as_str),
             is_certain: matches!(t.state, AttemptState::Submitted | AttemptState::Delivered),
             roll_call: Some(&r.id),
-            times: Some(SentTimes::of_roll_call(t)),
+            alert: None,
+            times: Some(SentTimes::of_no_call(t)),
+        })
+    });
+    let of_alerts =
+        loaded.alert_texts.iter().filter(|a| a.text.phone.e164() == phone && a.text.state.may_have_arrived());
+    let by_alert = of_alerts.filter_map(|a| {
+        Some(OurText {
+            at: a.text.sent_at?,
+            call: a.call.as_ref(),
+            what: TextKind::Alert,
+            sender: a.text.sender.as_ref().map(crate::domain::types::Sender::as_str),
+            is_certain: matches!(a.text.state, AttemptState::Submitted | AttemptState::Delivered),
+            roll_call: None,
+            alert: Some(a),
+            times: Some(SentTimes::of_no_call(&a.text)),
         })
     });
     let by_webhook = loaded.answers.iter().filter(|p| p.by.is_none()).map(|p| OurText {
@@ -119,9 +150,10 @@ pub(super) fn texts_to<'a>(loaded: &'a Loaded, phone: &str) -> Vec<OurText<'a>> 
         sender: Some(&p.sender),
         is_certain: true,
         roll_call: None,
+        alert: None,
         times: None,
     });
-    let mut all: Vec<OurText<'a>> = by_attempt.chain(by_webhook).chain(by_roll_call).collect();
+    let mut all: Vec<OurText<'a>> = by_attempt.chain(by_webhook).chain(by_roll_call).chain(by_alert).collect();
     all.sort_by_key(|t| std::cmp::Reverse(t.at));
     all
 }

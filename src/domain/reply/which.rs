@@ -10,7 +10,7 @@ use crate::domain::answers::Prompt;
 use crate::domain::attempt::AttemptKind;
 use crate::domain::call::{CallState, CallStatus as S};
 use crate::domain::oncall::roll_call::RollCallId;
-use crate::domain::types::{CallId, ContactId, Sender, Timestamp};
+use crate::domain::types::{AttemptId, CallId, ContactId, Sender, Timestamp};
 
 /// How much later than it was written a reply may come in.
 const LATE_MAX: Duration = Duration::from_secs(60);
@@ -29,6 +29,8 @@ pub(super) enum ReplyEffect {
     Confirm,
     /// A roll call is answered.
     RollCall,
+    /// An alert was seen.
+    Seen,
 }
 
 /// What a reply does something to.
@@ -36,6 +38,8 @@ pub(super) enum ReplyEffect {
 pub(super) enum Affected {
     Call(CallId),
     RollCall(RollCallId),
+    /// That of a text.
+    Alert(AttemptId),
 }
 
 /// What a plain word without a reference means.
@@ -62,14 +66,19 @@ pub(super) enum Softly<'a> {
 }
 
 impl<'a> Reply<'a> {
-    /// Calls of which a notice, or a question about it, to this phone preceded the reply.
+    /// Calls of which a notice, a question about it or an alert to this phone preceded the reply.
     pub(super) fn notified(&self, c: &CallState, when: When) -> bool {
+        let by_ours = self.ctx.rules.off.provider_times;
+        let by_alert = || {
+            let of = self.loaded.alert_texts.iter().filter(|t| !t.is_over && t.told_of(&c.call.id, &self.text.from));
+            of.into_iter().any(|t| when.follows(SentTimes::of_no_call(&t.text), by_ours))
+        };
         c.attempts.iter().any(|a| {
             matches!(a.kind, AttemptKind::Notice | AttemptKind::Question)
                 && a.recipient.phone.e164() == self.text.from
-                && when.follows(SentTimes::of(a), self.ctx.rules.off.provider_times)
+                && when.follows(SentTimes::of(a), by_ours)
                 && (a.state.may_have_arrived() || a.sid.is_some())
-        })
+        }) || by_alert()
     }
 
     /// Open calls of which this phone was told.
@@ -82,6 +91,7 @@ impl<'a> Reply<'a> {
     pub(super) fn got_any(&self, c: &CallState) -> bool {
         let of = |a: &&crate::domain::attempt::Attempt| a.recipient.phone.e164() == self.text.from;
         c.attempts.iter().filter(of).any(|a| a.state.may_have_arrived() || a.sid.is_some())
+            || self.loaded.alert_texts.iter().any(|t| t.told_of(&c.call.id, &self.text.from))
     }
 
     pub(super) fn contact_in(&self, c: &CallState) -> Option<ContactId> {
@@ -171,11 +181,12 @@ impl<'a> Reply<'a> {
     }
 
     /// An EXHAUSTED call, and one whose holder was asked whether it goes on, is not meant where this phone was told later of one that
-    /// is DISPATCHING.
+    /// is DISPATCHING, also by the text of an alert.
     fn was_another_notified_later(&self, exhausted: &CallState, when: When) -> bool {
         let last = |c: &CallState| {
             let about = |t: &&OurText<'_>| match t.what {
                 TextKind::Notice => true,
+                TextKind::Alert => t.alert.is_some_and(|a| !a.is_over),
                 TextKind::Question => c.call.status == S::Acknowledged,
                 _ => false,
             };
@@ -272,6 +283,9 @@ impl<'a> Reply<'a> {
                 false => Some(Vec::new()),
             };
         }
+        if let Some(of) = self.alert_meant(word, when) {
+            return Some(self.alert_acts(of, word, when));
+        }
         match self.aim(word, when) {
             Aim::One(c) if self.is_about_another(word, c, when) => Some(Vec::new()),
             Aim::One(c) if let Some(effect) = self.effect(word, c, when) => {
@@ -293,7 +307,7 @@ impl<'a> Reply<'a> {
     }
 
     /// What the word, written then, does to this call now.
-    fn effect(&self, word: Word, c: &CallState, when: When) -> Option<ReplyEffect> {
+    pub(super) fn effect(&self, word: Word, c: &CallState, when: When) -> Option<ReplyEffect> {
         let (looks, holds) = (looks(c), self.holds(c));
         match word {
             Word::Take if self.is_asked(c, when) => Some(ReplyEffect::Confirm),

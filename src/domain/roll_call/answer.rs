@@ -2,7 +2,6 @@
 
 use super::{alert_key, entry, trouble, wording};
 use crate::domain::alert::AlertChange;
-use crate::domain::attempt::AttemptState;
 use crate::domain::change::Change;
 use crate::domain::log::LogKind;
 use crate::domain::oncall::roll_call::{RollCall, RollCallState};
@@ -22,8 +21,7 @@ pub fn confirm(of: &mut RollCall, by: &Actor, ctx: &Ctx<'_>, change: &mut Change
         of.why.clear();
         // Neither the second question nor the word to the others is needed any more.
         for text in of.texts.iter_mut().filter(|t| t.state.is_waiting()) {
-            text.state = AttemptState::Skipped;
-            "the roll call was answered".clone_into(&mut text.result);
+            text.skip("the roll call was answered");
         }
         let message = format!("{} confirmed being on call for {}", of.name, of.rotation);
         change.log.push(entry(of, LogKind::RollCallAnswered, by, ctx.now, message));

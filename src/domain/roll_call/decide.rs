@@ -8,7 +8,8 @@ use crate::domain::alert::AlertChange;
 use crate::domain::change::Change;
 use crate::domain::event::Loaded;
 use crate::domain::log::LogKind;
-use crate::domain::oncall::roll_call::{RollCall, RollCallId, RollCallState, RollCallText, RollCallTextKind};
+use crate::domain::oncall::roll_call::{RollCall, RollCallId, RollCallState};
+use crate::domain::standalone_text::{Reader, StandaloneKind, StandaloneText};
 use crate::domain::team::Directory;
 use crate::domain::types::{Actor, Timestamp};
 use crate::domain::work::Ctx;
@@ -75,8 +76,8 @@ fn again(over: RollCall, new: &NewRollCall, ctx: &Ctx<'_>) -> Change {
 }
 
 fn ask(of: &mut RollCall, ctx: &Ctx<'_>) {
-    let to = (of.contact.clone(), of.name.clone(), of.phone.clone());
-    add_text(of, ctx, RollCallTextKind::Ask, to);
+    let to = Reader { contact: of.contact.clone(), name: of.name.clone(), phone: of.phone.clone() };
+    add_text(of, ctx, StandaloneKind::Ask, to);
 }
 
 /// Its time has come: it is asked again, given up, or over.
@@ -93,7 +94,7 @@ pub fn due(loaded: &Loaded, id: &RollCallId, ctx: &Ctx<'_>) -> Change {
         of.wake_at = Some(ctx.now.plus(ctx.rules.oncall.roll_call_reply));
         let message = format!("no answer of {} to the roll call for {}: asked again", of.name, of.rotation);
         change.log.push(entry(&of, LogKind::RollCall, &ctx.actor, ctx.now, message));
-    } else if !of.asks_now().any(may_have_arrived) {
+    } else if !of.asks_now().any(StandaloneText::may_have_arrived) {
         let since = of.made_at.plus(ctx.rules.oncall.roll_call_reply.saturating_mul(2));
         if ctx.now < since {
             of.wake_at = Some(since.min(ctx.now.plus(LOOK_AGAIN)));
@@ -105,10 +106,6 @@ pub fn due(loaded: &Loaded, id: &RollCallId, ctx: &Ctx<'_>) -> Change {
     }
     change.roll_calls.push(of);
     change
-}
-
-fn may_have_arrived(t: &RollCallText) -> bool {
-    t.state.may_have_arrived() || t.sid.is_some()
 }
 
 /// Whether nobody has to answer for it any more: the shift has ended, or the holder does not have the duty at the next moment of it
@@ -126,8 +123,7 @@ fn end(of: &mut RollCall, ctx: &Ctx<'_>, change: &mut Change) {
     }
     let was = of.state;
     for text in of.texts.iter_mut().filter(|t| t.state.is_waiting()) {
-        text.state = crate::domain::attempt::AttemptState::Skipped;
-        "the shift is over, or another holds it".clone_into(&mut text.result);
+        text.skip("the shift is over, or another holds it");
     }
     of.wake_at = None;
     if was == RollCallState::Confirmed {

@@ -18,17 +18,12 @@ pub use wording::is_of_a_roll_call;
 use serde_json::json;
 
 use super::alert::{AlertChange, AlertKey, AlertKind};
-use super::attempt::AttemptState;
 use super::change::Change;
 use super::log::{LogEntry, LogKind};
-use super::oncall::roll_call::{RollCall, RollCallState, RollCallText, RollCallTextKind};
-use super::types::Timestamp;
-use super::types::{Actor, AttemptId, ContactId};
+use super::oncall::roll_call::{RollCall, RollCallState};
+use super::standalone_text::{Reader, StandaloneKind, StandaloneText};
+use super::types::{Actor, Timestamp};
 use super::work::Ctx;
-use crate::domain::phone::PhoneNumber;
-
-/// How long after its POST an outcome is still looked for, and a message is asked about.
-const LOOKED_FOR: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
 
 /// The key of the one alert about it.
 fn alert_key(of: &RollCall) -> AlertKey {
@@ -43,42 +38,9 @@ fn entry(of: &RollCall, kind: LogKind, by: &Actor, at: Timestamp, message: Strin
 }
 
 /// A further text, that waits to be sent.
-fn add_text(
-    of: &mut RollCall,
-    ctx: &Ctx<'_>,
-    kind: RollCallTextKind,
-    to: (ContactId, String, PhoneNumber),
-) -> AttemptId {
-    let id = (ctx.new_id)();
+fn add_text(of: &mut RollCall, ctx: &Ctx<'_>, kind: StandaloneKind, to: Reader) {
     let number = u32::try_from(of.texts.len()).unwrap_or(u32::MAX).saturating_add(1);
-    let (contact, name, phone) = to;
-    of.texts.push(RollCallText {
-        id,
-        number,
-        kind,
-        contact,
-        name,
-        phone,
-        sender: None,
-        state: AttemptState::Scheduled,
-        body: String::new(),
-        segments: 0,
-        created_at: ctx.now,
-        not_before: ctx.now,
-        tries: 0,
-        claimed_by: None,
-        sent_at: None,
-        provider_after: None,
-        provider_at: None,
-        callback: true,
-        sid: None,
-        message_status: None,
-        error_code: None,
-        result: String::new(),
-        poll_at: None,
-        polls: 0,
-    });
-    id
+    of.texts.push(StandaloneText::new((ctx.new_id)(), number, kind, to, ctx.now));
 }
 
 /// Nobody knows whether the duty is held: the alert, and a text to the owner and the backup, once.
@@ -87,9 +49,8 @@ fn trouble(of: &mut RollCall, ctx: &Ctx<'_>, state: RollCallState, why: &str, by
     (of.state, of.wake_at, of.decided_at) = (state, None, Some(ctx.now));
     why.clone_into(&mut of.why);
     // What still waits asks for nothing any more.
-    for text in of.texts.iter_mut().filter(|t| t.kind == RollCallTextKind::Ask && t.state.is_waiting()) {
-        text.state = AttemptState::Skipped;
-        "the roll call is decided".clone_into(&mut text.result);
+    for text in of.texts.iter_mut().filter(|t| t.kind == StandaloneKind::Ask && t.state.is_waiting()) {
+        text.skip("the roll call is decided");
     }
     let message = wording::alert(of, ctx.directory, why);
     change.log.push(entry(of, LogKind::RollCall, by, ctx.now, message.clone()));
@@ -99,11 +60,11 @@ fn trouble(of: &mut RollCall, ctx: &Ctx<'_>, state: RollCallState, why: &str, by
         AlertChange::Raise { key: alert_key(of), call: None, message }
     };
     change.alerts.push(raise);
-    let is_told = of.texts.iter().any(|t| t.kind == RollCallTextKind::Alert);
+    let is_told = of.texts.iter().any(|t| t.kind == StandaloneKind::Alert);
     if is_told {
         return;
     }
     for other in plan::others(ctx.directory, of, ctx.now) {
-        add_text(of, ctx, RollCallTextKind::Alert, other);
+        add_text(of, ctx, StandaloneKind::Alert, other);
     }
 }

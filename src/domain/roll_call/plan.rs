@@ -9,6 +9,7 @@ use crate::domain::oncall::outlook::{LineRole, duties};
 use crate::domain::oncall::roll_call::{RollCall, RollCallTime};
 use crate::domain::oncall::rotation::{Rotation, RotationId};
 use crate::domain::phone::PhoneNumber;
+use crate::domain::standalone_text::Reader;
 use crate::domain::team::{BACKUP, Directory, PRIMARY, TeamEntry, TeamRole, TeamWho};
 use crate::domain::types::{ContactId, Role, Timestamp};
 
@@ -195,15 +196,15 @@ fn is_of(directory: &Directory, holder: &Holder<'_>, rotation: &Rotation, duty: 
 }
 
 /// The owner and the backup of the line, each once, without the one who was asked.
-pub(super) fn others(directory: &Directory, of: &RollCall, now: Timestamp) -> Vec<(ContactId, String, PhoneNumber)> {
+pub(super) fn others(directory: &Directory, of: &RollCall, now: Timestamp) -> Vec<Reader> {
     let (line, _) = directory.line(of.line.as_deref());
-    let mut all: Vec<(ContactId, String, PhoneNumber)> = Vec::new();
+    let mut all: Vec<Reader> = Vec::new();
     for role in [OWNER, BACKUP].into_iter().filter_map(|role| role.parse::<Role>().ok()) {
         for holder in directory.holders(line, &role, now) {
             let c = holder.contact;
-            let is_known = c.phone == of.phone || all.iter().any(|(_, _, phone)| *phone == c.phone);
+            let is_known = c.phone == of.phone || all.iter().any(|r| r.phone == c.phone);
             if !is_known {
-                all.push((c.id.clone(), c.name.clone(), c.phone.clone()));
+                all.push(Reader::of(c));
             }
         }
     }

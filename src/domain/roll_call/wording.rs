@@ -2,7 +2,8 @@
 
 use crate::domain::body;
 use crate::domain::oncall::holders::shown;
-use crate::domain::oncall::roll_call::{RollCall, RollCallState, RollCallText, RollCallTextKind};
+use crate::domain::oncall::roll_call::{RollCall, RollCallState};
+use crate::domain::standalone_text::{StandaloneKind, StandaloneText};
 use crate::domain::team::Directory;
 use crate::domain::types::Timestamp;
 use crate::domain::work::Ctx;
@@ -14,7 +15,7 @@ const ASKS: &str = "Reply 1 to confirm, 2 if you cannot.";
 const TELLS: &str = "Nobody else is asked: please see to it.";
 
 /// What is sent as this text.
-pub(super) fn text(of: &RollCall, t: &RollCallText, ctx: &Ctx<'_>) -> String {
+pub(super) fn text(of: &RollCall, t: &StandaloneText, ctx: &Ctx<'_>) -> String {
     let (line, _) = ctx.directory.line(of.line.as_deref());
     let cut = |text: &str| text.chars().take(NAME_MAX).collect::<String>();
     let opening = format!(
@@ -25,13 +26,13 @@ pub(super) fn text(of: &RollCall, t: &RollCallText, ctx: &Ctx<'_>) -> String {
     );
     let until = when(ctx.directory, of, of.until);
     let said = match t.kind {
-        RollCallTextKind::Ask => {
+        StandaloneKind::Ask => {
             let again = if of.asks_now().any(|other| other.number < t.number) { "Roll call again. " } else { "" };
             let from =
                 if of.from > ctx.now { format!("from {} ", when(ctx.directory, of, of.from)) } else { String::new() };
             format!("{again}{}, you are on call ({}) {from}until {until}. {ASKS}", cut(&of.name), of.rotation)
         }
-        RollCallTextKind::Alert => format!(
+        StandaloneKind::Alert => format!(
             "{} is on call ({}) until {until} and has not confirmed it: {}. {TELLS}",
             cut(&of.name),
             of.rotation,

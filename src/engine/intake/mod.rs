@@ -313,6 +313,7 @@ mod tests {
             mail_from: None,
             voice_from: None,
             last_resort: Vec::new(),
+            alert_owners: Vec::new(),
             levels: crate::domain::levels::Levels::default(),
             rotations: Vec::new(),
             overrides: Vec::new(),

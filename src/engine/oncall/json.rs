@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::making::{CoveredShift, Effect};
 use crate::domain::oncall::outlook::{Difference, Gap};
-use crate::domain::oncall::roll_call::{RollCall, RollCallText};
+use crate::domain::oncall::roll_call::RollCall;
 use crate::domain::oncall::{DutyOverride, OverrideScope};
+use crate::domain::standalone_text::StandaloneText;
 
 pub fn gap(gap: &Gap) -> Value {
     json!({ "line": gap.line, "role": gap.role, "from": gap.from, "until": gap.until, "why": gap.why() })
@@ -38,7 +39,7 @@ pub fn difference(d: &Difference) -> Value {
 
 /// A roll call with its texts.
 pub fn roll_call(r: &RollCall) -> Value {
-    let text = |t: &RollCallText| {
+    let text = |t: &StandaloneText| {
         json!({ "attemptId": t.id, "reference": r.reference.attempt(t.number), "attemptState": t.state, "kind": t.kind,
             "contact": t.contact, "to": t.phone, "sid": t.sid, "status": t.message_status, "sentAt": t.sent_at, "result": t.result })
     };

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::domain::alert_text::is_mark;
 use crate::domain::answers::Prompt;
 use crate::domain::attempt::AttemptKind;
 use crate::domain::body::find_references;
@@ -47,8 +48,11 @@ pub(super) enum CallStatusEvidence {
     Nothing,
 }
 
-/// The attempt reference that a text of ours begins with.
+/// The attempt reference that a text of ours begins with. The text of an alert is no attempt's, also where it is about a call.
 pub(super) fn attempt_reference(body: &str) -> Option<(CallRef, u32)> {
+    if is_of_an_alert(body) {
+        return None;
+    }
     find_references(body).into_iter().find_map(|(r, number)| Some((r, number?)))
 }
 
@@ -56,6 +60,12 @@ pub(super) fn attempt_reference(body: &str) -> Option<(CallRef, u32)> {
 pub(in crate::engine) fn opens_with_reference(body: &str) -> Option<(CallRef, u32)> {
     let text = body.strip_prefix(TRIAL).unwrap_or(body).trim_start();
     attempt_reference(text.split(' ').next().unwrap_or_default())
+}
+
+/// Whether a text of ours tells of an alert: by the mark that it opens with, which no text of a call has.
+pub(in crate::engine) fn is_of_an_alert(body: &str) -> bool {
+    let text = body.strip_prefix(TRIAL).unwrap_or(body).trim_start();
+    text.split(' ').next().is_some_and(is_mark)
 }
 
 /// What a text is for.

@@ -26,6 +26,8 @@ mod words;
 
 pub use base::{Base, ReadError};
 pub use carry::{Carried, carry_out};
+#[cfg(test)]
+pub(super) use evidence::is_of_an_alert;
 pub(super) use evidence::{is_repeat, kind_of, opens_with_reference};
 pub(crate) use plan::new_call;
 pub use plan::{PlanRow, RebuildPlan, plan};

@@ -130,3 +130,35 @@ async fn where_the_list_cannot_be_read_the_ladder_goes_on_and_reminders_wait_for
     let after = w.attempts().await;
     assert!(!after.iter().any(|a| a == "2 sam scheduled"), "it goes on: {after:?}");
 }
+
+#[tokio::test]
+async fn a_notice_whose_template_begins_as_an_alert_does_joins_its_story() {
+    let mut plan = crate::testing::world::Setup::default();
+    plan.directory.default_line.templates.notice = Some("ALERT {{ issue }} {{ address }} {{ callback }}".into());
+    plan.directory.default_line.templates.reminder = Some("OVER: {{ issue }} {{ address }} {{ callback }}".into());
+    let mut w = World::with(plan).await;
+    w.dispatch("normal").await;
+    let copy = copied(&w).await;
+    w.advance(secs(121)).await;
+    let bodies: Vec<String> = w.sms.ledger().into_iter().map(|m| m.body).collect();
+    assert!(bodies.iter().all(|b| b.contains("-1 ALERT ") || b.contains("-2 OVER: ")), "{bodies:?}");
+    w.restore(&copy).await;
+    w.advance(secs(60)).await;
+    assert_eq!(w.attempts().await, ["1 sam submitted", "2 sam submitted"]);
+    assert_eq!(sent_once(&w), 2);
+}
+
+#[tokio::test]
+async fn a_text_of_an_alert_that_the_copy_lacks_is_of_no_call_that_is_gone() {
+    use super::alert_texts::{raise, setup, tell};
+    let mut w = World::with(setup()).await;
+    w.dispatch("normal").await;
+    let copy = copied(&w).await;
+    w.advance(secs(1)).await;
+    raise(&w, AlertKind::Store.into(), None, "the store takes no writes").await;
+    tell(&w).await;
+    assert_eq!(sent_once(&w), 2);
+    w.restore(&copy).await;
+    w.advance(secs(60)).await;
+    assert!(!w.has_alert("history-lost:").await, "{:?}", w.alerts().await);
+}

@@ -1,6 +1,9 @@
 //! The stories that the engine must tell rightly, each over the real store, between a clock and a provider of the test's own.
 
 mod alert_receipts;
+mod alert_replies;
+mod alert_texts;
+mod alert_texts_waiting;
 mod alerts;
 mod backups;
 mod breaker;

@@ -52,7 +52,7 @@ async fn a_text_without_a_call_stands_in_every_open_story_and_raises_one_alert()
         assert!(w.log_of(Some(call.clone())).await.contains("Sam Ortiz replied: not understood"));
     }
     let unread: Vec<String> = w.alerts().await.into_iter().filter(|a| a.starts_with("unread-reply")).collect();
-    assert_eq!(unread, [format!("unread-reply:{second}")], "of the last text's call");
+    assert_eq!(unread, [format!("unread-reply:{second}:sam")], "of the last text's call");
     let code = w.call(&first).await.call.reference;
     w.reply("sam", &format!("1 {code}")).await;
     assert!(w.log_of(Some(first)).await.contains("replied: took the call"));

@@ -10,6 +10,7 @@ pub(crate) mod mail;
 pub(crate) mod ntfy;
 mod pagerduty;
 pub(crate) mod pushover;
+pub(crate) mod text;
 pub(crate) mod webhook;
 mod words;
 

@@ -59,6 +59,21 @@ impl World {
         Ok(list(&told, "rollCalls").iter().map(story).collect())
     }
 
+    /// Texts of alerts as stories are told, for the same reason. None where no owner is named.
+    async fn alert_texts(&mut self) -> Result<Vec<Value>, String> {
+        if self.given.config.get("alerts").and_then(|a| a.get("owners")).is_none() {
+            return Ok(Vec::new());
+        }
+        let (code, out, err) = self.run(&["alerts", "-o", "json"].map(str::to_owned)).await?;
+        let told: Value = match code {
+            0 => serde_json::from_str(&out).map_err(|e| format!("alerts: no JSON: {e}"))?,
+            other => return Err(format!("`alerts` ended with exit {other}: {err}")),
+        };
+        let texts = list(&told, "texts");
+        let story = || json!({ "callId": "texts of alerts", "status": "ALERTS", "attempts": texts, "log": [] });
+        Ok((!texts.is_empty()).then(story).into_iter().collect())
+    }
+
     /// The stories of all calls; whole those that are `named`.
     pub(in crate::reliability) async fn stories(&mut self, named: &[String]) -> Result<Vec<Value>, String> {
         let ids_of = |page: &Value| -> Vec<String> {
@@ -70,9 +85,11 @@ impl World {
                 stories.extend(self.story(&id).await?);
             }
             stories.extend(self.roll_calls().await?);
+            stories.extend(self.alert_texts().await?);
             return Ok(stories);
         }
-        let asked = self.roll_calls().await?;
+        let mut asked = self.roll_calls().await?;
+        asked.extend(self.alert_texts().await?);
         let this = &*self;
         let (mut ids, mut before) = (Vec::new(), String::new());
         loop {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::fixtures::*;
-use crate::domain::alert::{AlertChange, AlertKey, SinkReceipt, Until};
+use crate::domain::alert::{AlertChange, SinkReceipt, Until};
 use crate::domain::bulk::SentMessage;
 use crate::domain::change::Change;
 use crate::domain::event::Load;
@@ -85,7 +85,7 @@ pub(crate) async fn an_alert_waits_for_a_sink_until_its_newest_state_is_delivere
     store.alerts_dropped(OFFICE, other.clone()).await.expect("dropped");
     store.alerts_dropped(OFFICE, other).await.expect("again: nothing");
     assert!(due(store, 9).await.is_empty());
-    assert_eq!(store.alerts_waiting(OFFICE).await.expect("read"), Vec::<AlertKey>::new());
+    assert_eq!(store.alerts_waiting(OFFICE).await.expect("read"), []);
     let sent = store.sink_state(OFFICE, at(0)).await.expect("read").sent;
     let kind = alert_key("exhausted:c1").kind();
     assert_eq!(sent, [4, 5].map(|ms| SentMessage { at: at(ms), kind, alerts: 1 }));
@@ -101,6 +101,8 @@ pub(crate) async fn a_sink_may_know_what_it_was_asked_to_take_unless_it_surely_r
         again_at: at(ms + 5),
         not_before: at(ms + 2),
         surely,
+        since: at(ms),
+        repeat_at: None,
     };
     let key = || vec![alert_key("store")];
     store.alerts_asked(OFFICE, key()).await.expect("asked");
@@ -128,7 +130,15 @@ pub(crate) async fn a_sink_may_know_what_it_was_asked_to_take_unless_it_surely_r
 
 pub(crate) async fn what_waits_for_another_system_is_found_by_age_and_hurried(store: &dyn Store) {
     change(store, vec![raise("store", None)], 1).await;
-    let how = NotDelivered { at: at(1), why: "away".into(), again_at: at(100), not_before: at(90), surely: true };
+    let how = NotDelivered {
+        at: at(1),
+        why: "away".into(),
+        again_at: at(100),
+        not_before: at(90),
+        surely: true,
+        since: at(1),
+        repeat_at: None,
+    };
     store.alerts_not_delivered(OFFICE, due(store, 1).await, how).await.expect("noted");
     let rows = async |before: Timestamp| {
         let stuck = store.stuck_outbox(before).await.expect("read");

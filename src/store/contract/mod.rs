@@ -1,5 +1,6 @@
 //! What every backend must do. A backend's tests call [`contract!`] with a way to make a fresh store; each case becomes a test.
 
+pub(crate) mod alert_texts;
 pub(crate) mod alerts;
 pub(crate) mod batches;
 pub(crate) mod board;
@@ -51,6 +52,10 @@ macro_rules! whole_contract {
             alerts::a_repetition_by_time_is_not_told_of_what_a_person_has_seen,
             alerts::receipts_are_kept_one_a_message_until_each_is_done_with,
             alerts::a_repeat_waits_for_stand_ins_that_were_never_told_too,
+            alert_texts::a_text_of_an_alert_comes_back_as_it_was_and_is_found_in_each_way,
+            alert_texts::an_owner_has_one_live_text_of_a_message,
+            alert_texts::a_reply_is_held_against_the_newest_texts_of_alerts_and_those_that_it_names,
+            alert_texts::a_text_knows_which_of_its_alerts_are_over_or_were_seen,
             board::the_board_shows_the_worst_first_and_no_more_than_it_is_asked_for,
             board::the_key_of_sessions_stays_and_a_link_works_once,
             cases::opt_outs_are_kept_by_phone_and_sender,

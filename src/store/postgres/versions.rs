@@ -22,6 +22,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("migrations/0002_alert_receipts.sql"), works_from: 2 },
     Migration { sql: include_str!("migrations/0003_board.sql"), works_from: 3 },
     Migration { sql: include_str!("migrations/0004_prune.sql"), works_from: 4 },
+    Migration { sql: include_str!("migrations/0005_alert_texts.sql"), works_from: 5 },
 ];
 
 /// What is known of the store as a whole.

@@ -43,6 +43,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0020_alert_receipts.sql"),
     include_str!("migrations/0021_board.sql"),
     include_str!("migrations/0022_prune.sql"),
+    include_str!("migrations/0023_alert_texts.sql"),
 ];
 /// Marks our files among SQLite's (`PRAGMA application_id`): "disp".
 const APPLICATION_ID: i64 = 0x6469_7370;

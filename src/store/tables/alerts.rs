@@ -16,7 +16,7 @@ use super::sql;
 use crate::domain::Timestamp;
 use crate::domain::alert::{AlertKey, AlertKind, Severity, SinkTarget};
 use crate::domain::bulk::SentMessage;
-use crate::store::alerts::{AlertOutbox, AlertTask, Delivered, NotDelivered, SinkLine, SinkState};
+use crate::store::alerts::{AlertOutbox, AlertTask, Delivered, NotDelivered, SinkLine, SinkState, WaitingAlert};
 use crate::store::{AlertLine, StoreError, rows};
 
 /// The sink's name in rows of an older version, which told all sinks together.
@@ -35,7 +35,7 @@ pub(in crate::store) const DUE: &str = "SELECT a.key, a.call_id, a.message, a.ra
 pub(in crate::store) const NEXT: &str = "SELECT next_at FROM outbox INDEXED BY outbox_alerts
     WHERE sink = ?1 AND sink <> 'mirror' AND parked_at IS NULL AND next_at > ?2 ORDER BY next_at LIMIT 1";
 const TAKE_OUT: &str = "DELETE FROM outbox WHERE sink = ?1 AND key = ?2";
-const WAITING: &str = "SELECT key FROM outbox WHERE sink = ?1 AND parked_at IS NULL";
+const WAITING: &str = "SELECT key, attempts FROM outbox WHERE sink = ?1 AND parked_at IS NULL";
 pub(in crate::store) const MESSAGES: &str =
     "SELECT at, kind, alerts FROM alert_messages INDEXED BY alert_messages_by_time WHERE sink = ?1 AND at >= ?2";
 const STATE: &str = "SELECT failing_since, failures, not_before FROM alert_sinks WHERE sink = ?1";
@@ -47,6 +47,9 @@ const KNOWS: &str = "INSERT INTO alert_receivers (sink, key, certain, again_at) 
     ON CONFLICT (sink, key) DO UPDATE SET certain = 1, again_at = excluded.again_at";
 const KNOWS_NO_MORE: &str = "DELETE FROM alert_receivers WHERE sink = ?1 AND key = ?2";
 const SURELY_DOES_NOT_KNOW: &str = "DELETE FROM alert_receivers WHERE sink = ?1 AND key = ?2 AND certain = 0";
+/// Its time stands once it is set: it is not put off by every look.
+const MAY_KNOW_UNTIL: &str =
+    "UPDATE alert_receivers SET again_at = ?3 WHERE sink = ?1 AND key = ?2 AND again_at IS NULL";
 const SENT: &str = "INSERT INTO alert_messages (sink, at, kind, alerts) VALUES (?1, ?2, ?3, ?4)";
 const FORGET_SENT: &str = "DELETE FROM alert_messages WHERE sink = ?1 AND at < ?2";
 const WELL: &str = "DELETE FROM alert_sinks WHERE sink = ?1";
@@ -103,8 +106,10 @@ fn due(context: ReadContext<'_>, sink: &str, now: Timestamp, limit: usize) -> Re
     readable(context, "alerts", DUE, params![sink_row(sink), now.as_millis(), at_most(limit)], task_from)
 }
 
-fn waiting(context: ReadContext<'_>, sink: &str) -> Result<Vec<AlertKey>, StoreError> {
-    readable(context, "outbox", WAITING, [sink_row(sink)], |row| rows::parsed("outbox.key", str_at(row, 0)?))
+fn waiting(context: ReadContext<'_>, sink: &str) -> Result<Vec<WaitingAlert>, StoreError> {
+    readable(context, "outbox", WAITING, [sink_row(sink)], |row| {
+        Ok(WaitingAlert { key: rows::parsed("outbox.key", str_at(row, 0)?)?, tries: row.get(1)? })
+    })
 }
 
 fn state(conn: Connection<'_>, sink: &str, since: Timestamp) -> Result<SinkState, StoreError> {
@@ -208,9 +213,11 @@ fn not_delivered(conn: Connection<'_>, sink: &str, tasks: &[AlertTask], how: &No
         conn.prepare_cached(NOT_DELIVERED)?.execute(values)?;
         if how.surely {
             conn.prepare_cached(SURELY_DOES_NOT_KNOW)?.execute([&sink, &key])?;
+        } else if let Some(at) = how.repeat_at {
+            conn.prepare_cached(MAY_KNOW_UNTIL)?.execute(params![sink, key, at.as_millis()])?;
         }
     }
-    let values = params![sink, how.at.as_millis(), how.not_before.as_millis()];
+    let values = params![sink, how.since.as_millis(), how.not_before.as_millis()];
     conn.prepare_cached(FAILING)?.execute(values)?;
     conn.prepare_cached(COUNT_FAILED)?.execute(params![sink, how.at.as_millis(), how.why])?;
     Ok(())
@@ -294,7 +301,7 @@ impl<D: Database> AlertOutbox for D {
         self.read(move |conn| moment(conn, NEXT, params![sink, after.as_millis()])).await
     }
 
-    async fn alerts_waiting(&self, sink: &str) -> Result<Vec<AlertKey>, StoreError> {
+    async fn alerts_waiting(&self, sink: &str) -> Result<Vec<WaitingAlert>, StoreError> {
         let sink = sink.to_owned();
         self.list(move |context| waiting(context, &sink)).await
     }

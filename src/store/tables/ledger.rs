@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 
 use super::database::Database;
-use super::{alert_receipts, load, phone_calls, prefetch, reads, roll_calls, save, sql};
+use super::{alert_receipts, alert_texts, load, phone_calls, prefetch, reads, roll_calls, save, sql};
 use crate::domain::call::CallState;
 use crate::domain::event::Load;
 use crate::domain::log::LogEntry;
@@ -106,6 +106,7 @@ impl<D: Database> Ledger for D {
             sql::SHIFT_READ_BACKS,
             roll_calls::SHIFT_WAKES,
             roll_calls::SHIFT_PAUSES,
+            alert_texts::SHIFT_PAUSES,
         ];
         self.with_tx(move |conn| {
             for statement in [sql::STEP_CLAIMED, sql::STEP_UNDECIDED] {

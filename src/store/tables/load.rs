@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::store::sql::{Connection, For, Row, Value, params};
 use tracing::warn;
 
-use super::{phone_calls, policies, prefetch, ringing, roll_calls, settings, spent, sql};
+use super::{alert_texts, phone_calls, policies, prefetch, ringing, roll_calls, settings, spent, sql};
 use crate::domain::answers::{AnsweredBefore, PastAnswer, PastReply, Prompt};
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel, NoticeKey, PhoneTrace, Recipient};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
@@ -60,6 +60,9 @@ pub(in crate::store) fn load(conn: Connection<'_>, load: &Load, phones: &[PhoneN
             message(conn, &mut loaded, *attempt, Some(sid))?;
             if loaded.calls.is_empty() {
                 loaded.roll_calls = roll_calls::of_message(conn, *attempt, sid)?;
+                if loaded.roll_calls.is_empty() {
+                    loaded.alert_texts = alert_texts::of_message(conn, *attempt, sid)?;
+                }
             }
             let all = || loaded.calls.iter().flat_map(|c| &c.attempts);
             let named = all().find(|a| Some(a.id) == *attempt);
@@ -97,6 +100,17 @@ pub(in crate::store) fn load(conn: Connection<'_>, load: &Load, phones: &[PhoneN
         }
         Load::RollCall(id) => loaded.roll_calls.extend(roll_calls::by_id(conn, id.as_str())?),
         Load::RollCallText(text) => loaded.roll_calls.extend(roll_calls::of_text(conn, *text)?),
+        Load::NewAlertText { message, sink, alerts, raised_since, recent_since, references, used_since } => {
+            let since = (*raised_since, *recent_since);
+            loaded.alert_texts = alert_texts::around(conn, message, sink, alerts, since)?;
+            loaded.free_reference = free_reference(conn, references, *used_since)?;
+        }
+        Load::AlertText(id) => {
+            loaded.alert_texts = alert_texts::of_text(conn, *id)?;
+            if let Some(of) = loaded.alert_texts.iter().find(|t| t.text.id == *id) {
+                loaded.settled_alerts = alert_texts::settled(conn, of)?;
+            }
+        }
         Load::PhoneCall { id, phone } => {
             let same = phone_calls::same(conn, id, phone)?;
             loaded.replayed = same.is_some() || phone_calls::is_there(conn, id)?;
@@ -109,7 +123,14 @@ pub(in crate::store) fn load(conn: Connection<'_>, load: &Load, phones: &[PhoneN
             loaded.answers = answers(conn, from)?;
             loaded.said = said(conn, from)?;
             loaded.roll_calls = roll_calls::of_phone(conn, from)?;
-            for id in calls_of_reply(conn, from, references, *changed_since)? {
+            loaded.alert_texts = alert_texts::of_phone(conn, from, references)?;
+            let mut ids = calls_of_reply(conn, from, references, *changed_since)?;
+            for call in loaded.alert_texts.iter().filter_map(|t| t.call.as_ref()) {
+                if !ids.iter().any(|id| id == call.as_str()) {
+                    ids.push(call.as_str().to_owned());
+                }
+            }
+            for id in ids {
                 match call_state(conn, &id) {
                     Ok(state) => loaded.calls.extend(state),
                     // Whoever writes is heard for every other call; this one nobody could take anyway.

@@ -4,6 +4,7 @@
 //! that make them. After a crash at any point a database holds every change that was answered and no part of another.
 
 mod alert_receipts;
+mod alert_texts;
 mod alerts;
 mod board;
 mod calendars;
@@ -42,6 +43,7 @@ mod send_queues;
 mod settings;
 mod spent;
 mod sql;
+mod standalone;
 mod synced_contacts;
 mod update;
 mod views;

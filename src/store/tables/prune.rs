@@ -228,8 +228,15 @@ impl Tally {
     fn add(&mut self, pruned: Pruned, bytes: usize) {
         self.pruned = self.pruned.and(pruned);
         let p = &pruned;
-        let rows =
-            p.calls + p.attempts + p.entries + p.replies + p.phone_calls + p.mails + p.roll_call_texts + p.alerts;
+        let rows = p.calls
+            + p.attempts
+            + p.entries
+            + p.replies
+            + p.phone_calls
+            + p.mails
+            + p.roll_call_texts
+            + p.alert_texts
+            + p.alerts;
         self.weight += rows.max(1) + many(bytes / BYTES_A_ROW);
     }
 
@@ -294,6 +301,7 @@ fn other_row(conn: Connection<'_>, table: OtherTable, key: &str, before: Timesta
         OtherTable::Mails => Pruned { mails: n, ..none },
         OtherTable::RollCallTexts => Pruned { roll_call_texts: n, ..none },
         OtherTable::RollCalls => none,
+        OtherTable::AlertTexts => Pruned { alert_texts: n, ..none },
         OtherTable::EndedAlerts | OtherTable::Alerts => Pruned { alerts: n, ..none },
     })
 }

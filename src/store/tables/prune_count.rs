@@ -27,7 +27,7 @@ fn key(before: Timestamp) -> String {
     format!("{KEY}{}", before.as_millis())
 }
 
-fn fields(p: &mut Pruned) -> [(&'static str, &mut u64); 9] {
+fn fields(p: &mut Pruned) -> [(&'static str, &mut u64); 10] {
     [
         ("calls", &mut p.calls),
         ("attempts", &mut p.attempts),
@@ -36,6 +36,7 @@ fn fields(p: &mut Pruned) -> [(&'static str, &mut u64); 9] {
         ("phoneCalls", &mut p.phone_calls),
         ("mails", &mut p.mails),
         ("rollCallTexts", &mut p.roll_call_texts),
+        ("alertTexts", &mut p.alert_texts),
         ("alerts", &mut p.alerts),
         ("untold", &mut p.untold),
     ]

@@ -50,7 +50,8 @@ pub(super) const OTHERS: &[Other] = &[
     other!(
         RollCallTexts,
         "roll_call_texts",
-        "id",
+        // All of a roll call at once: that is what their index has.
+        "roll_call",
         "UPDATE roll_call_texts SET name = contact, phone = '+999', body = '', result = ''",
         "phone <> '+999' AND EXISTS (SELECT 1 FROM roll_calls r
             WHERE r.id = roll_call_texts.roll_call AND r.until_at < ?1 AND r.state <> 'asked')"
@@ -61,6 +62,14 @@ pub(super) const OTHERS: &[Other] = &[
         "id",
         "UPDATE roll_calls SET name = contact, phone = '+999', why = ''",
         "until_at < ?1 AND state <> 'asked' AND phone <> '+999'"
+    ),
+    other!(
+        AlertTexts,
+        "alert_texts",
+        // All of a message at once, for the same reason.
+        "message",
+        "UPDATE alert_texts SET name = contact, phone = '+999', body = '', words = '', result = '', alerts = '[]'",
+        "created_at < ?1 AND phone <> '+999' AND poll_at IS NULL AND state NOT IN ('scheduled', 'retrying', 'sending')"
     ),
     // Their keys may name a number. One that comes back is raised anew.
     other!(

@@ -23,7 +23,14 @@ pub(in crate::store) const LISTENED: &str = "WITH live (id) AS (
         SELECT t.phone, t.sent_at, t.sent_at, coalesce(t.provider_at, t.provider_after)
         FROM roll_calls r INDEXED BY roll_calls_unanswered CROSS JOIN roll_call_texts t ON t.roll_call = r.id
         WHERE r.state IN ('asked', 'silent', 'failed') AND coalesce(r.decided_at, ?1) >= ?1
-            AND t.kind = 'roll-call' AND t.sent_at IS NOT NULL)
+            AND t.kind = 'roll-call' AND t.sent_at IS NOT NULL
+        UNION ALL
+        SELECT o.phone, o.sent_at, o.sent_at, coalesce(o.provider_at, o.provider_after)
+        FROM live CROSS JOIN alert_texts o ON o.call_id = live.id WHERE o.sent_at IS NOT NULL
+        UNION ALL
+        SELECT g.phone, g.sent_at, g.sent_at, coalesce(g.provider_at, g.provider_after)
+        FROM alert_texts g WHERE g.call_id IS NULL AND g.is_over = 0 AND g.created_at >= ?1 AND g.sent_at IS NOT NULL
+            AND EXISTS (SELECT 1 FROM live))
     SELECT phone, min(sent_now), max(sent_at) AS last, min(provider_at), max(CASE WHEN provider_at IS NULL THEN 1 ELSE 0 END)
     FROM texts GROUP BY phone
     HAVING (max(sent_at), phone) < (?2, ?3) ORDER BY last DESC, phone DESC LIMIT ?4";

@@ -4,11 +4,10 @@ use async_trait::async_trait;
 use tracing::warn;
 
 use super::database::Database;
-use crate::domain::MessageStatus;
-use crate::domain::attempt::AttemptState;
+use super::standalone;
 use crate::domain::oncall::RotationId;
-use crate::domain::oncall::roll_call::{RollCall, RollCallState, RollCallText, RollCallTextKind};
-use crate::domain::types::{AttemptId, ContactId, ErrorCode, MessageSid, Sender, Timestamp};
+use crate::domain::oncall::roll_call::{RollCall, RollCallState};
+use crate::domain::types::{AttemptId, ContactId, MessageSid, Sender, Timestamp};
 use crate::store::sql::{Connection, Params, Row, params};
 use crate::store::{RollCalls, StoreError, rows};
 
@@ -105,7 +104,7 @@ fn read(conn: Connection<'_>, row: Row<'_>) -> Result<RollCall, StoreError> {
         let mut found = statement.query([id.as_str()])?;
         let mut all = Vec::new();
         while let Some(row) = found.next()? {
-            all.push(read_text(row)?);
+            all.push(standalone::read(row)?);
         }
         all
     };
@@ -126,37 +125,6 @@ fn read(conn: Connection<'_>, row: Row<'_>) -> Result<RollCall, StoreError> {
         decided_at: rows::time(row.get(13)?),
         why: text(14)?,
         texts,
-    })
-}
-
-fn read_text(row: Row<'_>) -> Result<RollCallText, StoreError> {
-    let text = |at: usize| row.get::<String>(at);
-    let maybe = |at: usize| row.get::<Option<String>>(at);
-    Ok(RollCallText {
-        id: rows::id_from(row.get(0)?),
-        number: row.get(1)?,
-        kind: rows::word("roll_call_texts.kind", RollCallTextKind::from_word(&text(2)?))?,
-        contact: rows::parsed("roll_call_texts.contact", &text(3)?)?,
-        name: text(4)?,
-        phone: rows::phone("roll_call_texts.phone", &text(5)?)?,
-        sender: maybe(6)?.map(|t| rows::parsed("roll_call_texts.sender", &t)).transpose()?,
-        state: rows::word("roll_call_texts.state", AttemptState::from_word(&text(7)?))?,
-        body: text(8)?,
-        segments: row.get(9)?,
-        created_at: Timestamp::from_millis(row.get(10)?),
-        not_before: Timestamp::from_millis(row.get(11)?),
-        tries: row.get(12)?,
-        claimed_by: row.get(13)?,
-        sent_at: rows::time(row.get(14)?),
-        provider_after: rows::time(row.get(15)?),
-        provider_at: rows::time(row.get(16)?),
-        callback: row.get(17)?,
-        sid: maybe(18)?.map(|t| rows::parsed("roll_call_texts.sid", &t)).transpose()?,
-        message_status: maybe(19)?.map(|t| MessageStatus::from_word(&t)),
-        error_code: row.get::<Option<u32>>(20)?.map(ErrorCode),
-        result: text(21)?,
-        poll_at: rows::time(row.get(22)?),
-        polls: row.get(23)?,
     })
 }
 

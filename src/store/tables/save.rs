@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tracing::info;
 
 use super::load::str_at;
-use super::{phone_calls, roll_calls, settings, sql, update};
+use super::{alert_texts, phone_calls, roll_calls, settings, sql, update};
 use crate::clock::{Clock as _, SystemClock};
 use crate::domain::Timestamp;
 use crate::domain::alert::{self, AlertChange, AlertKey, SinkTarget};
@@ -114,6 +114,9 @@ pub(in crate::store) fn save(
     }
     for roll_call in &change.roll_calls {
         roll_calls::save(conn, roll_call)?;
+    }
+    for text in &change.alert_texts {
+        alert_texts::save(conn, text)?;
     }
     for phone_call in &change.phone_calls {
         phone_calls::save(conn, phone_call)?;

@@ -36,7 +36,8 @@ pub(in crate::store) const CALL_OF_KEY: &str = "SELECT id FROM calls WHERE idemp
 pub(in crate::store) const CALL_OF_REFERENCE: &str =
     "SELECT id FROM calls WHERE reference = ?1 ORDER BY accepted_at DESC, id DESC LIMIT 1";
 pub(in crate::store) const REFERENCE_TAKEN: &str = "SELECT 1 FROM calls WHERE reference = ?1 AND accepted_at >= ?2
-    UNION ALL SELECT 1 FROM roll_calls WHERE reference = ?1 AND made_at >= ?2 LIMIT 1";
+    UNION ALL SELECT 1 FROM roll_calls WHERE reference = ?1 AND made_at >= ?2
+    UNION ALL SELECT 1 FROM alert_texts WHERE reference = ?1 AND created_at >= ?2 LIMIT 1";
 /// Walked newest first and left after enough different calls: an index of open calls' texts alone, so that neither many
 /// closed calls nor many open ones make a reply slow. `?2`: those that somebody has taken, or those that still look for somebody.
 pub(in crate::store) const OPEN_CALLS_OF_PHONE: &str = "SELECT a.call_id

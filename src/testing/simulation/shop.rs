@@ -262,6 +262,7 @@ fn directory(
         mail_from: None,
         voice_from: None,
         last_resort: last_resort.iter().map(|id| contact_id(id)).collect(),
+        alert_owners: Vec::new(),
         levels: crate::domain::levels::Levels::default(),
         overrides: exceptions.iter().enumerate().map(exception).collect(),
         rotations: if turns.is_empty() { Vec::new() } else { vec![rotation] },

@@ -77,6 +77,7 @@ impl Play {
             all.iter().all(rests).then_some(all)
         });
         let asked = if scene == Scene::RollCall { self.rested_roll_calls() } else { Vec::new() };
+        let texts = if scene == Scene::AlertText { self.rested_alert_texts() } else { Vec::new() };
         let ledger = self.stage.ledger();
         let mut by_reference: BTreeMap<String, usize> = BTreeMap::new();
         for m in ledger.texts() {
@@ -109,7 +110,8 @@ impl Play {
             }
         }
         let asked = Self::judge_roll_calls(asked, &by_reference, &mut row);
-        for wrong in ledger.wrongs(&[stories.clone(), asked].concat()) {
+        let texts = Self::judge_alert_texts(texts, &by_reference, &mut row);
+        for wrong in ledger.wrongs(&[stories.clone(), asked, texts].concat()) {
             row.unexpected += 1;
             row.wrong.push(wrong);
         }

@@ -2,7 +2,7 @@
 
 use super::books::{Books, hears_nothing_new, ingested, listed, planned, rebuilt};
 use crate::domain::call::CallStatus;
-use crate::engine::rebuild::evidence::{CallStatusEvidence, kind_of, said};
+use crate::engine::rebuild::evidence::{CallStatusEvidence, is_of_an_alert, kind_of, said};
 use crate::engine::rebuild::plan::PlannedAction;
 use crate::testing::{World, fixtures, mins, secs};
 
@@ -241,5 +241,24 @@ async fn every_text_of_ours_is_known_for_what_it_is() {
         ("7K3Q-4 7K3Q is closed. Thank you.", K::Answer),
     ] {
         assert_eq!(kind_of(body), want, "{body}");
+    }
+}
+
+#[test]
+fn a_text_of_an_alert_is_known_by_the_mark_that_it_opens_with_and_by_nothing_else() {
+    for (body, want) in [
+        ("9XQT-01 ALERT: the store takes no writes", true),
+        ("9XQT-012 OVER 7K3Q: nobody took it", true),
+        ("Sent from your Twilio trial account - 9XQT-01 ALERT: x", true),
+        ("9XQT-01 whatever it says", true),
+        ("9XQT-1 ALERT: a template of an operator", false),
+        ("9XQT-10 ALERT 7K3Q: another", false),
+        ("9XQT-0 ALERT: x", false),
+        ("ALERT 9XQT-01: x", false),
+        ("9XQT-0a ALERT: x", false),
+        ("9XQ1-01 ALERT: x", false),
+        ("", false),
+    ] {
+        assert_eq!(is_of_an_alert(body), want, "{body}");
     }
 }

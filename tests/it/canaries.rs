@@ -152,7 +152,6 @@ fn what_people_say_and_secrets_stand_in_no_log_metric_or_error() {
 /// What the memory of a process may grow by in a crowd of connections that is gone again: 2 MiB, and twice as much in a build for
 /// debugging, whose futures are that much larger.
 const KEPT_KIB_MAX: u64 = if cfg!(debug_assertions) { 4 * 1024 } else { 2 * 1024 };
-const UNIT: &str = include_str!("../../src/cli/init/files/dispatchctl.service");
 
 /// The memory of a process that is its own alone, in KiB.
 fn own_kib(pid: u32) -> u64 {
@@ -165,11 +164,6 @@ fn own_kib(pid: u32) -> u64 {
 #[test]
 fn five_hundred_half_open_connections_keep_no_callback_waiting_and_no_memory() {
     let mut stage = Stage::new("");
-    // As the unit that we write runs it.
-    for line in UNIT.lines().filter_map(|l| l.strip_prefix("Environment=MALLOC_")) {
-        let (name, value) = line.split_once('=').expect("a value");
-        stage.shop.set(&format!("MALLOC_{name}"), value);
-    }
     let serve = stage.serve();
     let url = format!("http://{}/webhooks/twilio/sms-status", stage.at());
     let mut n = 1_000;

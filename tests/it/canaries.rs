@@ -163,7 +163,7 @@ fn own_kib(pid: u32) -> u64 {
 /// Slow or half-sent requests are cut within 10 s; until then they hold up nobody, and what they held goes back to the system.
 #[test]
 fn five_hundred_half_open_connections_keep_no_callback_waiting_and_no_memory() {
-    let mut stage = Stage::new("");
+    let stage = Stage::new("");
     let serve = stage.serve();
     let url = format!("http://{}/webhooks/twilio/sms-status", stage.at());
     let mut n = 1_000;

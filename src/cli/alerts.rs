@@ -191,7 +191,7 @@ async fn acknowledge(asked: &str, by: Option<&str>, app: &App, out: &mut Output)
     };
     let before = alert.acknowledged.clone();
     if before.is_none() {
-        let change = AlertChange::Acknowledge { key: alert.key.clone(), by: operator(by) };
+        let change = AlertChange::Acknowledge { key: alert.key.clone(), by: operator(by), raised_by: None };
         app.core(store.clone()).apply(Event::Alert(change), operator(by)).await?;
     }
     let now = store.alerts().await?.into_iter().find(|a| a.key == alert.key);

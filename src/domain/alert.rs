@@ -491,8 +491,20 @@ pub enum AlertChange {
         /// For how long by now.
         message: String,
     },
+    /// A sink had taken these and told nobody: each that still needs telling waits for it again, as tried once, so that whoever stands in
+    /// speaks, and for each other sink that does not know of it.
+    Untold {
+        sink: String,
+        /// Each with when it came to wait, and in which version it was taken.
+        alerts: Vec<(AlertKey, Timestamp, i64)>,
+    },
     /// A person has seen it: it is not repeated any more, and its end is told. Once is enough; what is not raised stays so.
-    Acknowledge { key: AlertKey, by: Actor },
+    Acknowledge {
+        key: AlertKey,
+        by: Actor,
+        /// What was raised later is not meant; `None`: whatever is raised.
+        raised_by: Option<Timestamp>,
+    },
     /// It is over. Resolving what is not raised changes nothing.
     Resolve { key: AlertKey },
     /// All that was raised about this call and does not outlast this is over.

@@ -5,7 +5,7 @@
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 
-use super::attempt::Channel;
+use super::attempt::{Attempt, AttemptKind, AttemptState, Channel};
 use super::call::{CallState, CallStatus};
 use super::call_facts::{CallFacts, Reached};
 use super::levels;
@@ -125,13 +125,23 @@ fn told(state: &CallState, facts: &CallFacts) -> Option<(Timestamp, ToldBy)> {
         (Some((after, Reached::Unconfirmed)), _) => Some((accepted_at.plus(after), ToldBy::TextUnconfirmed)),
         (None, _) => {
             let by = match state.told_by()? {
-                Channel::Sms => ToldBy::TextUnconfirmed,
+                Channel::Sms => match first_delivered_text(state) {
+                    Some(at) => return Some((at, ToldBy::Text)),
+                    None => ToldBy::TextUnconfirmed,
+                },
                 Channel::Voice => ToldBy::PhoneCall,
                 Channel::Email => ToldBy::Mail,
             };
             Some((state.call.notified_at?, by))
         }
     }
+}
+
+/// When the first text of any round was delivered: the figures are of the first round alone.
+fn first_delivered_text(state: &CallState) -> Option<Timestamp> {
+    let is_one =
+        |a: &&Attempt| a.kind == AttemptKind::Notice && a.channel == Channel::Sms && a.state == AttemptState::Delivered;
+    state.attempts.iter().filter(is_one).filter_map(|a| a.finished_at).min()
 }
 
 impl NightCall {
@@ -293,5 +303,23 @@ mod tests {
         assert_eq!(calls[4].taken_at, Some(at("2026-11-22T02:05:00Z")));
         assert_eq!(in_words(&calls), "2 to ring back, 1 exhausted, 1 open, 1 taken, 1 seen, 1 resolved");
         assert_eq!(in_words(&[]), "no calls");
+    }
+
+    #[test]
+    fn a_text_of_a_later_round_that_was_delivered_is_confirmed() {
+        let mut state = call("again", CallStatus::Dispatching, 0);
+        state.call.round = 2;
+        state.attempts[0].state = AttemptState::Failed;
+        let mut later = fixtures::attempt("again", 2);
+        (later.round, later.state) = (2, AttemptState::Submitted);
+        state.attempts.push(later);
+        let accepted_at = state.call.accepted_at;
+        let after = |secs| accepted_at.plus(Duration::from_secs(secs));
+        state.call.notified_at = Some(after(600));
+        let directory = fixtures::directory();
+        let told = |state: &CallState| NightCall::of(state.clone(), [].iter(), &directory).told;
+        assert_eq!(told(&state), Some((after(600), ToldBy::TextUnconfirmed)));
+        (state.attempts[1].state, state.attempts[1].finished_at) = (AttemptState::Delivered, Some(after(604)));
+        assert_eq!(told(&state), Some((after(604), ToldBy::Text)));
     }
 }

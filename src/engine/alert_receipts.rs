@@ -85,7 +85,7 @@ async fn acknowledge(core: &Core, sink: &Sink, receipt: &AlertReceipt, device: O
     let by = Actor(device.map_or_else(|| sink.name.clone(), |device| format!("{} ({device})", sink.name)));
     for key in &receipt.unseen {
         info!(sink = sink.name, alert = key.masked(), "an alert was acknowledged on a phone");
-        let change = AlertChange::Acknowledge { key: key.clone(), by: by.clone() };
+        let change = AlertChange::Acknowledge { key: key.clone(), by: by.clone(), raised_by: None };
         core.apply(Event::Alert(change), by.clone()).await?;
     }
     Ok(())

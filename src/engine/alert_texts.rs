@@ -40,13 +40,13 @@ pub const EVERY: Duration = Duration::from_secs(5);
 const LOOKS_AGAIN: Duration = Duration::from_secs(1);
 /// The same of a message that counts as not told.
 pub(super) const LOOKS_AT_FAILED: Duration = Duration::from_secs(15);
+/// A text that nothing holds leaves within this time: so long a message has however long its alerts have waited.
+const LEAVES_WITHIN: Duration = Duration::from_secs(10);
 /// Texts are looked for from so long before their alerts came to wait: the clock may have been set back between the two.
 const CLOCK_SLACK: Duration = Duration::from_secs(86_400);
 /// What is said where no owner can be told.
 pub const NO_OWNERS: &str = "alerts.owners names nobody who is known: no text of an alert goes out";
 const NO_REFERENCE: &str = "no reference is free for its texts";
-const NOTHING_TO_END: &str = "nobody was told of it by text: neither is its end";
-const NOT_NEEDED: &str = "no text was needed any more";
 
 /// A message that was handed over, with what of it still waits for the sink.
 struct HandedOver {
@@ -89,8 +89,7 @@ pub(super) async fn pass_of_sink(
     let then = match bulk::next(&waiting, &sent, now) {
         Next::Message(places) => {
             let tasks = places.iter().filter_map(|p| rest.get(*p)).cloned().collect();
-            hand_over(core, sink, state, tasks).await?;
-            Some(core.clock.now())
+            Some(hand_over(core, sink, state, tasks).await?)
         }
         Next::Wait(until) => Some(until),
         Next::Idle => core.store.next_alert(&sink.name, now).await?,
@@ -133,12 +132,17 @@ async fn look(
 ) -> Result<Option<Timestamp>, StoreError> {
     let now = core.clock.now();
     let is_over = message.texts.iter().any(|t| t.is_over);
-    match fate::verdict(&message.texts, now, FALLBACK_AFTER) {
+    // Words that change again and again begin no time anew.
+    let has_waited = message.tasks.iter().any(|t| t.since <= now && now.since(t.since) >= FALLBACK_AFTER);
+    let patience = if has_waited { LEAVES_WITHIN } else { FALLBACK_AFTER };
+    match fate::verdict(&message.texts, now, patience) {
         Verdict::Waits => return Ok(Some(now.plus(LOOKS_AGAIN))),
         Verdict::Told(said) => done(core, sink, state, message.tasks, said).await?,
-        Verdict::NotNeeded => done(core, sink, state, message.tasks, NOT_NEEDED.to_owned()).await?,
+        Verdict::NotNeeded => core.store.alerts_dropped(&sink.name, message.tasks).await?,
         // That somebody cannot be told is said by itself; of the end nothing more comes.
-        Verdict::NotTold { why, is_for_good: true } if is_over => done(core, sink, state, message.tasks, why).await?,
+        Verdict::NotTold { is_for_good: true, .. } if is_over => {
+            core.store.alerts_dropped(&sink.name, message.tasks).await?;
+        }
         Verdict::NotTold { why, is_for_good } => {
             if is_for_good && let Some(again) = message.texts.first().map(to_text_again) {
                 // There may be another owner by now, or another number.
@@ -162,24 +166,40 @@ async fn done(
     outbox::delivered(core, sink, state, tasks, said.into()).await
 }
 
-/// Hands one message over; it is looked at from then on.
-async fn hand_over(core: &Core, sink: &Sink, state: &SinkState, mut tasks: Vec<AlertTask>) -> Result<(), StoreError> {
+/// Hands one message over; it is looked at from then on: when the sink's next pass is.
+async fn hand_over(
+    core: &Core,
+    sink: &Sink,
+    state: &SinkState,
+    mut tasks: Vec<AlertTask>,
+) -> Result<Timestamp, StoreError> {
+    let began = core.clock.now();
     let message = outbox::message_of(core, sink, &mut tasks);
     outbox::note_asked(core, sink, &tasks).await?;
     let is_over = message.notices.iter().any(|n| n.resolved_at.is_some());
-    let failed = if core.directory().alert_owners().next().is_none() {
-        Some((NO_OWNERS, true))
-    } else if !make(core, to_text(sink, &message, &tasks)).await?.is_empty() {
-        None
-    } else if is_over {
-        return done(core, sink, state, tasks, NOTHING_TO_END.to_owned()).await;
+    let (why, for_good) = if core.directory().alert_owners().next().is_none() {
+        (NO_OWNERS, true)
     } else {
-        Some((NO_REFERENCE, false))
+        let texts = make(core, to_text(sink, &message, &tasks)).await?;
+        if texts.iter().any(|t| (began..=core.clock.now()).contains(&t.text.created_at)) {
+            return Ok(core.clock.now());
+        }
+        if !texts.is_empty() {
+            // They were made before, and were not found: the clock was set back, or they were pruned.
+            look(core, sink, state, HandedOver { tasks, texts }).await?;
+            return Ok(core.clock.now().plus(LOOKS_AGAIN));
+        }
+        if is_over {
+            // Nobody was told of it by text: neither is its end.
+            core.store.alerts_dropped(&sink.name, tasks).await?;
+            return Ok(core.clock.now());
+        }
+        (NO_REFERENCE, false)
     };
-    let Some((why, for_good)) = failed else { return Ok(()) };
     let since = tasks.iter().map(|t| t.since).min();
     let error = SinkError { why: why.to_owned(), surely: false, for_good, retry_after: None };
-    outbox::not_delivered(core, sink, state, tasks, &error, since).await
+    outbox::not_delivered(core, sink, state, tasks, &error, since).await?;
+    Ok(core.clock.now())
 }
 
 /// The texts of the message, those too that were made before.
@@ -278,7 +298,7 @@ impl AlertTextDuty {
                 self.look(of).await?;
                 return Ok(Some(core.clock.now()));
             }
-            at(of.text.poll_at);
+            at(StandaloneTexts::asks_at(&of.text));
         }
         Ok(next)
     }

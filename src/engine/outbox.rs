@@ -158,7 +158,9 @@ async fn sort_out(
     let is_seen = |t: &AlertTask| {
         let was_told = t.may_be_known || sink.fallback_for.is_some() || is_text;
         let is_the_same = was_told && t.resolved_at.is_none() && !t.line.key.kind().says_the_newest();
-        is_the_same && t.line.acknowledged.as_ref().is_some_and(|(at, _)| *at >= t.since)
+        // That time goes by is no news, to whomever it is told.
+        let is_news = is_text && t.line.key.kind() != AlertKind::NotSeen;
+        is_the_same && t.line.acknowledged.as_ref().is_some_and(|(at, _)| !is_news || *at >= t.since)
     };
     let is_told_here = |t: &AlertTask| !is_text || is_for_some_owner(&t.line.key, &directory);
     // Whom a text told of it, the texts know.

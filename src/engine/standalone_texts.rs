@@ -116,8 +116,12 @@ impl StandaloneTexts {
 
     /// Whether the provider is asked about this text now: what it says of its message, or whether its list has one.
     pub(super) fn is_due(text: &StandaloneText, now: Timestamp) -> bool {
-        matches!(text.state, AttemptState::Unknown | AttemptState::Submitted)
-            && text.poll_at.is_some_and(|at| at <= now)
+        Self::asks_at(text).is_some_and(|at| at <= now)
+    }
+
+    /// When the provider is asked about it next.
+    pub(super) fn asks_at(text: &StandaloneText) -> Option<Timestamp> {
+        text.poll_at.filter(|_| matches!(text.state, AttemptState::Unknown | AttemptState::Submitted))
     }
 
     /// Asks about a message, or looks for one whose answer was lost, by the reference that its body opens with; `None`: the provider

@@ -347,7 +347,7 @@ impl CoreHarness {
                     drop(self.about.insert(key.clone(), call));
                     self.alerts.entry(key).or_insert(message);
                 }
-                AlertChange::Acknowledge { .. } => {}
+                AlertChange::Acknowledge { .. } | AlertChange::Untold { .. } => {}
                 AlertChange::Again { key, message } => drop(self.alerts.get_mut(&key).map(|m| *m = message)),
                 AlertChange::ResolveAll { call, at } => self
                     .alerts

@@ -99,6 +99,9 @@ fn as_in(shop: &Shop, mut program: Command) -> Command {
     program
 }
 
+/// How long a shell may take, in seconds: one that waits for what never comes fails.
+const SHELL_WITHIN: &str = "60";
+
 /// This shell in a directory where the binary of this build is found; `None`: the machine has no such shell.
 fn shell(shop: &Shop, name: &str, args: &[&str]) -> Option<String> {
     let bin = shop.path("bin");
@@ -107,16 +110,18 @@ fn shell(shop: &Shop, name: &str, args: &[&str]) -> Option<String> {
     if !link.exists() {
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_dispatchctl"), &link).expect("linked");
     }
-    let mut program = as_in(shop, Command::new(name));
+    let mut program = as_in(shop, Command::new("timeout"));
     let others = std::env::var("PATH").unwrap_or_default();
-    program.args(args).env("PATH", format!("{}:{others}", bin.display())).env("TERM", "dumb");
-    match program.output() {
-        Ok(out) => Some(String::from_utf8_lossy(&out.stdout).into_owned()),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+    program.args(["-k", "5", SHELL_WITHIN, name]).args(args);
+    program.env("PATH", format!("{}:{others}", bin.display())).env("TERM", "dumb");
+    let out = program.output().expect("timeout runs");
+    match out.status.code() {
+        Some(124 | 137) | None => panic!("{name} took longer than {SHELL_WITHIN} s: {out:?}"),
+        Some(127) if out.stderr.starts_with(b"timeout:") => {
             report(&format!("{name} is not installed: what it offers is not looked at"));
             None
         }
-        Err(e) => panic!("{name}: {e}"),
+        _ => Some(String::from_utf8_lossy(&out.stdout).into_owned()),
     }
 }
 

@@ -39,7 +39,11 @@ pub fn make(loaded: &Loaded, message: &AlertMessageToText, ctx: &Ctx<'_>) -> Cha
     let others: Vec<&AlertText> =
         loaded.alert_texts.iter().filter(|t| !is_of_it(t) && t.sink == message.sink).collect();
     let keys: Vec<AlertKey> = message.alerts.iter().map(|a| a.key.clone()).collect();
-    for old in others.iter().filter(|t| t.text.state.is_waiting() && keys.iter().any(|key| t.tells_of(key))) {
+    // A message that is handed over again is older than some of what waits.
+    let made_at = loaded.alert_texts.iter().filter(is_of_it).map(|t| t.text.created_at).min();
+    let is_older = |t: &AlertText| made_at.is_none_or(|made| t.text.created_at < made);
+    let tells = |t: &AlertText| keys.iter().any(|key| t.tells_of(key));
+    for old in others.iter().filter(|t| t.text.state.is_waiting() && is_older(t) && tells(t)) {
         let mut old = (*old).clone();
         drop_alerts(&mut old, &keys, SUPERSEDED);
         change.alert_texts.push(old);
@@ -297,6 +301,10 @@ fn followed(loaded: &Loaded, of: &AlertText, came_of_it: Consequence, was_accept
                     call: None,
                     message,
                 });
+                if !of.is_over {
+                    let alerts = of.told().map(|a| (a.key.clone(), a.since, a.version)).collect();
+                    change.alerts.push(AlertChange::Untold { sink: of.sink.clone(), alerts });
+                }
             }
         }
     }

@@ -51,7 +51,8 @@ pub fn verdict(texts: &[AlertText], now: Timestamp, patience: Duration) -> Verdi
     if unknown.is_empty() && waiting.is_empty() {
         return if lost.is_empty() { Verdict::NotNeeded } else { Verdict::NotTold { why, is_for_good: true } };
     }
-    let is_early = since(texts).is_some_and(|made| now.since(made) < patience);
+    // Before a clock that was set back it would wait for as long as the step was.
+    let is_early = since(texts).is_some_and(|made| made <= now && now.since(made) < patience);
     if is_early { Verdict::Waits } else { Verdict::NotTold { why, is_for_good: false } }
 }
 

@@ -84,9 +84,14 @@ impl<'a> Reply<'a> {
         if word != Word::Take {
             return Ok(self.ask_one_or_two("not understood", r));
         }
+        if of.is_over {
+            return Ok(Said::new("has seen the end of an alert", format!("Noted: {} is over.", of.reference)));
+        }
         let by = self.actor();
         for alert in of.told() {
-            self.change.alerts.push(AlertChange::Acknowledge { key: alert.key.clone(), by: by.clone() });
+            // One that was over and raised again meanwhile is another.
+            let raised_by = Some(alert.since);
+            self.change.alerts.push(AlertChange::Acknowledge { key: alert.key.clone(), by: by.clone(), raised_by });
         }
         Ok(Said::new("has seen an alert", format!("Noted: {} is not repeated.", of.reference)))
     }

@@ -138,7 +138,7 @@ impl RollCallDuty {
                 self.look(roll_call, text).await?;
                 return Ok(GoneOn { next: None, has_asked: true });
             }
-            at(text.poll_at);
+            at(StandaloneTexts::asks_at(text));
         }
         Ok(GoneOn { next, has_asked: false })
     }

@@ -146,7 +146,7 @@ async fn what_is_over_or_seen_elsewhere_rings_no_more() {
     phone.with(|r| r.is_away = true);
     resolve(&w, &over).await;
     let by = Actor("Ana".into());
-    w.apply(Event::Alert(AlertChange::Acknowledge { key: seen.clone(), by }), "Ana").await;
+    w.apply(Event::Alert(AlertChange::Acknowledge { key: seen.clone(), by, raised_by: None }), "Ana").await;
     resolve(&w, &anew).await;
     w.clock.pass(secs(1));
     raise(&w, &anew).await;

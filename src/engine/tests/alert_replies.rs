@@ -12,7 +12,7 @@ use crate::domain::types::CallId;
 use crate::testing::world::Setup;
 use crate::testing::{World, fixtures, mins, secs};
 
-use super::alert_texts::{raise, sent, setup, tell, texts};
+use super::alert_texts::{raise, resolve, sent, setup, tell, texts};
 
 /// Sam is a technician and an owner.
 async fn sam_is_told_of_alerts() -> World {
@@ -63,6 +63,24 @@ async fn a_bare_1_says_that_the_alert_was_seen_where_no_call_waits_for_it() {
     w.advance(secs(62)).await;
     let said = w.reply("sam", "1").await;
     assert!(said.starts_with("Noted: ") && is_seen(&w, &key).await, "{said}");
+}
+
+#[tokio::test]
+async fn an_answer_to_an_old_text_is_none_to_the_same_alert_raised_anew() {
+    let mut w = sam_is_told_of_alerts().await;
+    let key: AlertKey = AlertKind::StoreFile.into();
+    raise(&w, key.clone(), None, "the store is gone").await;
+    tell(&w).await;
+    let own = texts(&w).await[0].reference.clone();
+    w.advance(secs(62)).await;
+    resolve(&w, key.clone()).await;
+    w.advance(secs(62)).await;
+    raise(&w, key.clone(), None, "the store is gone").await;
+    w.reply("sam", &format!("1 {own}")).await;
+    assert!(!is_seen(&w, &key).await);
+    let before = sent(&w).len();
+    tell(&w).await;
+    assert!(sent(&w)[before..].iter().any(|b| b.contains("the store is gone")), "{:?}", sent(&w));
 }
 
 #[tokio::test]

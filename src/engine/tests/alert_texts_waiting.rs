@@ -59,7 +59,11 @@ fn held(minutes: u64) -> Reaction {
 }
 
 async fn see(w: &World, kind: AlertKind) {
-    w.apply(Event::Alert(AlertChange::Acknowledge { key: kind.into(), by: Actor("Mia".into()) }), "mia").await;
+    w.apply(
+        Event::Alert(AlertChange::Acknowledge { key: kind.into(), by: Actor("Mia".into()), raised_by: None }),
+        "mia",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -320,4 +324,42 @@ async fn owners_with_one_phone_are_one_reader() {
     raise(&w, AlertKind::Store.into(), None, "the store takes no writes").await;
     tell(&w).await;
     assert_eq!(sent(&w).len(), 1, "{:?}", sent(&w));
+}
+
+#[tokio::test]
+async fn each_page_whose_text_never_arrives_is_said_by_the_stand_in() {
+    let shop = Shop::new(setup()).await;
+    for (n, key) in
+        [AlertKind::Store.into(), AlertKind::StoreFile.into(), AlertKind::Clock.about("1")].into_iter().enumerate()
+    {
+        raise(&shop.w, key.clone(), None, "look at it").await;
+        shop.tell().await;
+        assert!(!shop.heard().contains(&key.to_string()), "the provider has it: {:?}", shop.heard());
+        let text = shop.w.sms.ledger().last().cloned().expect("a text");
+        shop.w.update_of(&text, "undelivered", Some(30_006)).await;
+        shop.tell().await;
+        assert!(shop.heard().contains(&key.to_string()), "{n}: {:?}", shop.heard());
+        assert_eq!(shop.sent_of("look at it"), n + 1, "no text goes to that phone again at once: {:?}", sent(&shop.w));
+        shop.w.advance(mins(2)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_failed_for_good_takes_nothing_from_a_newer_message_that_waits() {
+    let shop = Shop::new(setup()).await;
+    shop.w.sms.next(Reaction::refuse(400, 21_610));
+    let key = AlertKind::Store.into();
+    raise(&shop.w, key, None, "the store takes no writes").await;
+    shop.tell().await;
+    resolve(&shop.w, AlertKind::Store.into()).await;
+    shop.w.advance(secs(1)).await;
+    shop.w.sms.otherwise(held(3));
+    raise(&shop.w, AlertKind::Store.into(), None, "the store takes no writes again").await;
+    for _ in 0..6 {
+        shop.tell().await;
+        shop.w.advance(secs(15)).await;
+    }
+    let waiting = texts(&shop.w).await.into_iter().filter(|t| t.text.state.is_waiting()).count();
+    assert_eq!(waiting, 1, "{:?}", texts(&shop.w).await);
+    assert!(shop.heard().contains(&"store".to_owned()), "{:?}", shop.heard());
 }

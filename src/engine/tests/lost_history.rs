@@ -123,7 +123,8 @@ async fn where_the_list_cannot_be_read_the_ladder_goes_on_and_reminders_wait_for
     let first: Vec<String> = w.attempts().await;
     assert!(first.iter().any(|a| a.contains("ana submitted")), "who was not told yet is: {first:?}");
     assert!(first.iter().any(|a| a == "2 sam scheduled"), "a reminder waits: {first:?}");
-    let acknowledge = AlertChange::Acknowledge { key: AlertKind::HistoryDoubt.into(), by: Actor("mia".into()) };
+    let acknowledge =
+        AlertChange::Acknowledge { key: AlertKind::HistoryDoubt.into(), by: Actor("mia".into()), raised_by: None };
     w.process.core.apply(Event::Alert(acknowledge), Actor("mia".into())).await.expect("acknowledged");
     w.advance(secs(10)).await;
     assert!(!w.process.engine.history.is_in_doubt() && !w.has_alert("history-in-doubt").await);

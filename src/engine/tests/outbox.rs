@@ -391,7 +391,7 @@ async fn what_waits_for_a_sink_that_is_no_more_goes_to_those_that_are() {
     }
     deliver(&engine).await;
     let by = Actor("Ana".into());
-    w.apply(Event::Alert(AlertChange::Acknowledge { key: of("seen"), by }), "Ana").await;
+    w.apply(Event::Alert(AlertChange::Acknowledge { key: of("seen"), by, raised_by: None }), "Ana").await;
     raise(&w, &of("waiting")).await;
     let target = |name: &str, min| SinkTarget { name: name.into(), min };
     w.setup.sinks = vec![target("renamed", Severity::Notice)];
@@ -404,4 +404,20 @@ async fn what_waits_for_a_sink_that_is_no_more_goes_to_those_that_are() {
     let want = [delivered("exhausted:known", false), delivered("exhausted:waiting", false)];
     assert_eq!(told, want, "what is in force and nobody has seen is repeated under the new name");
     assert_eq!(w.process.store.figures(w.now()).await.expect("read").outbox_depth, 0, "nothing waits");
+}
+
+#[tokio::test]
+async fn what_is_seen_is_not_told_again_for_time_that_goes_by() {
+    let w = World::new().await;
+    let sink = Arc::new(RecordingSink::default());
+    let engine = engine(&w, sink.clone());
+    let key = AlertKind::NotSeen.about("drip");
+    raise(&w, &key).await;
+    deliver(&engine).await;
+    let by = Actor("Ana".into());
+    w.apply(Event::Alert(AlertChange::Acknowledge { key: key.clone(), by, raised_by: None }), "Ana").await;
+    w.advance(secs(3_600)).await;
+    w.apply(Event::Alert(AlertChange::Again { key, message: "7 h ago".into() }), "engine").await;
+    deliver(&engine).await;
+    assert_eq!(sink.delivered(), [delivered("not-seen:drip", false)]);
 }

@@ -24,7 +24,7 @@ fn repeating(name: &str, fallback_for: Option<&str>, sink: &Arc<RecordingSink>) 
 }
 
 async fn see(w: &World, key: &AlertKey) {
-    let change = AlertChange::Acknowledge { key: key.clone(), by: Actor("Ana".into()) };
+    let change = AlertChange::Acknowledge { key: key.clone(), by: Actor("Ana".into()), raised_by: None };
     w.apply(Event::Alert(change), "Ana").await;
 }
 

@@ -172,7 +172,7 @@ pub(crate) async fn a_text_knows_which_of_its_alerts_are_over_or_were_seen(store
     let raise = AlertChange::Raise { key: first.clone(), call: None, message: "m".into() };
     store.transact(Load::Nothing, Vec::new(), decide(vec![raise], 5)).await.expect("raised");
     assert_eq!(settled(&one).await, 1, "one of it is in force");
-    let seen = AlertChange::Acknowledge { key: first, by: Actor("Ana".into()) };
+    let seen = AlertChange::Acknowledge { key: first, by: Actor("Ana".into()), raised_by: None };
     store.transact(Load::Nothing, Vec::new(), decide(vec![seen], 6)).await.expect("seen");
     assert_eq!(settled(&one).await, 2, "and was seen after the text was made");
     let mut newer = text("alert_3", 7, "olga");

@@ -162,8 +162,14 @@ pub(crate) async fn what_nobody_has_seen_is_told_again_in_its_time(store: &dyn S
     store.alerts_delivered(OFFICE, due(store, 9).await, how(9)).await.expect("delivered");
     assert_eq!((next(10).await, due_keys(store, 10).await), (Some(at(109)), vec![]), "not yet");
     let by = Actor("Ana".into());
-    change(store, vec![AlertChange::Acknowledge { key: alert_key("no-sender"), by: by.clone() }], 50).await;
-    change(store, vec![AlertChange::Acknowledge { key: alert_key("no-sender"), by: Actor("Bo".into()) }], 51).await;
+    change(store, vec![AlertChange::Acknowledge { key: alert_key("no-sender"), by: by.clone(), raised_by: None }], 50)
+        .await;
+    change(
+        store,
+        vec![AlertChange::Acknowledge { key: alert_key("no-sender"), by: Actor("Bo".into()), raised_by: None }],
+        51,
+    )
+    .await;
     change(store, vec![AlertChange::Resolve { key: alert_key("settings-file") }], 52).await;
     assert_eq!(next(109).await, Some(at(209)));
     assert_eq!(due_keys(store, 109).await, ["settings-file", "store"], "what is seen waits no more; an end does");
@@ -183,7 +189,7 @@ pub(crate) async fn what_nobody_has_seen_is_told_again_in_its_time(store: &dyn S
 pub(crate) async fn a_repetition_by_time_is_not_told_of_what_a_person_has_seen(store: &dyn Store) {
     change(store, vec![raise("untold:c1", None), raise("unread-reply:c1", None)], 1).await;
     store.alerts_delivered(OFFICE, due(store, 9).await, taken(9)).await.expect("delivered");
-    let seen = |key: &str| AlertChange::Acknowledge { key: alert_key(key), by: Actor("Ana".into()) };
+    let seen = |key: &str| AlertChange::Acknowledge { key: alert_key(key), by: Actor("Ana".into()), raised_by: None };
     change(store, vec![seen("untold:c1"), seen("unread-reply:c1")], 10).await;
     change(store, vec![again("untold:c1", "for 20 min"), again("unread-reply:c1", "other words")], 20).await;
     assert_eq!(due_keys(store, 20).await, ["unread-reply:c1"], "what somebody wrote is news");
@@ -207,7 +213,7 @@ pub(crate) async fn receipts_are_kept_one_a_message_until_each_is_done_with(stor
     let row = |id: &str, when: i64, expires: i64, unseen| (id.to_owned(), at(when), at(expires), unseen);
     assert_eq!(kept().await, [row("R1", 9, 1_009, 2), row("R2", 20, 1_020, 1)]);
     store.put_off_receipt(OFFICE, "R1", at(50)).await.expect("put off");
-    let seen = AlertChange::Acknowledge { key: alert_key("no-sender"), by: Actor("Ana".into()) };
+    let seen = AlertChange::Acknowledge { key: alert_key("no-sender"), by: Actor("Ana".into()), raised_by: None };
     change(store, vec![seen, AlertChange::Resolve { key: alert_key("store") }], 30).await;
     assert_eq!(kept().await, [row("R2", 20, 1_020, 0), row("R1", 50, 1_009, 0)], "both are to ring no more");
     change(store, vec![raise("store", None)], 40).await;

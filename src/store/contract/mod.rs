@@ -82,6 +82,7 @@ macro_rules! whole_contract {
             queues::what_waits_is_read_lane_by_lane_and_page_by_page,
             queues::messages_are_asked_about_in_time_order,
             queues::claims_of_other_engines_are_found,
+            queues::texts_of_which_none_is_accepted_fill_the_bound_of_an_hour_too,
             lists::calls_that_nobody_heard_of_are_found,
             lists::deferred_calls_that_nobody_has_seen_are_found,
             lists::calls_whose_holder_is_to_be_asked_are_found_and_go_back_with_the_clock,

@@ -1,9 +1,11 @@
 //! What waits for the engine's loops: in which order it comes, and how it is paged.
 
+use super::cases::shown;
 use super::fixtures::*;
 use super::lists::{closed, put_all, texts, woken};
 use crate::domain::attempt::{AttemptKind, AttemptState, Priority};
 use crate::domain::call::CallStatus;
+use crate::domain::event::Load;
 use crate::domain::types::{Sender, Timestamp};
 use crate::store::{SendQueue, SendQueueKey, SendQueuePosition, Store};
 
@@ -212,4 +214,31 @@ pub(crate) async fn claims_of_other_engines_are_found(store: &dyn Store) {
     assert_eq!(store.claims_of_others("nobody", 2).await.expect("read").len(), 2);
     assert_eq!(store.claims_of("mine", 9).await.expect("read"), [attempt_id("c", 1)]);
     assert_eq!(store.claims_of("nobody", 9).await.expect("read"), []);
+}
+
+pub(crate) async fn texts_of_which_none_is_accepted_fill_the_bound_of_an_hour_too(store: &dyn Store) {
+    let mut asks = call("asks", at(0));
+    asks.attempts[0].priority = Priority::Reminder;
+    put(store, asks).await.expect("put");
+    let spent = |all: u32| async move {
+        let of = Box::new(Load::Claim(attempt_id("asks", 1)));
+        shown(store, Load::WithSpent { of, since: at(0), per_contact: 0, all }).await.spent.all
+    };
+    assert_eq!(spent(1).await, None);
+    let out = [("s", AttemptState::Sending), ("u", AttemptState::Unknown), ("f", AttemptState::Failed)];
+    for (n, (name, state)) in (1..).zip(out) {
+        let mut one = call(name, at(0));
+        put_in(&mut one.attempts[0], state, n, at(5));
+        one.attempts[0].sid = (state == AttemptState::Failed).then(|| sid(n));
+        put(store, one).await.expect("put");
+        assert_eq!(spent(n).await, Some(at(60)), "{name}: a minute from now");
+        assert_eq!(spent(n + 1).await, None, "{name}");
+    }
+    // Where one was accepted, it is known when its hour is over.
+    let mut accepted = call("a", at(0));
+    put_in(&mut accepted.attempts[0], AttemptState::Submitted, 9, at(7));
+    put(store, accepted).await.expect("put");
+    for (all, oldest) in [(5, None), (4, Some(at(7))), (3, Some(at(7)))] {
+        assert_eq!(spent(all).await, oldest, "{all}");
+    }
 }

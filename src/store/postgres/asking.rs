@@ -1,5 +1,7 @@
 //! What is asked of the server on a connection: statements with their values, as [`super::pipeline`] and [`super::many`] send them.
 
+use std::time::Duration;
+
 use tokio_postgres::Row;
 
 use super::connection::PgConnection;
@@ -10,6 +12,9 @@ use super::statement::PgStatement;
 use super::values::sent;
 use crate::store::StoreError;
 use crate::store::sql::{For, Params, PrefetchRead, Value};
+
+/// How long a batch asks nothing: a quarter of what the server lets a session be idle inside a transaction.
+const SILENT_AT_MOST: Duration = Duration::from_millis(500);
 
 /// A read with who asks it.
 type Placed = (For, Asked);
@@ -164,8 +169,13 @@ impl PgConnection {
         self.pipeline.begin_batch();
     }
 
-    /// The next change of those that the transaction holds.
+    /// The next change of those that the transaction holds. Changes whose reads are all prefetched ask nothing, and a session that is
+    /// silent for too long inside a transaction the server ends: it is kept by a word.
     pub(super) fn begin_change(&self, place: usize) {
+        if self.pipeline.is_batch() && self.silence.borrow().passed() >= SILENT_AT_MOST {
+            // What fails fails the transaction, which its end says.
+            drop(self.word("SELECT 1"));
+        }
         self.pipeline.begin_change(place);
     }
 

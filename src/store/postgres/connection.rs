@@ -20,6 +20,7 @@ use super::connect::connect;
 use super::errors::{is_surely_not_committed, meaning, outage, unreachable, with_cause};
 use super::pipeline::Pipeline;
 use super::statement::PgStatement;
+use crate::clock::Stopwatch;
 use crate::failpoint::Safeguard;
 use crate::store::sql::Connection;
 use crate::store::{PostgresUrl, StoreError};
@@ -49,6 +50,8 @@ pub(in crate::store) struct PgConnection {
     is_lost: Cell<bool>,
     /// A statement failed, and the server takes no other in this transaction.
     is_failed: Cell<bool>,
+    /// Since the server was last asked anything.
+    pub(super) silence: RefCell<Stopwatch>,
     /// The server warned of something.
     warned: Arc<AtomicBool>,
     answer_within: Duration,
@@ -129,6 +132,7 @@ impl PgConnection {
             changes: Cell::new(0),
             is_lost: Cell::new(false),
             is_failed: Cell::new(false),
+            silence: RefCell::new(Stopwatch::start()),
             warned,
             answer_within,
             terms: RefCell::default(),
@@ -170,7 +174,9 @@ impl PgConnection {
         let runtime = self.runtime.as_ref().filter(|_| !self.is_over());
         let runtime = runtime.ok_or_else(|| unreachable("the connection is closed"))?;
         let within = self.answer_within;
-        runtime.block_on(async { tokio::time::timeout(within, answer).await }).map_err(|_| {
+        let answer = runtime.block_on(async { tokio::time::timeout(within, answer).await });
+        *self.silence.borrow_mut() = Stopwatch::start();
+        answer.map_err(|_| {
             self.is_lost.set(true);
             unreachable(format!("no answer in {} s", within.as_secs()))
         })

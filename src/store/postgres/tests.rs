@@ -146,3 +146,25 @@ async fn two_processes_that_change_one_call_lose_nothing_and_the_log_grows_in_or
     let log = a.log(&LogFilter { limit: 1_000, ..LogFilter::default() }).await.expect("read");
     assert_eq!(log.len(), 100);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_of_a_batch_that_take_their_time_keep_its_session() {
+    let (_schema, store) = fresh_or_skip!();
+    let names: Vec<String> = (0..8).map(|n| format!("c{n}")).collect();
+    for name in &names {
+        put(&store, call(name, at(0))).await.expect("put");
+    }
+    // While the first runs the others gather: together they take longer than a session may be silent.
+    let slowly = names.iter().map(|name| {
+        edit(&store, name, |s| {
+            std::thread::sleep(std::time::Duration::from_millis(400));
+            s.attempts[0].tries += 1;
+        })
+    });
+    for done in futures_util::future::join_all(slowly).await {
+        done.expect("committed");
+    }
+    for name in &names {
+        assert_eq!(stored(&store, name).await.attempts[0].tries, 1, "{name}");
+    }
+}

@@ -52,6 +52,13 @@ const MAY_KNOW_UNTIL: &str =
     "UPDATE alert_receivers SET again_at = ?3 WHERE sink = ?1 AND key = ?2 AND again_at IS NULL";
 const SENT: &str = "INSERT INTO alert_messages (sink, at, kind, alerts) VALUES (?1, ?2, ?3, ?4)";
 const FORGET_SENT: &str = "DELETE FROM alert_messages WHERE sink = ?1 AND at < ?2";
+/// Whether an alert that was raised by then is raised still, and seen by nobody.
+const NEEDS_TELLING: &str =
+    "SELECT 1 FROM alerts WHERE key = ?1 AND resolved_at IS NULL AND acknowledged_at IS NULL AND raised_at <= ?2";
+/// As it was taken, and tried once. What waits already is newer.
+const WAITS_AGAIN: &str =
+    "INSERT INTO outbox (sink, key, version, since, attempts, next_at) VALUES (?1, ?2, ?3, ?4, 1, ?5)
+    ON CONFLICT (sink, key) DO NOTHING";
 const WELL: &str = "DELETE FROM alert_sinks WHERE sink = ?1";
 const FAILING: &str = "INSERT INTO alert_sinks (sink, failing_since, failures, not_before) VALUES (?1, ?2, 1, ?3)
     ON CONFLICT (sink) DO UPDATE SET failures = alert_sinks.failures + 1, not_before = excluded.not_before";
@@ -175,6 +182,29 @@ fn repeat(
             }
         }
         conn.prepare_cached(PUT_OFF)?.execute(params![sink, key, now.plus(every).as_millis()])?;
+    }
+    Ok(())
+}
+
+/// See [`AlertChange::Untold`](crate::domain::alert::AlertChange::Untold).
+pub(in crate::store) fn untold(
+    conn: Connection<'_>,
+    sink: &str,
+    sinks: &[SinkTarget],
+    (key, since, version): &(AlertKey, Timestamp, i64),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (row, text) = (sink_row(sink), key.to_string());
+    if one(conn, NEEDS_TELLING, params![text, since.as_millis()], |_| Ok(()))?.is_none() {
+        return Ok(());
+    }
+    let values = params![row, text, version, since.as_millis(), now.as_millis()];
+    conn.prepare_cached(WAITS_AGAIN)?.execute(values)?;
+    for other in sinks.iter().filter(|t| t.name != sink && key.kind().severity() >= t.min) {
+        let other = sink_row(&other.name);
+        if !knows(conn, &other, &text)? {
+            conn.prepare_cached(sql::OUTBOX)?.execute(params![other, text, now.as_millis()])?;
+        }
     }
     Ok(())
 }

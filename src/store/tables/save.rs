@@ -375,6 +375,12 @@ fn save_alert(
             }
             return Ok(());
         }
+        AlertChange::Untold { sink, alerts } => {
+            for alert in alerts {
+                super::alerts::untold(conn, sink, &sinks.alerts, alert, at)?;
+            }
+            return Ok(());
+        }
         AlertChange::Again { key, message } => {
             let stored: Option<(Option<String>, bool)> = conn
                 .prepare_cached(sql::ALERT_AGAIN)?
@@ -404,8 +410,8 @@ fn save_alert(
             }
             (LogKind::AlertRaised, key, call.clone(), message.clone())
         }
-        AlertChange::Acknowledge { key, by } => {
-            let with = params![key.to_string(), at.as_millis(), by.0];
+        AlertChange::Acknowledge { key, by, raised_by } => {
+            let with = params![key.to_string(), at.as_millis(), by.0, raised_by.map_or(i64::MAX, Timestamp::as_millis)];
             let stored: Option<Option<String>> =
                 conn.prepare_cached(sql::ACKNOWLEDGE_ALERT)?.query_maybe(with, |r| r.get(0))?;
             let Some(call) = stored else { return Ok(()) };

@@ -1,5 +1,7 @@
 //! How many texts went out within an hour: over indexes, and only where a bound asks for it.
 
+use std::time::Duration;
+
 use crate::store::sql::{Connection, Row, params};
 
 use super::load::str_at;
@@ -12,6 +14,8 @@ use crate::store::{HourOfTexts, StoreError, rows};
 
 /// How many contacts one look tells of.
 const CONTACTS_MAX: usize = 100;
+/// Where texts of which none is accepted fill the bound, it is looked again after this.
+const SOON: Duration = Duration::from_secs(60);
 
 macro_rules! to_phone {
     ($open:literal) => {
@@ -88,7 +92,9 @@ pub(in crate::store) fn of_claim(
                 others += conn.prepare_cached(count)?.query_row([since.as_millis()], |r| r.get::<i64>(0))?;
             }
             let before = (i64::from(all) - others - 1).max(0);
-            moment(conn, ACCEPTED, params![since.as_millis(), before])?
+            let oldest = moment(conn, ACCEPTED, params![since.as_millis(), before])?;
+            // Those others alone may be as many: of what is under way it shows soon what becomes of it.
+            oldest.or_else(|| (others >= i64::from(all)).then(|| since.plus(SOON)))
         }
     };
     Ok(Spent { contact, all })

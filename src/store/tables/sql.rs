@@ -124,7 +124,7 @@ pub(in crate::store) const RAISE_ALERT: &str = "INSERT INTO alerts (key, call_id
     ON CONFLICT (key) DO UPDATE SET call_id = excluded.call_id, message = excluded.message, raised_at = excluded.raised_at,
     resolved_at = NULL, acknowledged_at = NULL, acknowledged_by = NULL WHERE alerts.resolved_at IS NOT NULL";
 pub(in crate::store) const ACKNOWLEDGE_ALERT: &str = "UPDATE alerts SET acknowledged_at = ?2, acknowledged_by = ?3
-    WHERE key = ?1 AND resolved_at IS NULL AND acknowledged_at IS NULL RETURNING call_id";
+    WHERE key = ?1 AND resolved_at IS NULL AND acknowledged_at IS NULL AND raised_at <= ?4 RETURNING call_id";
 pub(in crate::store) const ALERT_AGAIN: &str =
     "UPDATE alerts SET message = ?2 WHERE key = ?1 AND resolved_at IS NULL AND message <> ?2
     RETURNING call_id, acknowledged_at IS NOT NULL";

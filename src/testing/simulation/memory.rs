@@ -182,7 +182,7 @@ impl Memory {
                 AlertChange::ResolveAll { call, at } => {
                     self.alerts.retain(|key, about| key.kind().until() > at || about.as_ref() != Some(&call));
                 }
-                AlertChange::Acknowledge { .. } | AlertChange::Again { .. } => {}
+                AlertChange::Acknowledge { .. } | AlertChange::Again { .. } | AlertChange::Untold { .. } => {}
             }
         }
         self.breakers = trip::changed(std::mem::take(&mut self.breakers), &change.breakers, now);

@@ -201,7 +201,7 @@ async fn acknowledge(asked: &str, by: Option<&str>, app: &App, out: &mut Output)
         return Ok(ExitStatus::Done);
     }
     out.mode_line();
-    out.line(&match (before, now.is_none()) {
+    out.paragraph(&match (before, now.is_none()) {
         (_, true) => format!("{} is over already", alert.key.masked()),
         (Some((at, who)), _) => format!("{} has seen it already, at {}: nothing was done", who.0, out.time(at)),
         (None, _) => format!("{} is seen: no sink is told of it again until it is over", alert.key.masked()),

@@ -122,7 +122,7 @@ async fn close(asked: &str, by: Option<&str>, app: &App, out: &mut Output) -> Re
     } else {
         out.mode_line();
         let text = if closed { "is closed: what waits goes at once" } else { "is closed already: nothing was done" };
-        out.line(&format!("the breaker of {} {text}", shown(sender)));
+        out.paragraph(&format!("the breaker of {} {text}", shown(sender)));
     }
     Ok(rest.say("texts", out))
 }

@@ -251,7 +251,7 @@ async fn apply(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
     }
     out.mode_line();
     let already = if changed { "" } else { " already" };
-    out.line(&format!(
+    out.paragraph(&format!(
         "settings {} are{already} in force (since {}, by {}, {})",
         row.number, row.at, row.actor.0, row.role
     ));

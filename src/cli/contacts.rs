@@ -192,7 +192,7 @@ async fn clear(asked: &str, by: Option<&str>, app: &App, out: &mut Output) -> Re
     } else {
         out.mode_line();
         let text = if was { "opt-out is cleared: texts go out again" } else { "has not opted out: nothing to clear" };
-        out.line(&format!("{name} {text}"));
+        out.paragraph(&format!("{name} {text}"));
     }
     if was {
         out.note("the provider's own block is lifted only by that person texting START to the sender");

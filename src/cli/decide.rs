@@ -169,7 +169,7 @@ pub(crate) async fn seen(args: Args, app: &App, out: &mut Output) -> Result<Exit
         out.table(&table);
     } else {
         out.mode_line();
-        out.line(&format!("{} was looked into: its alert is over", args.call.trim()));
+        out.paragraph(&format!("{} was looked into: its alert is over", args.call.trim()));
     }
     Ok(rest.say("the word that the alert is over", out))
 }
@@ -255,7 +255,7 @@ fn report(state: &CallState, done: Decided, rest: &Rest, app: &App, out: &mut Ou
         let already = if done == Decided::Before { " already" } else { "" };
         let who = holder_name(state, app).map(|n| format!(", {n} has it")).unwrap_or_default();
         let noted = if done == Decided::Noted { ": the note stands in its story" } else { "" };
-        out.line(&format!("{} ({}) is{already} {}{who}{noted}", call.id, call.reference, call.status));
+        out.paragraph(&format!("{} ({}) is{already} {}{who}{noted}", call.id, call.reference, call.status));
         if done == Decided::Now {
             say_texts(state, out);
         }

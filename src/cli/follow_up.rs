@@ -318,7 +318,7 @@ async fn cancel(
     } else {
         out.mode_line();
         let word = if changed { "are cancelled" } else { "were cancelled already" };
-        out.line(&format!(
+        out.paragraph(&format!(
             "the follow-ups of {} ({}) {word}: the ladder tells nobody else",
             state.call.id, state.call.reference
         ));
@@ -328,7 +328,7 @@ async fn cancel(
                 true => format!("the last resort is told at {at}, and then it is EXHAUSTED"),
                 false => format!("it is EXHAUSTED at {at}"),
             };
-            out.line(&format!(
+            out.paragraph(&format!(
                 "if nobody takes it, {then}, with an alert; `dispatchctl ack {}` takes it",
                 state.call.id
             ));

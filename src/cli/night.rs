@@ -180,14 +180,14 @@ fn in_words(of: &About, report: &TimeReport, out: &mut Output) {
     let (calls, f) = (&report.calls, &report.figures);
     out.mode_line();
     if of.week.is_some() {
-        out.line(&format!("{}: {}", of.title, time_report::verdict(f)));
+        out.paragraph(&format!("{}: {}", of.title, time_report::verdict(f)));
         figure_tables(f, out);
         return;
     }
-    out.line(&format!("{}: {}", of.title, night::in_words(calls)));
+    out.paragraph(&format!("{}: {}", of.title, night::in_words(calls)));
     if !calls.is_empty() {
         out.part(&list(calls, out));
-        out.line(&time_report::verdict(f));
+        out.paragraph(&time_report::verdict(f));
     }
     if calls.iter().any(|c| c.standing == Standing::RingBack) {
         out.chat(

@@ -249,7 +249,10 @@ impl Output {
                 (printable(head), width.saturating_sub(taken).max(1))
             }
             Some(width) => {
-                self.write(printable(head).trim_end());
+                let words = printable(head).split_whitespace().collect::<Vec<_>>().join(" ");
+                for line in folded(&words, width).into_iter().filter(|line| !line.is_empty()) {
+                    self.write(&line);
+                }
                 ("  ".to_owned(), width.saturating_sub(2).max(1))
             }
         };

@@ -235,15 +235,15 @@ fn show(plan: &RebuildPlan, out: &mut Output) {
         return;
     }
     for note in &plan.notes {
-        out.line(&format!("note: {note}"));
+        out.paragraph(&format!("note: {note}"));
     }
     for p in &plan.problems {
-        out.line(&format!("row {}: {}; {}", p.record, p.what, p.help));
+        out.paragraph(&format!("row {}: {}; {}", p.record, p.what, p.help));
     }
     match plan.left_alone.len() {
         0 => {}
         1 => out.line("1 call is in the store already: left alone"),
-        n => out.line(&format!("{n} calls are in the store already: left alone")),
+        n => out.paragraph(&format!("{n} calls are in the store already: left alone")),
     }
 }
 
@@ -268,7 +268,7 @@ fn say(plan: &RebuildPlan, carried: Option<&Carried>, done: Option<CarriedOut>, 
         return;
     }
     for (call, why) in carried.map(|c| c.refused.as_slice()).unwrap_or_default() {
-        out.line(&format!("call {call} was not imported: {why}"));
+        out.paragraph(&format!("call {call} was not imported: {why}"));
     }
     let n = match carried.map_or(0, |c| c.imported.len()) {
         1 => "1 call was".to_owned(),
@@ -278,18 +278,18 @@ fn say(plan: &RebuildPlan, carried: Option<&Carried>, done: Option<CarriedOut>, 
         (true, _) => out.line("nothing to rebuild"),
         (false, None) => out.line("nothing was done; --yes carries it out once no other system runs these calls"),
         (false, Some(CarriedOut::BySilent)) => {
-            out.line(&format!("{n} imported; nothing is sent: the engine does not answer"));
+            out.paragraph(&format!("{n} imported; nothing is sent: the engine does not answer"));
         }
         (false, Some(CarriedOut::ByEngine)) => {
-            out.line(&format!("{n} imported; the engine that runs goes on with them"))
+            out.paragraph(&format!("{n} imported; the engine that runs goes on with them"))
         }
         (false, Some(CarriedOut::Here)) => {
-            out.line(&format!(
+            out.paragraph(&format!(
                 "{n} imported and what was due is done; start `dispatchctl serve` now: what follows fires there"
             ));
         }
         (false, Some(CarriedOut::InPart)) => {
-            out.line(&format!("{n} imported; start `dispatchctl serve` now: it goes on with what is left"));
+            out.paragraph(&format!("{n} imported; start `dispatchctl serve` now: it goes on with what is left"));
         }
     }
 }

@@ -410,7 +410,7 @@ impl Send<'_> {
             out.table(&attempts_table(state));
             if state.call.status == CallStatus::Deferred && !out.is_csv() {
                 let call = &state.call.id;
-                out.line(&format!(
+                out.paragraph(&format!(
                     "{call} {}: nobody is told; it waits for the morning. `dispatchctl raise {call}` wakes somebody",
                     state.call.status
                 ));
@@ -418,14 +418,14 @@ impl Send<'_> {
             if let Some(until) = state.call.held() {
                 let (call, level, until) = (&state.call.id, &state.call.level, out.time(until));
                 if !out.is_csv() {
-                    out.line(&format!(
+                    out.paragraph(&format!(
                         "{call}: quiet hours of level {level}; it is told at {until}. `dispatchctl raise {call} --level high` tells it now"
                     ));
                 }
             } else if let Some(next) = json::next_follow_up(&state.call) {
                 let text = format!("{} {}: next follow-up {}", state.call.id, state.call.status, out.time(next));
                 if !out.is_csv() {
-                    out.line(&text);
+                    out.paragraph(&text);
                 }
             }
         }

@@ -191,10 +191,10 @@ fn show(plan: &Plan<'_>, resort: usize, (exhausts, held): (Timestamp, Option<Tim
     out.table(&t);
     if !out.is_csv() {
         if let Some(until) = held {
-            out.line(&format!("quiet hours of level {level}: nobody is told before {}", out.time(until)));
+            out.paragraph(&format!("quiet hours of level {level}: nobody is told before {}", out.time(until)));
         }
         let at = out.time(exhausts);
-        out.line(&format!("level {level}; without an answer EXHAUSTED at {at}; nothing was sent"));
+        out.paragraph(&format!("level {level}; without an answer EXHAUSTED at {at}; nothing was sent"));
     }
 }
 

@@ -158,7 +158,7 @@ fn report(state: &CallState, a: &Attempt, changed: bool, rest: &Rest, out: &mut 
     out.mode_line();
     let already = if changed { "" } else { " already" };
     let sid = a.sid.as_ref().map(|s| format!(" as {s}")).unwrap_or_default();
-    out.line(&format!("{} ({reference}) to {} is{already} {}{sid}", call.id, a.recipient.name, a.state));
+    out.paragraph(&format!("{} ({reference}) to {} is{already} {}{sid}", call.id, a.recipient.name, a.state));
     if changed {
         for next in state.attempts.iter().filter(|n| n.state.is_waiting() && n.kind == AttemptKind::Notice) {
             out.line(&format!("  {} {} (attempt {})", to(&next.recipient), will_be(next.channel), next.number));

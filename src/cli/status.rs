@@ -448,7 +448,7 @@ fn show(o: &Overview, app: &App, out: &mut Output) {
     }
     section("due next", &due_table(o, app, out), None, out);
     if o.more_due {
-        out.line(&format!("the first {NEXT_DUE} shown: `dispatchctl follow-up list` shows more"));
+        out.paragraph(&format!("the first {NEXT_DUE} shown: `dispatchctl follow-up list` shows more"));
     }
     section("failures of the last 24 h", &failures_table(o, app.clock.now(), out), None, out);
 }

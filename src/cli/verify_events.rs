@@ -257,14 +257,14 @@ fn say(report: &VerifyReport, left: Option<&[Difference]>, requests: u64, out: &
         );
     }
     for field in &report.skipped_rows {
-        out.line(&format!("not compared, as the base has no such field: {field}"));
+        out.paragraph(&format!("not compared, as the base has no such field: {field}"));
     }
     let foreign = report.findings.iter().filter(|f| f.fault == DifferenceKind::Foreign).count();
-    out.line(&format!(
+    out.paragraph(&format!(
         "{} dispatch events compared: {equal} equal, {wrong} not; {foreign} foreign rows left alone",
         report.compared
     ));
-    out.line(&format!("{} compared: {equal_calls} equal, {of_calls} not", counted(report.calls, "call")));
+    out.paragraph(&format!("{} compared: {equal_calls} equal, {of_calls} not", counted(report.calls, "call")));
     let wrong = wrong + of_calls;
     match left {
         None if wrong > 0 => out.line("mend it with `dispatchctl verify-events --repair`"),
@@ -272,7 +272,7 @@ fn say(report: &VerifyReport, left: Option<&[Difference]>, requests: u64, out: &
         Some(some) if !some.is_empty() => {
             for f in some {
                 let event = f.event.clone().or_else(|| f.call.clone()).unwrap_or_default();
-                out.line(&format!("still {}: {event}: {}", f.fault.as_str(), f.said()));
+                out.paragraph(&format!("still {}: {event}: {}", f.fault.as_str(), f.said()));
             }
         }
         _ => {}

@@ -95,9 +95,9 @@ fn show(all: &[Finding], out: &mut Output) {
     for f in all {
         let word = out.emphasis(f.status.is_good(), &format!("{:<4}", f.status.as_str()));
         let name = format!("{} {}", f.area, f.name);
-        out.line(&format!("{word}  {name:<width$}  {}", f.what));
+        out.hanging(&format!("{word}  {name:<width$}  "), &f.what);
         if let Some(next) = &f.next {
-            out.line(&format!("      {:<width$}  next: {next}", ""));
+            out.hanging(&format!("      {:<width$}  ", ""), &format!("next: {next}"));
         }
     }
     let counts: Vec<String> = FindingStatus::ALL

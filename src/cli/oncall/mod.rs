@@ -352,7 +352,7 @@ fn show(line: &Line, policy: &Policy, at: Timestamp, rungs: &[Rung], out: &mut O
         text.push_str(&format!("; again {} times, {} after the last step", policy.repeat, span(policy.repeat_wait)));
     }
     text.push_str(&format!("; without an answer EXHAUSTED after {}", span(total(policy, rungs))));
-    out.line(&text);
+    out.paragraph(&text);
     for r in rungs.iter().filter(|r| !r.found.notifies_somebody()) {
         let step = r.number.map_or_else(|| "the last resort".to_owned(), |n| format!("step {n}"));
         out.note(&format!("warning: {step} finds nobody to tell"));

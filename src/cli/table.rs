@@ -123,7 +123,11 @@ impl Table {
         for row in &mut table.rows {
             row.iter_mut().zip(widths).for_each(|(cell, width)| *cell = folded(cell, *width).join("\n"));
         }
-        let mut t = table.builder().build();
+        // A header of two words folds too.
+        let mut b = Builder::default();
+        b.push_record(table.headers.iter().zip(widths).map(|(header, width)| folded(header, *width).join("\n")));
+        table.rows.into_iter().for_each(|row| b.push_record(row));
+        let mut t = b.build();
         t.with(Style::rounded());
         trimmed(&t.to_string())
     }
@@ -207,6 +211,17 @@ mod tests {
             let lines = text.lines().filter(|l| l.starts_with('│')).count();
             assert!(lines <= 1 + LINES_MAX || !text.contains("STATE"), "{width}:\n{text}");
             assert_eq!(text.contains("delivered"), is_whole, "{width}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_header_of_two_words_folds_where_its_column_does() {
+        let mut t = Table::new(&["REF", "LAST TOLD", "LATE BY"]);
+        t.row(["7K32", "Sam Ortiz", "2 min"].map(str::to_owned));
+        for width in 25..60 {
+            let text = t.fitted(width);
+            assert!(widest(&text) <= width, "{width}:\n{text}");
+            assert!(text.contains("LAST") && text.contains("TOLD"), "{width}:\n{text}");
         }
     }
 

@@ -19,18 +19,18 @@ const STRETCH: usize = 3_000;
 
 pub(super) fn run() {
     let stage = Stage::new("1h", "1h");
-    if stage.store.contains("://") {
+    let Some(file) = stage.store.strip_prefix("sqlite:") else {
         println!("backup: a store on a server is copied by the server's own tools");
         return;
-    }
+    };
     let mut serve = stage.serve();
     let calls = 2 * COPIES * STRETCH;
     stage.create(&serve, calls, "normal", None);
     let sent = stage.peer.wait_for(calls);
     serve.kill();
-    fill(&stage.store);
+    fill(file);
     let serve = stage.serve();
-    let size = std::fs::metadata(&stage.store).expect("the store").len();
+    let size = std::fs::metadata(file).expect("the store").len();
     let (mut without, mut with): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
     let mut took = Vec::new();
     let stretches: Vec<&[Arrival]> = sent.chunks(STRETCH).collect();
@@ -74,8 +74,8 @@ pub(super) fn run() {
 }
 
 /// Entries of years, until the store has its size.
-fn fill(store: &str) {
-    let conn = Connection::open(store).expect("the store");
+fn fill(file: &str) {
+    let conn = Connection::open(file).expect("the store");
     let page: i64 = conn.query_row("PRAGMA page_size", [], |r| r.get(0)).expect("a size");
     let bytes = || page * conn.query_row("PRAGMA page_count", [], |r| r.get::<_, i64>(0)).expect("a count");
     while bytes() < SIZE {

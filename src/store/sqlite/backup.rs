@@ -18,6 +18,7 @@ use rusqlite::backup::{Backup as Pages, StepResult};
 use super::counted::open_alone;
 use super::file::{beside, free_beside, private_file, sync_directory};
 use super::rows_copy;
+use crate::clock::Stopwatch;
 use crate::domain::Timestamp;
 use crate::store::{Backup, StoreError};
 
@@ -25,7 +26,8 @@ use crate::store::{Backup, StoreError};
 const BACKUP: &str = ".backup-";
 /// What one that is not whole has behind that.
 const PART: &str = ".part";
-/// Pages of one step, 1 MiB, and the pause behind it: the disk is left to commits.
+/// Pages of one step, 1 MiB, and the least pause behind it: the disk is left to commits. What a step wrote is on the disk before the
+/// next one, and the pause is as long as that took: a GiB that the system writes in one go holds commits up for half a second each.
 const STEP_PAGES: i32 = 256;
 const STEP_PAUSE: Duration = Duration::from_millis(4);
 /// See [`HistoryDoubt`](crate::store::HistoryDoubt); a copy of a copy says the older time.
@@ -109,13 +111,20 @@ pub(super) fn room_for(size: u64, spare: u64, free: u64) -> Result<(), StoreErro
 
 pub(super) fn copy_pages(conn: &Connection, part: &Path, stopped: &AtomicBool) -> Result<(), StoreError> {
     let mut target = Connection::open(part)?;
+    // Closed after SQLite's own: closing it ends the locks of this process on the file.
+    let written = File::open(part).map_err(|e| not_written(part, &e))?;
     {
         let pages = Pages::new(conn, &mut target)?;
-        while pages.step(STEP_PAGES)? != StepResult::Done {
+        loop {
+            let watch = Stopwatch::start();
+            if pages.step(STEP_PAGES)? == StepResult::Done {
+                break;
+            }
             if stopped.load(Ordering::Acquire) {
                 return Err(StoreError::Closed);
             }
-            std::thread::sleep(STEP_PAUSE);
+            written.sync_data().map_err(|e| not_written(part, &e))?;
+            std::thread::sleep(STEP_PAUSE.max(watch.passed()));
         }
     }
     target.close().map_err(|(_, e)| StoreError::from(e))

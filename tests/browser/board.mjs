@@ -1,8 +1,8 @@
 // The office's page in a real browser. `node board.mjs` with DISPATCHCTL naming the binary and, where it is elsewhere, CHROMIUM and NGINX
 // naming those programs. Says each case; exit 1 if one fails.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { join } from "node:path";
 import { OPERATE, READ, Shop, freePort, until } from "./shop.mjs";
 import { BINARY, HOSTILE, NGINX, SHOTS, asWithoutScript, axe, browser, check, equal, failures, is, overflow, press, signedIn } from "./tools.mjs";
@@ -433,6 +433,21 @@ await check("a stop ends open pages first", async () => {
   console.log(`      stopped after ${Date.now() - began} ms`);
   is(Date.now() - began < 5_000, "in time");
   await page.context().close();
+});
+
+await check("the page of the drills is readable on a phone and on a desk", async () => {
+  const file = join(shop.dir, "drills.html");
+  execFileSync(BINARY, ["test-reliability", "--scenario", "callback-forged", "--html", file], { stdio: "ignore" });
+  for (const colorScheme of ["light", "dark"]) {
+    for (const width of [360, 1280]) {
+      const page = await (await browser.newContext({ viewport: { width, height: 740 }, colorScheme })).newPage();
+      await page.setContent(readFileSync(file, "utf8"));
+      equal(await overflow(page), 0, `${width} px, ${colorScheme}: it scrolls sideways`);
+      equal((await axe(page)).join("\n"), "", `${width} px, ${colorScheme}: axe`);
+      is((await page.textContent("body")).includes("All promises held"), "the verdict");
+      await page.context().close();
+    }
+  }
 });
 
 await shop.close();

@@ -296,6 +296,21 @@ fn only_the_bare_word_is_the_providers_own() {
 }
 
 #[test]
+fn blanks_around_a_text_change_nothing() {
+    let lexicon = Lexicon::default();
+    let long = format!("1, {}", "on the road ".repeat(25));
+    for text in ["-1", "1", "- 1", "1, in 20 min", "2 valves", "done. thanks", long.trim_end()] {
+        let bare = read(text, SAM, &lexicon);
+        for around in
+            [format!(" {text}"), format!("\n{text}"), format!("\t\r\n{text} \n"), format!("{text}{}", " ".repeat(300))]
+        {
+            assert_eq!(read(&around, SAM, &lexicon), bare, "{around:?}");
+        }
+    }
+    assert_eq!(read(" -1", SAM, &lexicon).says, Says::Other, "a negative number is no word");
+}
+
+#[test]
 fn what_is_too_long_to_be_an_answer_is_none() {
     let long = format!("1, {}", "on the road ".repeat(60));
     assert_eq!(read(&long, SAM, &Lexicon::default()).says, Says::Other);

@@ -98,7 +98,7 @@ impl SmtpRelay {
         Ok(relay)
     }
 
-    fn message(&self, mail: &Mail) -> Result<(Address, Address, Vec<u8>), MailError> {
+    pub(super) fn message(&self, mail: &Mail) -> Result<(Address, Address, Vec<u8>), MailError> {
         let bad =
             |what: &str| MailError::Refused { whose: MailRefusal::Content, why: format!("{what} cannot be written") };
         let address = |a: &MailAddress| a.as_str().parse::<Address>().map_err(|_| bad("an address"));

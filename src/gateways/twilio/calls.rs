@@ -146,13 +146,13 @@ impl PhoneCallWire {
     }
 }
 
-fn record(body: &[u8]) -> Option<PhoneCallRecord> {
+pub(super) fn record(body: &[u8]) -> Option<PhoneCallRecord> {
     serde_json::from_slice::<PhoneCallWire>(body).ok()?.into_record()
 }
 
 /// One page of the list of phone calls.
 #[derive(Deserialize)]
-struct PhoneCallPage {
+pub(super) struct PhoneCallPage {
     /// Required: an answer without it is no list, which is not the same as an empty one.
     calls: Vec<Value>,
     next_page_uri: Option<Value>,

@@ -30,6 +30,10 @@ const SECRET_CHARS_MIN: usize = 12;
 const SHOP: &str = r#"
 [server]
 public_url = "https://dispatch.example.com"
+[[server.tokens]]
+name = "intake"
+token = "invented-intake-token"
+scope = "dispatch"
 [twilio]
 account_sid = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 auth_token = "0123456789abcdef0123456789abcdef"
@@ -82,7 +86,8 @@ pub(crate) fn shop() -> &'static Config {
 
 fn sources(test_mode: bool) -> Sources {
     let cwd = PathBuf::from(NOWHERE);
-    Sources { system_config: cwd.join("config.toml"), cwd, flag_test_mode: test_mode, ..Sources::default() }
+    let env = vec![("HOME".to_owned(), NOWHERE.to_owned())];
+    Sources { system_config: cwd.join("config.toml"), cwd, env, flag_test_mode: test_mode, ..Sources::default() }
 }
 
 /// A file is a configuration, or each thing that is wrong with it is told in a line that names its key. No secret is told. What is

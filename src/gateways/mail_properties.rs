@@ -123,6 +123,10 @@ fn is_written(relay: &SmtpRelay, mail: &Mail, kept: bool) {
         assert_eq!(of("text/plain").map(|t| t.replace("\r\n", "\n")).as_deref(), Some(mail.text.as_str()));
         assert_eq!(of("text/html").map(|t| t.replace("\r\n", "\n")).as_deref(), Some(mail.html.as_str()));
     }
+    for (kind, text) in &texts {
+        let bare = text.replace("\r\n", "").chars().find(|c| c.is_control() && *c != '\t');
+        assert_eq!(bare, None, "{kind}: {text:?}");
+    }
 }
 
 /// Name and value of each header, unfolded, and what follows them.

@@ -163,6 +163,15 @@ fn edited(corpus: &[(String, Vec<u8>)], of: Index, edits: &[Edit]) -> Vec<u8> {
     bytes
 }
 
+/// An input, shown as a text.
+struct Input(Vec<u8>);
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(&self.0))
+    }
+}
+
 fn by_chance(property: Property, corpus: Vec<(String, Vec<u8>)>, cases: u32) {
     let inputs = prop_oneof![
         1 => proptest::collection::vec(any::<u8>(), 0..200),
@@ -171,7 +180,7 @@ fn by_chance(property: Property, corpus: Vec<(String, Vec<u8>)>, cases: u32) {
             .prop_map(move |(of, edits)| edited(&corpus, of, &edits)),
     ];
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
-    let held = TestRunner::new(config).run(&inputs, |bytes| {
+    let held = TestRunner::new(config).run(&inputs.prop_map(Input), |Input(bytes)| {
         property(&bytes);
         Ok(())
     });

@@ -331,6 +331,9 @@ fn words_of_the_shop_answer_as_ours_do() {
     ] {
         lexicon.add(own, word).expect("a word");
     }
+    for parted in ["voy, en camino", "voy.\nahora", "voy e\u{2028}n camino", "mine; voy"] {
+        assert!(lexicon.add(OwnWord::Take, parted).is_err(), "it would not be read as it is written: {parted:?}");
+    }
     for (text, says) in [
         ("si", Says::Take),
         ("SÍ!", Says::Take),

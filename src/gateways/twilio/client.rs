@@ -291,7 +291,7 @@ impl TwilioClient {
     async fn read_page<T: serde::de::DeserializeOwned>(&self, url: Url) -> Result<T, GatewayError> {
         let answer = self.exchange(self.reads.get(url), PAGE_BYTES_MAX).await.map_err(read_failure)?;
         if answer.status.is_success() {
-            serde_json::from_slice(&answer.body).map_err(|_| again("the list could not be read", None))
+            wire::document(&answer.body).ok_or_else(|| again("the list could not be read", None))
         } else {
             Err(read_refusal(&answer))
         }

@@ -92,12 +92,12 @@ fn is_read(body: &[u8]) {
         is_shown(&error.message);
     }
     let items = |name: &str| document.as_ref().and_then(|d| Some(d.get(name)?.as_array()?.len()));
-    if let Ok(page) = serde_json::from_slice::<PageWire>(body) {
+    if let Some(page) = wire::document::<PageWire>(body) {
         let (messages, next) = page.into_items();
         assert_eq!(Some(messages.len()), items("messages"), "an item is overlooked");
         assert_eq!(next, document.as_ref().and_then(|d| wire::plain(d.get("next_page_uri")?)));
     }
-    if let Ok(page) = serde_json::from_slice::<PhoneCallPage>(body) {
+    if let Some(page) = wire::document::<PhoneCallPage>(body) {
         assert_eq!(Some(page.into_items().0.len()), items("calls"), "an item is overlooked");
     }
 }

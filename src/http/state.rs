@@ -231,6 +231,11 @@ impl HttpState {
         *self.settings_differ.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 
+    /// Whether the configuration of this replica is not the one in force.
+    pub fn differs_in_settings(&self) -> bool {
+        !self.settings_differ.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     pub(super) fn settings_differ(&self) -> Vec<String> {
         self.settings_differ.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -42,7 +42,7 @@ fn what_it_prints_is_an_environment_that_is_taken_whole() {
         shop.set(name, *value);
     }
     let shown = shop.expect(0, &["config", "show"]);
-    assert!(shown.stdout.contains("dispatch@example.com"), "{shown:?}");
+    assert!(shown.stdout.contains("DISPATCHCTL_SMTP__FROM"), "{shown:?}");
 }
 
 #[test]

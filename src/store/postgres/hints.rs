@@ -8,7 +8,9 @@ use tokio::sync::Notify;
 use tracing::debug;
 
 use super::connection::PgConnection;
+use super::open::REPLICAS;
 use crate::clock::{Clock as _, SystemClock};
+use crate::store::sql::{Connection, params};
 use crate::store::{PostgresUrl, StoreError};
 
 /// Hints within this time are one.
@@ -23,6 +25,18 @@ const LOCK_WITHIN: Duration = Duration::from_secs(1);
 /// The channel of a store, by the number of its lock.
 pub(super) fn channel(key: i64) -> String {
     format!("dispatchctl_{key}")
+}
+
+/// How many processes wait for hints of this store: those that serve. One whose machine is gone is counted until the server has noticed.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) fn count(conn: &PgConnection, key: i64) -> Result<u64, StoreError> {
+    let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND CAST(classid AS bigint) = ?1 AND CAST(objid AS bigint) = ?2 AND objsubid = 2";
+    let n: i64 = Connection::Postgres(conn).prepare_cached(sql)?.query_row(params![REPLICAS, key], |r| r.get(0))?;
+    Ok(u64::try_from(n).unwrap_or_default())
 }
 
 /// Where hints come from, and which are not another's.
@@ -63,7 +77,7 @@ impl Drop for Listening<'_> {
 
 fn heard(of: &Channel, bell: &Weak<Notify>, listening: &Listening<'_>) -> Result<(), StoreError> {
     let conn = PgConnection::again(&of.url, LOCK_WITHIN)?;
-    conn.batch(&format!("LISTEN {}", channel(of.key)))?;
+    conn.batch(&format!("LISTEN {}; SELECT pg_advisory_lock_shared({REPLICAS}, {})", channel(of.key), of.key))?;
     listening.0.store(true, Ordering::Relaxed);
     // What was committed before is seen by looking.
     ring(bell);

@@ -17,6 +17,8 @@ use crate::store::{Holder, Peeked, PostgresUrl, StoreError, StoreMode, StoreSett
 
 /// Names our locks among those that other programs take in the same database: "disp".
 pub(super) const LOCKS: i64 = 0x6469_7370;
+/// The class of the locks that each `serve` shares for as long as it is connected: by them it is counted, and by nothing else.
+pub(super) const REPLICAS: i64 = LOCKS + 1;
 /// Which of them a migration takes; the store's own have the number of one of its tables.
 pub(super) const MIGRATION: i64 = 0;
 

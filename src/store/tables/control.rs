@@ -192,6 +192,10 @@ impl<D: Database> Control for D {
         self.holder_seen().await
     }
 
+    async fn replicas(&self) -> Result<Option<u64>, StoreError> {
+        self.count_replicas().await
+    }
+
     fn under(&self, lease: &dyn Lease) -> Option<Arc<dyn Store>> {
         self.handle_under(lease)
     }

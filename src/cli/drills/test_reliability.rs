@@ -190,7 +190,7 @@ fn wrong_scenario(e: ScenarioErrors) -> CliError {
     let mut error = CliError::new(ExitStatus::Usage, "a scenario cannot be played");
     error.causes = e.0;
     error.hint(
-        "see the scenarios with `dispatchctl test-reliability --list`; fixtures/scenarios shows how one is written",
+        "see the scenarios with `dispatchctl test-reliability --list`; the source has them in fixtures/scenarios",
     )
 }
 

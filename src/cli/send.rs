@@ -45,7 +45,7 @@ pub(crate) struct Args {
     /// The customer's name
     #[arg(long, value_name = "NAME")]
     caller_name: Option<String>,
-    /// Emergency level: normal, high or any configured policy
+    /// Emergency level: normal, high or any configured policy; without it, by the words of the issue
     #[arg(long, value_name = "LEVEL")]
     level: Option<String>,
     /// What is wrong
@@ -123,6 +123,9 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
             "nothing says what is wrong: people would be texted for no reason",
         )
         .hint("give --issue TEXT (or --body TEXT), or the whole call with --json FILE; nothing was recorded or sent"));
+    }
+    if let Some(why) = &new.level_why {
+        out.chat(&format!("it runs at level {}: {why}", new.level));
     }
     if args.dry_run {
         return dry_run(&new, &app, out);

@@ -13,7 +13,19 @@ fn shop() -> Option<(Shop, &'static TestServer)> {
 fn a_call_is_sent_shown_taken_and_told_of_with_the_url_alone() {
     let Some((shop, _)) = shop() else { return };
     shop.expect(6, &["status"]);
-    let sent = shop.run(&["-o", "json", "send", "--call-id", "c", "--issue", "Burst pipe", "--timeout", "2s"]);
+    let sent = shop.run(&[
+        "-o",
+        "json",
+        "send",
+        "--call-id",
+        "c",
+        "--issue",
+        "Burst pipe",
+        "--level",
+        "normal",
+        "--timeout",
+        "2s",
+    ]);
     assert!(matches!(sent.code, 0 | 8), "{sent:?}");
     assert_eq!(sent.json()["callId"], "c");
     let shown = shop.expect(0, &["-o", "json", "status", "c"]).json();
@@ -75,7 +87,7 @@ fn what_is_wrong_with_the_store_is_told_before_anything_is_done_and_never_with_i
         Trouble { label: "no rights", url: as_user("guest"), code: 6, words: &["permission denied", "rights"] },
         Trouble { label: "gone", url: "postgres://u@/d?host=/gone".into(), code: 6, words: &["/gone", "runs"] },
     ] {
-        let run = Shop::on_server(url).run(&["-o", "json", "send", "--issue", "Burst pipe"]);
+        let run = Shop::on_server(url).run(&["-o", "json", "send", "--issue", "Burst pipe", "--level", "normal"]);
         assert_eq!(run.code, code, "{label}: {run:?}");
         for word in words {
             assert!(run.stderr.contains(word), "{label}: {word}: {run:?}");
@@ -101,7 +113,7 @@ fn a_full_disk_of_the_server_refuses_a_call_and_the_same_call_is_taken_once_ther
              RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
          CREATE TRIGGER full_disk BEFORE INSERT ON calls FOR EACH ROW EXECUTE FUNCTION full_disk()",
     );
-    let args = ["send", "--call-id", "c", "--issue", "Burst pipe", "--timeout", "1ms"];
+    let args = ["send", "--call-id", "c", "--issue", "Burst pipe", "--level", "normal", "--timeout", "1ms"];
     let run = shop.expect(6, &args);
     assert!(run.stderr.contains("No space left") && run.stderr.contains("nothing was recorded"), "{run:?}");
     shop.expect(3, &["status", "c"]);

@@ -214,7 +214,7 @@ mod tests {
         };
         let mut started = read("");
         started.server.public_url = "http://127.0.0.1:3000".parse().ok();
-        for (label, new) in [("none", ""), ("another", "[server]\npublic_url = \"https://new.example.com\"\n")] {
+        for (label, new) in [("none", ""), ("another", "[server]\npublic_url = \"http://127.0.0.1:4000\"\n")] {
             let used = as_used(&started, read(new)).server.public_url.expect("an address");
             assert_eq!(used.as_str(), "http://127.0.0.1:3000/", "{label}");
         }

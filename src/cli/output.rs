@@ -382,7 +382,8 @@ fn noted(text: &str, width: Option<usize>) -> String {
         let words = line.trim_start_matches(' ');
         let indent = line.len().saturating_sub(words.len());
         let room = width.saturating_sub(indent + BELOW).max(1);
-        let rows = if console::measure_text_width(line) <= width { vec![words.to_owned()] } else { folded(words, room) };
+        let rows =
+            if console::measure_text_width(line) <= width { vec![words.to_owned()] } else { folded(words, room) };
         let rows = rows.into_iter().enumerate();
         rows.map(move |(at, row)| format!("{}{row}", " ".repeat(if at == 0 { indent } else { indent + BELOW })))
     });

@@ -230,8 +230,8 @@ mod tests {
     fn calls_whose_follow_ups_are_overdue_fit_their_terminal() {
         let mut calls = Table::new(&["REF", "STATUS", "AGE", "ISSUE", "LAST TOLD", "STATE", "NEXT", "CALL"])
             .may_leave_out(&["CALL", "STATE", "LAST TOLD", "ISSUE"]);
-        let mut due = Table::new(&["CALL", "REF", "LEVEL", "NEXT", "DUE", "LATE BY", "WHO"])
-            .may_leave_out(&["CALL", "LEVEL"]);
+        let mut due =
+            Table::new(&["CALL", "REF", "LEVEL", "NEXT", "DUE", "LATE BY", "WHO"]).may_leave_out(&["CALL", "LEVEL"]);
         for (reference, call) in
             [("NG55", "call_01a229b93107739abb33b7fe3365d51b"), ("K4WZ", "call_01a229b931337267bc51cfc4b6283443")]
         {

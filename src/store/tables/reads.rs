@@ -282,13 +282,8 @@ pub(in crate::store) fn next_wakes(
     })
 }
 
-pub(in crate::store) const DUE_LINES: &str = concat!(
-    "SELECT ",
-    call_columns!(),
-    " FROM ",
-    follow_ups!(),
-    " ORDER BY wake_at LIMIT ?1"
-);
+pub(in crate::store) const DUE_LINES: &str =
+    concat!("SELECT ", call_columns!(), " FROM ", follow_ups!(), " ORDER BY wake_at LIMIT ?1");
 
 pub(in crate::store) fn due_lines(context: ReadContext<'_>, limit: usize) -> Result<Vec<DueLine>, StoreError> {
     readable(context, CALLS_TABLE, DUE_LINES, [at_most(limit)], |row| {

@@ -68,11 +68,26 @@ fn what_is_wrong_with_the_store_is_told_before_anything_is_done_and_never_with_i
         Trouble { label: "unknown", url: "postgres://u@h/d?pgbouncer=1".into(), code: 2, words: &["pgbouncer"] },
         Trouble { label: "in the list", url: "postgres://u:hush@h/d".into(), code: 2, words: &["password_file"] },
         Trouble { label: "no password", url: checked, code: 6, words: &["password missing", "store.password_file"] },
-        Trouble { label: "no database", url: unknown, code: 6, words: &["\"no_such_shop\" does not exist"] },
+        Trouble {
+            label: "no database",
+            url: unknown,
+            code: 6,
+            words: &["\"no_such_shop\" does not exist", "CREATE DATABASE"],
+        },
         Trouble { label: "live", url: live.clone(), code: 6, words: &["stamped live", "never mixed"] },
         Trouble { label: "newer", url: newer.clone(), code: 6, words: &["schema 99", "newer dispatchctl"] },
-        Trouble { label: "read-only", url: as_user("follower"), code: 6, words: &["does not allow writes"] },
-        Trouble { label: "no rights", url: as_user("guest"), code: 6, words: &["permission denied", "rights"] },
+        Trouble {
+            label: "read-only",
+            url: as_user("follower"),
+            code: 6,
+            words: &["does not allow writes", "default_transaction_read_only"],
+        },
+        Trouble {
+            label: "no rights",
+            url: as_user("guest"),
+            code: 6,
+            words: &["permission denied", "USAGE on the schema"],
+        },
         Trouble { label: "gone", url: "postgres://u@/d?host=/gone".into(), code: 6, words: &["/gone", "runs"] },
     ] {
         let run = Shop::on_server(url).run(&["-o", "json", "send", "--issue", "Burst pipe"]);

@@ -8,7 +8,7 @@ use rustix::fs::Access;
 
 use crate::config::Mode;
 use crate::domain::Timestamp;
-use crate::store::{self, Control, Location, Store, Upkeep};
+use crate::store::{self, Control, Location, Store, StoreError, Upkeep};
 
 use super::super::app::App;
 use super::super::engine::{Engine, WAIT};
@@ -42,7 +42,7 @@ pub(super) async fn check(app: &App, opened: &Result<Option<Arc<dyn Store>>, Cli
     match opened {
         Err(e) => {
             let why: Vec<&str> = std::iter::once(&e.what).chain(&e.causes).map(String::as_str).collect();
-            let next = e.hint.clone().unwrap_or_else(|| "see the causes".to_owned());
+            let next = e.hint_of_a_look().unwrap_or_else(|| "see the causes".to_owned());
             f.fail("open", format!("{place}: {}", why.join(": ")), next);
         }
         Ok(None) => match why_not_made(&place) {
@@ -65,7 +65,7 @@ async fn content(app: &App, store: &dyn Store, f: &mut Findings) {
             let mode = app.config.mode.as_str();
             f.ok("open", format!("{}, schema {schema}, stamped {mode}", app.location()));
         }
-        Some(Err(e)) => f.fail("open", e.to_string(), "look at the file and its permissions"),
+        Some(Err(e)) => f.fail("open", e.to_string(), next_of(e, "look at the file and its permissions")),
         None => f.fail("open", too_long(), "look at the disk"),
     }
     super::store_server::check(app, store, f).await;
@@ -78,7 +78,7 @@ async fn content(app: &App, store: &dyn Store, f: &mut Findings) {
             f.warn("write", format!("committed, but in {} ms", took.as_millis()), "put the store on a faster disk");
         }
         Some(Ok(took)) => f.ok("write", format!("committed in {} ms", took.as_millis())),
-        Some(Err(e)) => f.fail("write", e.to_string(), again),
+        Some(Err(e)) => f.fail("write", e.to_string(), next_of(e, again)),
         None => f.fail("write", too_long(), again),
     }
     match bounded(app, store.unreadable(NAMED)).await {
@@ -91,6 +91,16 @@ async fn content(app: &App, store: &dyn Store, f: &mut Findings) {
         }
         Some(Err(e)) => f.fail("rows", e.to_string(), "see `dispatchctl recover --dry-run`"),
         None => f.skip("rows", format!("{}: the store is large; see `dispatchctl recover --dry-run`", too_long())),
+    }
+}
+
+/// What to do where a server refuses; otherwise what helps a file.
+fn next_of(e: StoreError, of_file: &str) -> String {
+    match e {
+        StoreError::Denied { .. } | StoreError::ReadOnly { .. } | StoreError::Unreachable { .. } => {
+            CliError::from(e).hint_of_a_look().unwrap_or_else(|| of_file.to_owned())
+        }
+        _ => of_file.to_owned(),
     }
 }
 

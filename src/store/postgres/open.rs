@@ -31,6 +31,8 @@ const NO_SCHEMA: &str = "no schema is there for it: the search_path of this user
 /// A schema with a store in it.
 const ELSEWHERE: &str = "SELECT n.nspname FROM pg_namespace n WHERE (SELECT count(*) FROM pg_class c
     WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND c.relname IN ('meta', 'commits', 'engine', 'calls')) = 4 LIMIT 1";
+/// Whether this user may make tables in the first schema that its search path leads to.
+const MAY_CREATE: &str = "SELECT has_schema_privilege(current_schema(), 'CREATE')";
 /// Within the range of the lock's second key: an oid may be larger.
 const LOCK_KEY: &str = "SELECT CAST(CAST(CAST(to_regclass('meta') AS oid) AS bigint) % 2147483648 AS bigint)";
 
@@ -46,7 +48,7 @@ pub(super) fn prepare(options: &StoreSettings, url: &PostgresUrl) -> Result<Prep
     if version == 0 {
         refuse_a_second_store(&conn, url)?;
     }
-    let schema = conn.word(SCHEMA)?.ok_or_else(|| not_admitted(url, INVALID_SCHEMA_NAME, NO_SCHEMA))?;
+    let schema = schema_of(&conn, url)?;
     [&conn, &reader].into_iter().try_for_each(|conn| conn.stay_in(&schema))?;
     failpoint::opened(options.mode == StoreMode::Test)
         .map_err(|e| StoreError::Open { path: url.to_string().into(), source: e.into() })?;
@@ -58,6 +60,11 @@ pub(super) fn prepare(options: &StoreSettings, url: &PostgresUrl) -> Result<Prep
     conn.serve();
     reader.serve();
     Ok(Prepared { conn, reader, key, schema })
+}
+
+/// Where the store is, or would be made.
+fn schema_of(conn: &PgConnection, url: &PostgresUrl) -> Result<String, StoreError> {
+    conn.word(SCHEMA)?.ok_or_else(|| not_admitted(url, INVALID_SCHEMA_NAME, NO_SCHEMA))
 }
 
 /// Which lock is that of the store which is there now: made anew in its place, it has another.
@@ -177,6 +184,23 @@ pub(in crate::store) fn exists(url: &PostgresUrl) -> Result<bool, StoreError> {
         Ok(_) | Err(StoreError::OtherMode { .. } | StoreError::Newer { .. }) => Ok(true),
         Err(StoreError::Open { .. }) => Ok(false),
         Err(e) => Err(e),
+    })
+}
+
+/// Why no store could be made where there is none: what [`prepare`] would say, with nothing made. Blocks, on a thread that may.
+///
+/// # Errors
+/// [`StoreError::Open`]: there is one in another schema, or no schema; [`StoreError::Denied`]: this user may make no tables;
+/// others: it cannot be reached.
+pub(in crate::store) fn can_be_made(url: &PostgresUrl) -> Result<(), StoreError> {
+    let options = StoreSettings::of(crate::store::Location::Postgres(url.clone()), StoreMode::Live);
+    look(url, options.busy_timeout, |conn| {
+        refuse_a_second_store(conn, url)?;
+        let schema = schema_of(conn, url)?;
+        match conn.word(MAY_CREATE)?.as_deref() {
+            Some("f") => Err(StoreError::Denied { what: format!("permission denied for schema {schema}") }),
+            _ => Ok(()),
+        }
     })
 }
 

@@ -60,6 +60,9 @@ fn what_is_wrong_with_the_store_is_told_before_anything_is_done_and_never_with_i
         Shop::on_server(url.clone()).run(&["send", "--issue", "x", "--timeout", "1ms"]);
         server.psql(url, sql);
     }
+    let Some(locked) = server.database("guest") else { return };
+    let name = locked.split("@/").nth(1).and_then(|rest| rest.split('?').next()).expect("its database").to_owned();
+    server.psql(&server.url, &format!("REVOKE CONNECT ON DATABASE {name} FROM PUBLIC"));
     let as_user = |user: &str| fresh.replace("//postgres@", &format!("//{user}@"));
     let unknown = server.url.replace("/postgres?", "/no_such_shop?");
     for Trouble { label, url, code, words } in [
@@ -88,6 +91,8 @@ fn what_is_wrong_with_the_store_is_told_before_anything_is_done_and_never_with_i
             code: 6,
             words: &["permission denied", "USAGE on the schema"],
         },
+        Trouble { label: "no door", url: locked, code: 6, words: &["permission denied for database", "GRANT CONNECT"] },
+        Trouble { label: "no role", url: as_user("nobody_here"), code: 6, words: &["does not exist", "CREATE ROLE"] },
         Trouble { label: "gone", url: "postgres://u@/d?host=/gone".into(), code: 6, words: &["/gone", "runs"] },
     ] {
         let run = Shop::on_server(url).run(&["-o", "json", "send", "--issue", "Burst pipe"]);

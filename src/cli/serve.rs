@@ -196,13 +196,15 @@ async fn store_once_there(app: &App) -> Result<Arc<dyn Store>, CliError> {
     loop {
         let away = match app.store_of_engine().await? {
             Ok(store) => return Ok(store),
-            Err(e @ StoreError::Unreachable { .. }) => e,
+            Err(e @ (StoreError::Unreachable { .. } | StoreError::ReadOnly { .. })) => e,
             // After its restart everybody comes at once.
             Err(e @ (StoreError::Busy | StoreError::Unsure { .. })) if app.location().is_shared() => e,
             Err(e) => return Err(e.into()),
         };
         if said {
-            debug!(error = %away, "the store's server cannot be reached yet");
+            debug!(error = %away, "the store's server cannot be used yet");
+        } else if matches!(away, StoreError::ReadOnly { .. }) {
+            warn!(error = %away, "the store's server takes no writes: it is waited for");
         } else {
             warn!(error = %away, "the store's server cannot be reached: it is waited for");
         }

@@ -408,6 +408,7 @@ fn figures(f: &Figures) -> Value {
     json!({
         "openCalls": f.open_calls,
         "activeRetries": f.active_retries,
+        "followUpsToCome": f.follow_ups,
         "pendingDispatches": f.pending_dispatches,
         "overdueFollowUps": f.overdue,
         "oldestDueAt": f.oldest_due,
@@ -483,16 +484,17 @@ fn engine_line(o: &Overview, app: &App, out: &Output) -> String {
     format!("warning: {}{last}", out.emphasis(Some(false), &text))
 }
 
+/// In order of worth: where there is room for one line alone, it says what a person must look at.
 fn figures_line(f: &Figures) -> String {
     let parts = [
         ("open calls", f.open_calls),
-        ("follow-ups to come", f.active_retries),
+        ("alerts", f.alerts),
+        ("unknown outcomes", f.unknown_outcomes),
+        ("failed in the last hour", f.failed_last_hour),
         ("overdue", f.overdue),
         ("waiting to be sent", f.sendable),
-        ("unknown outcomes", f.unknown_outcomes),
         ("awaiting a final status", f.awaiting_final),
-        ("failed in the last hour", f.failed_last_hour),
-        ("alerts", f.alerts),
+        ("follow-ups to come", f.follow_ups),
     ];
     parts.iter().map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(" · ")
 }

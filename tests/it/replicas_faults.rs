@@ -56,6 +56,8 @@ fn goes_on_after(r: &mut Replicas, stays: Duration) -> usize {
     let texts = r.stage.ledger().texts().len();
     r.process(0).signal("CONT");
     until("it stands by", || (r.role(0) == "standby").then_some(()));
+    let said = r.process(0).stderr();
+    assert!(!said.contains("Tell people by phone"), "another leads, so nobody needs a phone: {said}");
     texts
 }
 

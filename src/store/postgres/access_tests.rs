@@ -146,7 +146,7 @@ async fn hosts_are_tried_in_turn_and_one_that_is_read_only_or_gone_is_passed_ove
     server.psql(&server.url, "CREATE ROLE follower LOGIN; ALTER ROLE follower SET default_transaction_read_only = on");
     let follower = database.replace("//postgres@", "//follower@");
     let got = opened(PostgresUrl::new(format!("{follower}{dir}"))).await;
-    assert!(matches!(&got, Err(StoreError::Unreachable { what }) if what.contains("does not allow writes")), "{got:?}");
+    assert!(matches!(&got, Err(StoreError::ReadOnly { what }) if what.contains("does not allow writes")), "{got:?}");
     let got = opened(PostgresUrl::new(format!("{database}/nowhere"))).await;
     assert!(matches!(&got, Err(StoreError::Unreachable { what }) if what.contains("/nowhere")), "{got:?}");
     let got = opened(PostgresUrl::new(format!("{database}{dir}&host={dir}&port=1,2,3"))).await;
@@ -246,11 +246,11 @@ async fn a_store_of_a_newer_program_and_a_role_without_rights_leave_everything_a
     server.psql(&server.url, "CREATE ROLE guest LOGIN");
     let guest = PostgresUrl::new(database.replace("//postgres@", "//guest@"));
     let got = opened(guest.clone()).await;
-    assert!(matches!(&got, Err(StoreError::Full { what }) if what.contains("permission denied")), "{got:?}");
+    assert!(matches!(&got, Err(StoreError::Denied { what }) if what.contains("permission denied")), "{got:?}");
     assert_eq!(server.psql(&database, "SELECT to_regclass('meta') IS NULL"), "t");
     opened(PostgresUrl::new(&database)).await.expect("made");
     let got = opened(guest).await;
-    assert!(matches!(&got, Err(StoreError::Full { what }) if what.contains("permission denied")), "{got:?}");
+    assert!(matches!(&got, Err(StoreError::Denied { what }) if what.contains("permission denied")), "{got:?}");
     server.psql(&database, "UPDATE meta SET value = '99' WHERE key IN ('schema', 'oldest_schema')");
     let got = opened(PostgresUrl::new(&database)).await;
     assert!(matches!(&got, Err(StoreError::Newer { found: 99, .. })), "{got:?}");

@@ -20,6 +20,15 @@ macro_rules! attempt_columns {
     };
 }
 pub(in crate::store) use attempt_columns;
+
+/// Follow-ups that are still to come, one a call that is looked for somebody for: its next step, the last resort, or its end. What
+/// lists them and what counts them have this one definition.
+macro_rules! follow_ups {
+    () => {
+        "calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING'"
+    };
+}
+pub(in crate::store) use follow_ups;
 /// How many they are: what a statement selects behind them begins here.
 pub(in crate::store) const ATTEMPT_COLUMNS: usize = 44;
 

@@ -246,8 +246,7 @@ fn checks(state: &HttpState, snapshot: &HealthCache) -> Vec<Check> {
     checks
 }
 
-/// Also said by `status` and `doctor`.
-pub const ALONE: &str = "nobody stands by: where this process ends, nobody takes its work over";
+const ALONE: &str = "nobody stands by: where this process ends, nobody takes its work over";
 
 /// No sink of alerts, or none that wakes anybody while the provider of texts is away: said, and no trouble of the moment.
 fn sinks(state: &HttpState) -> Option<Check> {

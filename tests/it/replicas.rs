@@ -70,6 +70,9 @@ fn a_killed_leader_is_taken_over_and_nothing_is_lost_or_doubled() {
     report(&format!("kill -9: taken over after {} ms", took.as_millis()));
     let replicas = |n: usize| http::json(r.all[n].at, "GET", "/health", None).map(|a| a.json()["replicas"].clone());
     until("the dead one is counted no more", || (replicas(next).ok()? == 2).then_some(()));
+    let status = |format: &[&str]| r.stage.shop.expect(0, &[format, &["status"]].concat());
+    assert_eq!(status(&["-o", "json"]).json()["replicas"], 2);
+    assert!(status(&[]).stdout.contains("1 stands by"), "{:?}", status(&[]));
     assert!(took < TAKEN_OVER_WITHIN, "{took:?}");
     let at = r.all[next].at;
     r.stage.turn_to(at);

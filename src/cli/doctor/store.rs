@@ -13,7 +13,7 @@ use crate::domain::count::counted;
 use crate::store::{self, Figures, Holder, Location, Store, StoreError, Upkeep};
 
 use super::super::app::App;
-use super::super::engine::{Engine, WAIT};
+use super::super::engine::{Engine, WAIT, stand_by};
 use super::super::output::Output;
 use super::super::report::CliError;
 use super::finding::{CHECK_MAX, Findings, bounded, too_long, within};
@@ -180,6 +180,21 @@ async fn engine(app: &App, store: Option<&dyn Store>, out: &Output, f: &mut Find
         Some(silent) => f.fail("engine", silent.said(), silent.hint()),
         None => f.ok("engine", works(&h)),
     }
+    let Some(store) = store else { return };
+    let count = bounded(app, store.replicas()).await.and_then(Result::ok).flatten();
+    if let Some(replicas) = count.filter(|_| h.role == "serve") {
+        replicas_are(replicas, f);
+    }
+}
+
+fn replicas_are(replicas: u64, f: &mut Findings) {
+    let said = stand_by(replicas);
+    if replicas > 1 {
+        f.ok("replicas", said);
+    } else {
+        let next = "start `dispatchctl serve` on another machine, or see why it does not run there";
+        f.warn("replicas", format!("{said}: where this machine ends, nothing is sent until it is back"), next);
+    }
 }
 
 /// Where the store is on a server, its engine may be on another machine.
@@ -216,6 +231,19 @@ mod tests {
             assert!(why(path).is_some_and(|why| why.ends_with("file is no directory")), "{path}: {:?}", why(path));
         }
         assert_eq!(why_not_made(&Location::File("shop.db".into())), None, "where the command runs");
+    }
+
+    #[test]
+    fn a_replica_that_nobody_would_take_over_from_is_a_warning() {
+        for (replicas, status, what) in
+            [(1, "warn", "nobody stands by: "), (2, "ok", "1 stands by"), (3, "ok", "2 stand by")]
+        {
+            let mut f = Findings::of("store");
+            replicas_are(replicas, &mut f);
+            let one = f.all.remove(0);
+            assert_eq!(one.status.as_str(), status, "{replicas}");
+            assert!(one.what.starts_with(what), "{}", one.what);
+        }
     }
 
     #[test]

@@ -199,6 +199,16 @@ fn a_start_waits_for_a_server_that_is_away() {
     r.start_with(0, &[]);
     r.process(0).says("it is waited for");
     assert!(r.process(0).ended().is_none());
+    let at = r.all[0].at;
+    let lives = || http::json(at, "GET", "/livez", None).ok().filter(|a| a.status == 200).map(drop);
+    until("it answers that it lives", lives);
+    for (method, path) in
+        [("POST", "/api/dispatch/manual"), ("GET", "/readyz"), ("POST", "/webhooks/twilio/sms-inbound")]
+    {
+        let answer = http::json(at, method, path, Some(&emergency("early", "normal"))).expect("an answer");
+        assert_eq!(answer.status, 503, "{path}");
+        assert!(answer.json()["detail"].as_str().is_some_and(|d| d.contains("waits for it")), "{path}: {answer:?}");
+    }
     way.stall(false);
     assert_eq!(r.leader(), 0);
     r.dispatch(0, "after", 1);

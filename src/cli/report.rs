@@ -173,8 +173,7 @@ impl From<StoreError> for CliError {
             StoreError::Denied { .. } => (
                 ExitStatus::Store,
                 Some(
-                    "nothing was recorded; let this role own the schema of the store and what is in it (`ALTER SCHEMA ... OWNER TO dispatch`), or give \
-                     it the rights: USAGE on the schema, with CREATE where it is to make the tables, SELECT, INSERT, UPDATE and DELETE on all \
+                    "nothing was recorded; give this role the rights: USAGE on the schema, with CREATE where it is to make the tables, SELECT, INSERT, UPDATE and DELETE on all \
                      of them, USAGE on all sequences; see `dispatchctl help postgres`",
                 ),
             ),

@@ -23,6 +23,7 @@ use crate::engine::beside::{BesideLoop, HTTP, HTTP_PUBLIC, LoopBeat, WATCHDOG, k
 use crate::engine::still;
 use crate::engine::store_alarm;
 use crate::http;
+use crate::ids;
 use crate::store::{self, Control, Holder, Lease, LeaseError, Store, StoreError};
 
 use super::app::App;
@@ -63,6 +64,12 @@ const HANDOVER_GRACE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
     out.outlast_its_reader();
     signals::size_limits_are_errors();
+    if app.settings.is_some()
+        && let Some(lost) = app.config.shut_unreadable_tokens(ids::secret().into())
+    {
+        // As a file with a typo: it is alerted, and the settings in force stand in for it.
+        app.broken.get_or_insert(lost);
+    }
     app.config.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail, Part::Calendars])?;
     assign::warn_of(&app.config);
     let (store, waiting) = store_once_there(&app).await?;

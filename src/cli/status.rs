@@ -263,7 +263,7 @@ async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> 
     }
     let mut o = Overview {
         holder,
-        replicas: store.replicas().await?,
+        replicas: store.replicas().await.ok().flatten(),
         beside: beside.map(|e| if args.watch && !e.is_silent_for_long() { e.as_working() } else { e }),
         engine,
         figures: store.figures(now).await?,

@@ -274,8 +274,11 @@ pub(super) fn lay_names(
     let mut above = RawTable::new();
     for (name, value, origin) in names {
         if let Some((_, path)) = PLAIN_NAMES.iter().find(|(n, _)| n == name) {
-            // An empty plain name is how container tools say "not set".
-            if !value.trim().is_empty() {
+            // An empty plain name is how container tools say "not set". Their entrypoints read the file of a secret and leave its
+            // name beside the secret: that counts.
+            let has_value = |of: &str| names.iter().any(|(n, v, _)| *n == of && !v.trim().is_empty());
+            let is_read_already = name.strip_suffix("_FILE").is_some_and(has_value);
+            if !value.trim().is_empty() && !is_read_already {
                 lay_one(&mut below, path, value, origin, plain, problems);
             }
         } else if let Some(path) = name.strip_prefix(PREFIX)

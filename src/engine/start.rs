@@ -108,8 +108,8 @@ fn how_rearmed(due: Timestamp, now: Timestamp, last: Option<&EngineRow>) -> Opti
     // A command is the engine for its own call: what else came due meanwhile came due without one.
     let ran_until = stopped.filter(|_| last.is_some_and(|l| l.role == "serve"));
     if due > now {
-        // Whoever stopped cleanly has left every step to the time that it has.
-        return stopped.is_none().then_some("it is armed again");
+        // A `serve` that stopped cleanly has left every step to the time that it has. A command says nothing of who served before it.
+        return ran_until.is_none().then_some("it is armed again");
     }
     Some(match ran_until {
         Some(until) if due < until => "it was due before the last stop and had not fired",
@@ -175,7 +175,7 @@ mod tests {
             ("due before it", 50, Some(&clean), before),
             ("killed, to come", 300, Some(&killed), armed),
             ("killed, overdue", 50, Some(&killed), missed),
-            ("a command before, to come", 300, Some(&command), None),
+            ("a command before, to come", 300, Some(&command), armed),
             ("a command before, overdue", 50, Some(&command), missed),
             ("the first start, to come", 300, None, armed),
             ("the first start, overdue", 50, None, missed),

@@ -459,11 +459,14 @@ pub(super) async fn look(state: &Arc<HttpState>) -> Result<HealthCache, Problem>
                 false
             }
         };
-        let figures = tokio::time::timeout(PROBE_MAX, state.core.store.figures(clock.now())).await;
+        let store = &state.core.store;
+        let (figures, leader, replicas) = tokio::join!(
+            tokio::time::timeout(PROBE_MAX, store.figures(clock.now())),
+            tokio::time::timeout(PROBE_MAX, store.lease_holder()),
+            tokio::time::timeout(PROBE_MAX, store.replicas()),
+        );
         let figures = figures.ok().and_then(|f| f.inspect_err(|e| warn!(error = %e, "health: no figures")).ok());
-        let leader = tokio::time::timeout(PROBE_MAX, state.core.store.lease_holder()).await;
         let leader = leader.ok().and_then(Result::ok).flatten();
-        let replicas = tokio::time::timeout(PROBE_MAX, state.core.store.replicas()).await;
         let replicas = replicas.ok().and_then(Result::ok).flatten();
         let found = HealthCache { at: clock.boot(), writable, figures, leader, replicas };
         *kept = Some(found.clone());

@@ -234,13 +234,15 @@ async fn serve(stream: TcpStream, behind: SocketAddr, shared: &Arc<Shared>) -> i
             note_end(shared, *id, fault, answered.len());
             return corrupted(shared, client, &answer, &answered, fault).await;
         }
-        let is_list = is_message_list(&request);
-        if is_list && has_left(&mut client) {
-            shared.state().note_vain_list(shared.clock.now());
-            return Ok(());
+        let answered_at = shared.clock.now();
+        let is_gone = has_left(&mut client);
+        let written = client.stream.write_all(&answered).await;
+        list_answered = is_message_list(&request).then_some(answered_at);
+        if let (true, Some(at)) = (is_gone || written.is_err(), list_answered) {
+            shared.state().note_vain_list(at);
+            list_answered = None;
         }
-        list_answered = is_list.then(|| shared.clock.now());
-        client.stream.write_all(&answered).await?;
+        written?;
         if request.closes || answer.closes || answer.body == Body::UntilClose {
             return client.stream.shutdown().await;
         }

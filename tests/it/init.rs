@@ -219,3 +219,26 @@ fn a_typo_in_a_configuration_of_init_does_not_keep_serve_down() {
     assert_eq!(answer.status, 201, "{answer:?}");
     serve.process.kill();
 }
+
+#[test]
+fn a_token_whose_file_is_lost_shuts_the_api_and_not_the_engine() {
+    let stage = stage("P");
+    stage.shop.expect(0, &["init"]);
+    let token = token(&stage);
+    let file = stage.shop.path("dispatchctl.token");
+    std::fs::rename(&file, stage.shop.path("elsewhere")).expect("moved");
+    let first = stage.shop.run_as_is(&["--test-mode", "serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(first.code, 2, "where nothing is in force yet it is refused: {first:?}");
+    std::fs::rename(stage.shop.path("elsewhere"), &file).expect("moved back");
+    let serve = stage.serve();
+    serve.process.kill();
+    std::fs::remove_file(&file).expect("lost");
+    let serve = stage.serve();
+    for given in [token.as_str(), "", "another"] {
+        let answer = dispatched(&stage, &emergency("c1", "high"), given);
+        assert_eq!(answer.status, 401, "{given}: {answer:?}");
+    }
+    let alerts = stage.shop.expect(0, &["-o", "json", "alerts"]).json().to_string();
+    assert!(alerts.contains("settings-file") && alerts.contains("token_file"), "{alerts}");
+    serve.process.kill();
+}

@@ -150,14 +150,16 @@ fn a_clean_stop_hands_over_at_once() {
     let Some(mut r) = Replicas::start(2) else { return };
     let leader = r.leader();
     r.dispatch(leader, "before", 5);
-    let (is_over, unready) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (is_over, unready, times) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     let asked = r.all[r.another(leader)].at;
     let began = now();
     let (next, took) = std::thread::scope(|scope| {
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
-                let is_ready = http::json(asked, "GET", "/readyz", None).is_ok_and(|a| a.status == 200);
-                unready.fetch_add(usize::from(!is_ready), Ordering::Relaxed);
+                let answer = http::json(asked, "GET", "/readyz", None);
+                let status = answer.map(|a| a.status).unwrap_or_default();
+                unready.fetch_add(usize::from(status == 503), Ordering::Relaxed);
+                times.fetch_add(usize::from(status == 200), Ordering::Relaxed);
             }
         });
         r.signal(leader, "TERM");
@@ -168,6 +170,7 @@ fn a_clean_stop_hands_over_at_once() {
     report(&format!("clean stop: taken over after {} ms", took.as_millis()));
     assert!(took < Duration::from_secs(2), "{took:?}");
     assert_eq!(unready.into_inner(), 0, "who takes over takes requests all the while");
+    assert!(times.into_inner() > 0, "it was asked");
     assert_eq!(r.process(leader).exit_code(), Some(0));
     r.dispatch(next, "after", 5);
     r.judge(next);

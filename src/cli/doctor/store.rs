@@ -167,8 +167,10 @@ fn disk(location: &Location, f: &mut Findings) {
 async fn engine(app: &App, store: Option<&dyn Store>, out: &Output, f: &mut Findings) {
     let Some(h) = app.holder().await else {
         let Some(store) = store else { return f.skip("engine", "no store, no engine") };
-        let figures = bounded(app, store.figures(app.clock.now())).await.and_then(Result::ok).unwrap_or_default();
-        return none_runs(app.config.mode, &figures, f);
+        return match bounded(app, store.figures(app.clock.now())).await.and_then(Result::ok) {
+            Some(figures) => none_runs(app.config.mode, &figures, f),
+            None => f.warn("engine", "none runs, and what waits for one cannot be read", "start `dispatchctl serve`"),
+        };
     };
     let beside = match store {
         Some(store) => {

@@ -29,7 +29,8 @@ pub(crate) struct Extras {
 /// What the configuration and the file of its token are named.
 pub(super) struct Names {
     pub(super) config: String,
-    pub(super) token: String,
+    /// `None`: the configuration that is there names none that was written.
+    pub(super) token: Option<String>,
 }
 
 /// One file to be written.
@@ -45,9 +46,11 @@ impl Extras {
 
     /// In this directory; `program`: where the unit finds it.
     pub(super) fn files(self, directory: &Path, program: &Path, names: &Names) -> Vec<ExtraFile> {
-        let file = |name: &str, text: String| ExtraFile {
-            path: directory.join(name),
-            text: text.replace(CONFIG, &names.config).replace(TOKEN, &names.token),
+        let file = |name: &str, text: String| {
+            let lines = text.lines().filter(|line| names.token.is_some() || !line.contains(TOKEN));
+            let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+            let token = names.token.as_deref().unwrap_or_default();
+            ExtraFile { path: directory.join(name), text: text.replace(CONFIG, &names.config).replace(TOKEN, token) }
         };
         let mut all = Vec::new();
         if self.systemd {
@@ -82,7 +85,7 @@ mod tests {
             ("/opt/100%/dispatchctl", "/opt/100%%/dispatchctl"),
         ] {
             let all = Extras { systemd: true, container: false, prometheus: false };
-            let names = Names { config: "shop.toml".into(), token: "shop.token".into() };
+            let names = Names { config: "shop.toml".into(), token: Some("shop.token".into()) };
             let files = all.files(Path::new("here"), Path::new(path), &names);
             let text = &files[0].text;
             for installed in [
@@ -93,6 +96,18 @@ mod tests {
             }
             assert!(text.contains(&format!("ExecStart={want} --config")), "{text}");
             assert!(!text.contains(PROGRAM), "{text}");
+        }
+    }
+
+    #[test]
+    fn without_a_file_of_the_token_no_step_names_one() {
+        let all = Extras { systemd: true, container: true, prometheus: false };
+        let files =
+            all.files(Path::new("here"), Path::new("/bin/d"), &Names { config: "shop.toml".into(), token: None });
+        assert_eq!(files.len(), 2);
+        for file in files {
+            assert!(!file.text.contains(TOKEN) && !file.text.contains("token_file"), "{}", file.text);
+            assert!(file.text.contains("shop.toml"), "{}", file.text);
         }
     }
 

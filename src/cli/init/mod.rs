@@ -131,7 +131,10 @@ fn extra_files(args: &Args, token_file: &Path) -> Result<Vec<ExtraFile>, CliErro
     let program = std::env::current_exe()
         .map_err(|e| CliError::new(ExitStatus::Bug, "it is not known where this program is").cause(e))?;
     let directory = args.out.parent().unwrap_or(Path::new(""));
-    let names = files::Names { config: name_of(&args.out), token: name_of(token_file) };
+    // Beside a configuration that was there before, none is written.
+    let is_there = |path: &Path| path.symlink_metadata().is_ok();
+    let has_token = !is_there(&args.out) || is_there(token_file);
+    let names = files::Names { config: name_of(&args.out), token: has_token.then(|| name_of(token_file)) };
     Ok(args.extras.files(directory, &program, &names))
 }
 
@@ -154,8 +157,11 @@ fn exists(path: &Path) -> CliError {
 fn create(path: &Path, text: &str, mode: u32) -> Result<(), CliError> {
     let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     let written = made.and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
+        let whole = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        whole.inspect_err(|_| {
+            // Half a file would keep the next `init` from its work.
+            let _ = std::fs::remove_file(path);
+        })
     });
     match written {
         Ok(()) => Ok(()),

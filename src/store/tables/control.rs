@@ -208,8 +208,13 @@ impl<D: Database> Control for D {
         let started = self.shared().clock.boot();
         self.with_tx(move |conn| {
             let changed = conn.prepare_cached(sql::PROBE)?.execute([now.as_millis().to_string()])?;
-            if let Connection::Postgres(conn) = conn {
-                conn.is_no_news(changed);
+            if let Connection::Postgres(server) = conn {
+                server.is_no_news(changed);
+                // A right that was taken away from one table alone refuses every call.
+                let barred: Option<String> = conn.prepare_cached(sql::BARRED)?.query_row([], |r| r.get(0))?;
+                if let Some(table) = barred {
+                    return Err(StoreError::Denied { what: format!("permission denied for table {table}") });
+                }
             }
             Ok(())
         })

@@ -146,7 +146,8 @@ fn the_names_that_operators_have_name_files_too() {
         assert!(why.contains(&format!("{name}_FILE")) && why.contains("cannot read"), "{why}");
     }
     // As entrypoints of containers leave it that have read the file.
-    let both = bench().env("TWILIO_AUTH_TOKEN", "hush").env("TWILIO_AUTH_TOKEN_FILE", "gone").load();
+    let both = bench().env("TWILIO_AUTH_TOKEN", "hush").env("TWILIO_AUTH_TOKEN_FILE", "gone");
+    let both = both.env("TWILIO_API_SECRET", "of-the-key").load();
     assert_eq!(both.twilio_required().expect("complete").auth_token.expose_secret(), "hush");
 }
 

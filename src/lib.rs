@@ -60,6 +60,8 @@
 //! - A cell of the shop's rows: `engine/mirror/rows.rs`, its name in `config/types.rs`, and what it holds in
 //!   `engine/layout/columns.rs`. A base of another shape: a file in `config/presets/`.
 //! - A command: a file in `cli/` and a line in `cli/args.rs`.
+//! - A reader of something from outside: what must hold of any bytes of it, in a `properties.rs` beside it; its name in
+//!   `testkit::fuzz`, a test in `testing/properties.rs`, a program and a corpus in `tests/fuzz`.
 
 // Without the drills a few things have no user. The build with them finds what nobody uses.
 #![cfg_attr(not(feature = "drills"), allow(dead_code, unused_imports))]
@@ -104,6 +106,45 @@ pub mod testkit {
 
     pub mod failpoint {
         pub use crate::failpoint::{POINTS, Safeguard};
+    }
+
+    /// What must hold of anything that comes from outside, as functions of bytes that panic where it does not: what the tests play
+    /// over the corpus in `tests/fuzz/corpus`, and what the fuzz targets call.
+    #[cfg(feature = "drills")]
+    pub mod fuzz {
+        /// A property: any bytes at all, and a panic where it does not hold of them.
+        pub type Property = fn(&[u8]);
+
+        /// Each target by its name.
+        pub const TARGETS: &[(&str, Property)] = &[
+            ("airtable_answers", crate::gateways::airtable::properties::answer),
+            ("airtable_words", crate::gateways::airtable::properties::quoted),
+            ("calendars", crate::domain::ical::properties::calendar),
+            ("configuration", crate::config::properties::configuration),
+            ("dispatches", crate::engine::intake::properties::dispatch),
+            ("feeds", crate::domain::ical::properties::feed_of),
+            ("mails", crate::gateways::mail_properties::mail),
+            ("operator_bodies", crate::http::properties::operator_body),
+            ("phone_call_lists", crate::gateways::phone_calls::properties::listed),
+            ("phone_words", crate::domain::voice::properties::phone_words),
+            ("replies", crate::domain::reply::properties::reply),
+            ("report_proofs", crate::http::properties::report_proof),
+            ("reports", crate::engine::intake::properties::report),
+            ("signatures", crate::http::properties::signature),
+            ("text_answers", crate::http::properties::text_answer),
+            ("twilio_answers", crate::gateways::twilio::properties::answer),
+            ("webhook_forms", crate::http::properties::webhook_form),
+        ];
+
+        /// Holds one target's property against these bytes.
+        ///
+        /// # Panics
+        /// Where it does not hold, and where there is no such target.
+        pub fn hold(target: &str, bytes: &[u8]) {
+            let found = TARGETS.iter().find(|(name, _)| *name == target);
+            let (_, property) = found.unwrap_or_else(|| panic!("there is no target {target}"));
+            property(bytes);
+        }
     }
 
     pub mod ical {

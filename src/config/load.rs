@@ -21,7 +21,19 @@ pub const DEFAULTS: &str = include_str!("default.toml");
 /// # Errors
 /// Everything that is wrong, at once. Exit code 2.
 pub fn load(sources: &Sources) -> Result<Config, ConfigErrors> {
-    let merged = merge(sources, OfBroken::Nothing);
+    checked(sources, merge(sources, OfBroken::Nothing))
+}
+
+/// The same where this text stands for the file at this path; no file is looked for.
+///
+/// # Errors
+/// As [`load`].
+#[cfg(feature = "drills")]
+pub(super) fn load_text(sources: &Sources, path: PathBuf, text: &str) -> Result<Config, ConfigErrors> {
+    checked(sources, lay(sources, &[], Ok(Some((path, text.to_owned()))), OfBroken::Nothing, Vec::new()))
+}
+
+fn checked(sources: &Sources, merged: Merged) -> Result<Config, ConfigErrors> {
     let (documents, names) = (Documents::of(&merged.root, &sources.cwd), sink_names(sources, &merged.root));
     let reader = Reader::new(sources.cwd.clone(), merged.problems);
     let mut config = check::config(sources, merged.root, merged.file, reader)?;
@@ -143,11 +155,23 @@ fn defaults(problems: &mut Vec<ConfigProblem>) -> RawTable {
 /// Lays the layers on top of one another, the weakest first.
 fn merge(sources: &Sources, of_broken: OfBroken) -> Merged {
     let mut problems = Vec::new();
-    let mut root = defaults(&mut problems);
     let dot_env = env::dot_env(&sources.cwd, &mut problems);
     let named = dot_env.iter().rev().find(|e| e.name == "DISPATCHCTL_CONFIG" && !e.value.is_empty());
+    let located = file::load(sources, named.map(|e| (e.value.clone(), e.origin.clone())));
+    lay(sources, &dot_env, located, of_broken, problems)
+}
+
+/// The layers with this file, or without one.
+fn lay(
+    sources: &Sources,
+    dot_env: &[env::DotEnvEntry],
+    located: Result<file::LocatedFile, Box<ConfigProblem>>,
+    of_broken: OfBroken,
+    mut problems: Vec<ConfigProblem>,
+) -> Merged {
+    let mut root = defaults(&mut problems);
     let (mut path, mut is_broken) = (None, false);
-    match file::load(sources, named.map(|e| (e.value.clone(), e.origin.clone()))) {
+    match located {
         Ok(Some((found, text))) => {
             let parsed = match of_broken {
                 OfBroken::Nothing => file::parse(&text, Some(&found)),

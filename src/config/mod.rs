@@ -38,6 +38,8 @@ mod oncall;
 mod origin;
 mod people;
 mod presets;
+#[cfg(feature = "drills")]
+pub(crate) mod properties;
 mod proxies;
 mod raw;
 mod read;

@@ -1,5 +1,6 @@
 //! Where a setting came from, and what is wrong with one: the words in which configuration errors are told.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -98,9 +99,9 @@ impl fmt::Display for ConfigProblem {
             write!(f, "{at}: ")?;
         }
         if !self.key.is_empty() {
-            write!(f, "{}: ", self.key)?;
+            write!(f, "{}: ", in_one_line(&self.key))?;
         }
-        f.write_str(&self.what)?;
+        f.write_str(&in_one_line(&self.what))?;
         if !self.form.is_empty() {
             write!(f, "; expected {}", self.form)?;
         }
@@ -109,6 +110,15 @@ impl fmt::Display for ConfigProblem {
         }
         Ok(())
     }
+}
+
+/// Control characters, which a quoted key may hold, as they would be typed.
+fn in_one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(shown).collect())
 }
 
 /// Everything that is wrong with the configuration, found in one pass. `Display` prints one problem a line. Exit code 2.

@@ -149,9 +149,9 @@ pub fn text(m: &MailInput<'_>) -> String {
             lines.push("Ring the office to take it: this mail cannot be answered.".to_owned());
         }
     } else {
-        lines.push(format!("{what}."));
+        lines.push(format!("{}.", cut(&what, VALUE_MAX)));
         let address = cut(m.address, VALUE_MAX);
-        lines.extend(Some(address).filter(|a| !a.is_empty()));
+        lines.extend(Some(address).filter(|a| !a.is_empty()).map(|address| format!("Address: {address}")));
     }
     lines.join("\n")
 }
@@ -192,8 +192,14 @@ pub fn html(kept: &str) -> String {
          <p style=\"font-size:18px;font-weight:bold\">{0}</p>\n",
         escaped(subject)
     );
-    for line in lines.lines().filter(|l| !l.trim().is_empty()) {
-        match (line.strip_prefix(LINK), line.split_once(": ")) {
+    let mut is_ours = false;
+    for line in lines.lines() {
+        // What others said stands before the empty line; a link is one of ours behind it.
+        if line.trim().is_empty() {
+            is_ours = true;
+            continue;
+        }
+        match (line.strip_prefix(LINK).filter(|_| is_ours), line.split_once(": ")) {
             (Some(link), _) => out.push_str(&format!(
                 "<p><a href=\"{}\" style=\"display:inline-block;padding:14px 28px;background:#0b5;color:#fff;\
                  font-weight:bold;text-decoration:none;border-radius:6px\">Take this call</a></p>\n",
@@ -260,6 +266,27 @@ mod tests {
         assert!(page.contains("href=\"https://dispatch.example.com/l/abc\"") && page.contains("Take this call"));
         assert!(!page.contains("<b>through"), "what a caller said is text: {page}");
         assert_eq!(page.matches("<a ").count(), 1, "one button");
+    }
+
+    #[test]
+    fn a_button_leads_to_our_page_alone_whatever_others_said() {
+        let odd = "Take this call: https://elsewhere.example/";
+        for kind in [
+            TextKind::First,
+            TextKind::StandDown { why: StandDown::Cancelled },
+            TextKind::StandDown { why: StandDown::Taken { by: odd } },
+            TextKind::Answer { text: odd },
+        ] {
+            let kept = text(&MailInput { kind, address: odd, issue: odd, link: None, ..input() });
+            assert!(!html(&kept).contains("<a "), "{kept}");
+            assert!(!html(&format!("7K3Q-2 of an older version\n\nThis call was called off.\n{odd}")).contains("<a "));
+        }
+        let kept = text(&MailInput { address: odd, issue: odd, ..input() });
+        let page = html(&kept);
+        assert!(
+            page.contains("<a href=\"https://dispatch.example.com/l/abc\"") && page.matches("<a ").count() == 1,
+            "{page}"
+        );
     }
 
     #[test]

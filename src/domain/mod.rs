@@ -45,6 +45,8 @@ pub(crate) mod outgoing;
 pub(crate) mod phone;
 pub(crate) mod phone_call;
 pub(crate) mod policy;
+#[cfg(feature = "drills")]
+pub(crate) mod properties;
 pub(crate) mod provider_clock;
 pub(crate) mod quiet;
 mod raise_untold;

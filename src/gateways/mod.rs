@@ -5,6 +5,8 @@ pub(crate) mod calendar;
 pub(crate) mod event_webhook;
 mod exchange;
 pub(crate) mod heartbeat;
+#[cfg(feature = "drills")]
+pub(crate) mod mail_properties;
 pub(crate) mod mirror;
 mod no_texts;
 mod permit;

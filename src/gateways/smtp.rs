@@ -98,7 +98,7 @@ impl SmtpRelay {
         Ok(relay)
     }
 
-    fn message(&self, mail: &Mail) -> Result<(Address, Address, Vec<u8>), MailError> {
+    pub(super) fn message(&self, mail: &Mail) -> Result<(Address, Address, Vec<u8>), MailError> {
         let bad =
             |what: &str| MailError::Refused { whose: MailRefusal::Content, why: format!("{what} cannot be written") };
         let address = |a: &MailAddress| a.as_str().parse::<Address>().map_err(|_| bad("an address"));
@@ -169,11 +169,17 @@ impl MailGateway for SmtpRelay {
 
 /// Both forms of the text, and what is attached behind them.
 fn parts(mail: &Mail) -> Option<MultiPart> {
-    let text = MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone());
+    let text = MultiPart::alternative_plain_html(lines(&mail.text), lines(&mail.html));
     let Some(table) = &mail.attached else { return Some(text) };
     let kind = ContentType::parse("text/csv; charset=utf-8").ok()?;
-    let file = Attachment::new(table.name.clone()).body(table.csv.clone(), kind);
+    let file = Attachment::new(table.name.clone()).body(lines(&table.csv), kind);
     Some(MultiPart::mixed().multipart(text).singlepart(file))
+}
+
+/// Without control characters but the ends of lines: a relay may take a bare one for the end of a line, or of the mail.
+fn lines(text: &str) -> String {
+    let plain = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { ' ' } else { c };
+    text.replace("\r\n", "\n").chars().map(plain).collect()
 }
 
 /// Surely not sent: the conversation did not come so far.

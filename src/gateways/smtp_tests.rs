@@ -167,3 +167,17 @@ async fn a_table_is_attached_behind_both_forms_of_the_text() {
     assert!(in_order.is_sorted(), "{heard}");
     assert!(heard.contains("filename=\"report-2026-W48.csv\""), "{heard}");
 }
+
+#[tokio::test]
+async fn no_control_character_of_a_text_reaches_the_relay() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (url, task) = peer(WELL).await;
+    let relay = SmtpRelay::new(&url, "dispatch@example.com".parse().expect("an address")).expect("a relay");
+    let odd = "one\r.\rtwo\0three\r\nfour\tfive";
+    let table = AttachedTable { name: "calls.csv".to_owned(), csv: odd.to_owned() };
+    let message = Mail { text: odd.to_owned(), html: odd.to_owned(), attached: Some(table), ..mail() };
+    relay.submit(&message).await.expect("taken");
+    let heard = task.await.expect("played");
+    assert_eq!(heard.matches("one . two three\r\nfour\tfive").count(), 3, "{heard}");
+    assert!(!heard.replace("\r\n", "").contains(['\r', '\n', '\0']), "{heard:?}");
+}

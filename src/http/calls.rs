@@ -248,14 +248,47 @@ async fn contact(state: &HttpState, id: &CallId, text: &str) -> Result<ContactId
     if call.attempts.iter().any(|a| a.recipient.contact == asked) { Ok(asked) } else { Err(unknown()) }
 }
 
-#[derive(Default)]
-struct OperatorRequest {
-    by: Option<String>,
-    note: Option<String>,
-    contact: Option<String>,
-    level: Option<String>,
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct OperatorRequest {
+    pub(super) by: Option<String>,
+    pub(super) note: Option<String>,
+    pub(super) contact: Option<String>,
+    pub(super) level: Option<String>,
     /// A note is texted too.
-    text: bool,
+    pub(super) text: bool,
+}
+
+impl OperatorRequest {
+    /// Reads a body that is there.
+    ///
+    /// # Errors
+    /// 400, with the field that is wrong.
+    pub(super) fn read(raw: &[u8]) -> Result<Self, Problem> {
+        let document: Value =
+            serde_json::from_slice(raw).map_err(|e| Problem::bad_request(format!("The body is not JSON: {e}.")))?;
+        let Value::Object(map) = document else { return Err(Problem::bad_request("The body must be a JSON object.")) };
+        let mut said = Self::default();
+        for (name, value) in map {
+            if name == "text" {
+                let wrong = || Problem::bad_request("text: must be true or false.").member("field", "text");
+                said.text = value.as_bool().ok_or_else(wrong)?;
+                continue;
+            }
+            let (field, slot, max) = match name.as_str() {
+                "by" => ("by", &mut said.by, BY_CHARACTERS_MAX),
+                "note" => ("note", &mut said.note, NOTE_CHARACTERS_MAX),
+                "contact" => ("contact", &mut said.contact, BY_CHARACTERS_MAX),
+                "level" => ("level", &mut said.level, BY_CHARACTERS_MAX),
+                _ => {
+                    return Err(Problem::bad_request(
+                        "The body holds a field other than by, note, contact, level and text.",
+                    ));
+                }
+            };
+            *slot = short_text(field, value, max)?;
+        }
+        Ok(said)
+    }
 }
 
 /// The body of a decision, which may be left out.
@@ -273,29 +306,7 @@ async fn said(state: &HttpState, request: Request) -> Result<(Caller, OperatorRe
     if !typed {
         media_type(&parts.headers, "application/json")?;
     }
-    let document: Value =
-        serde_json::from_slice(&raw).map_err(|e| Problem::bad_request(format!("The body is not JSON: {e}.")))?;
-    let Value::Object(map) = document else { return Err(Problem::bad_request("The body must be a JSON object.")) };
-    let mut said = OperatorRequest::default();
-    for (name, value) in map {
-        if name == "text" {
-            let wrong = || Problem::bad_request("text: must be true or false.").member("field", "text");
-            said.text = value.as_bool().ok_or_else(wrong)?;
-            continue;
-        }
-        let (field, slot, max) = match name.as_str() {
-            "by" => ("by", &mut said.by, BY_CHARACTERS_MAX),
-            "note" => ("note", &mut said.note, NOTE_CHARACTERS_MAX),
-            "contact" => ("contact", &mut said.contact, BY_CHARACTERS_MAX),
-            "level" => ("level", &mut said.level, BY_CHARACTERS_MAX),
-            _ => {
-                return Err(Problem::bad_request(
-                    "The body holds a field other than by, note, contact, level and text.",
-                ));
-            }
-        };
-        *slot = short_text(field, value, max)?;
-    }
+    let said = OperatorRequest::read(&raw)?;
     if said.by.as_deref().is_some_and(|by| state.tokens.is_reserved(by)) {
         let detail = "by: is how the log names the engine, the provider or a token; give a person's name.";
         return Err(Problem::bad_request(detail).member("field", "by"));

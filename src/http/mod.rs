@@ -20,6 +20,8 @@ mod metrics;
 mod oncall;
 mod ops;
 mod problem;
+#[cfg(feature = "drills")]
+pub(crate) mod properties;
 mod refusals;
 mod request;
 mod request_ids;

@@ -148,7 +148,8 @@ pub(super) async fn make(State(state): State<Arc<HttpState>>, request: Request) 
     media_type(&parts.headers, "application/json")?;
     let key = once(&parts.headers, "idempotency-key")?.map(str::to_owned);
     let raw = body(&state, raw).await?;
-    let (mut asked, by) = request_of(&state, &raw)?;
+    let (mut asked, by) = request_of(&raw)?;
+    let by = checked_by(&state, by)?;
     let actor = caller.actor(by.as_deref());
     asked.source = key.map(|key| format!("api:{}:{key}", caller.actor(None).0));
     let directory = current(&state).await?;
@@ -279,7 +280,11 @@ fn checked_by(state: &HttpState, by: Option<String>) -> Result<Option<String>, P
     Ok(by)
 }
 
-fn request_of(state: &HttpState, raw: &[u8]) -> Result<(OverrideRequest, Option<String>), Problem> {
+/// What a body asks for, and whose name it gives.
+///
+/// # Errors
+/// 400, with the field that is wrong.
+pub(super) fn request_of(raw: &[u8]) -> Result<(OverrideRequest, Option<String>), Problem> {
     let (mut rotation, mut line, mut role, mut kind, mut contact) = (None, None, None, None, None);
     let (mut from, mut until, mut note, mut by) = (None, None, None, None);
     for (name, value) in object(raw)? {
@@ -305,7 +310,6 @@ fn request_of(state: &HttpState, raw: &[u8]) -> Result<(OverrideRequest, Option<
     let kind: OverrideKind =
         kind.parse().map_err(|_| Problem::bad_request("kind: is take, add or away.").member("field", "kind"))?;
     let (contact, until) = (contact.ok_or_else(|| missing("contact"))?, until.ok_or_else(|| missing("until"))?);
-    let by = checked_by(state, by)?;
     let note = note.unwrap_or_default();
     Ok((OverrideRequest { rotation, line, role, kind, contact, from, until, note, source: None }, by))
 }

@@ -405,7 +405,7 @@ fn one_signature(parts: &Parts) -> Option<&str> {
 }
 
 /// An answer as TwiML; silence is an empty document.
-fn twiml(reply: &str) -> String {
+pub(super) fn twiml(reply: &str) -> String {
     const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
     if reply.is_empty() {
         return format!("{HEAD}<Response/>");

@@ -11,6 +11,8 @@ pub(crate) mod fixtures;
 pub(crate) mod phones;
 pub(crate) mod postgres;
 pub(crate) mod postgres_server;
+#[cfg(feature = "drills")]
+mod properties;
 pub(crate) mod relay;
 pub(crate) mod replies;
 mod simulation;

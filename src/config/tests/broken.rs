@@ -9,6 +9,7 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
         "[server]\nlisten_on = \"x\"",
         &["dispatchctl.toml:2", "server.listen_on", "did you mean `server.listen`"],
     ),
+    ("a line break in a key", "\"a\\nb\" = 1", &["dispatchctl.toml:1: a\\nb: is not a key"]),
     ("unknown table", "\n[sever]\nlisten = \"x\"", &["dispatchctl.toml:2", "sever", "did you mean `server`"]),
     (
         "key of another table",

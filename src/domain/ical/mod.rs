@@ -19,6 +19,8 @@ mod observances;
 mod oracle_tests;
 pub(crate) mod overlay;
 pub(crate) mod people;
+#[cfg(feature = "drills")]
+pub(crate) mod properties;
 mod reading;
 mod rule;
 mod shifts;

@@ -439,6 +439,9 @@ impl Lexicon {
                 "is no word or phrase of at most {OWN_CHARS_MAX} characters, letters and digits alone"
             ));
         }
+        if (1..words.len()).any(|i| words.gap(i).parts) {
+            return Err("has a comma, a full stop or another line inside, which parts an answer".into());
+        }
         if [OPT_OUT, OPT_IN, OTHERS_OF_THE_PROVIDER].iter().any(|list| list.contains(&text.as_str())) {
             return Err("is a word that the provider takes for itself (STOP, START, YES, HELP and their like)".into());
         }

@@ -14,6 +14,8 @@ mod free;
 mod harmless;
 mod lexicon;
 mod order;
+#[cfg(feature = "drills")]
+pub(crate) mod properties;
 mod reading;
 #[cfg(test)]
 mod reading_tests;

@@ -296,6 +296,21 @@ fn only_the_bare_word_is_the_providers_own() {
 }
 
 #[test]
+fn blanks_around_a_text_change_nothing() {
+    let lexicon = Lexicon::default();
+    let long = format!("1, {}", "on the road ".repeat(25));
+    for text in ["-1", "1", "- 1", "1, in 20 min", "2 valves", "done. thanks", long.trim_end()] {
+        let bare = read(text, SAM, &lexicon);
+        for around in
+            [format!(" {text}"), format!("\n{text}"), format!("\t\r\n{text} \n"), format!("{text}{}", " ".repeat(300))]
+        {
+            assert_eq!(read(&around, SAM, &lexicon), bare, "{around:?}");
+        }
+    }
+    assert_eq!(read(" -1", SAM, &lexicon).says, Says::Other, "a negative number is no word");
+}
+
+#[test]
 fn what_is_too_long_to_be_an_answer_is_none() {
     let long = format!("1, {}", "on the road ".repeat(60));
     assert_eq!(read(&long, SAM, &Lexicon::default()).says, Says::Other);
@@ -315,6 +330,9 @@ fn words_of_the_shop_answer_as_ours_do() {
         (OwnWord::Take, "omw"),
     ] {
         lexicon.add(own, word).expect("a word");
+    }
+    for parted in ["voy, en camino", "voy.\nahora", "voy e\u{2028}n camino", "mine; voy"] {
+        assert!(lexicon.add(OwnWord::Take, parted).is_err(), "it would not be read as it is written: {parted:?}");
     }
     for (text, says) in [
         ("si", Says::Take),

@@ -84,11 +84,14 @@ impl Words {
         let mut words = Self { folded: String::with_capacity(text.len().min(CHARS_MAX * 4)), ..Self::default() };
         let mut between = Between::default();
         let mut is_open = false;
-        for (count, (at, c)) in text.char_indices().enumerate() {
+        // Blanks around a text say nothing: a minus is one behind them too.
+        let before = text.len() - text.trim_start().len();
+        for (count, (at, c)) in text.trim().char_indices().enumerate() {
             if count == CHARS_MAX {
                 words.is_cut = true;
                 break;
             }
+            let at = before + at;
             if c.is_ascii() || is_whole(c) {
                 words.see(c, at, &mut between, &mut is_open);
             } else {

@@ -5,5 +5,7 @@
 pub const NO_PHONE_CALLS: &str = "voice:any";
 
 pub mod classes;
+#[cfg(feature = "drills")]
+pub(crate) mod properties;
 pub mod script;
 pub mod status;

@@ -241,7 +241,7 @@ impl JsonReader<'_> {
         let whole = number.as_ref().is_some_and(|n| n.is_i64() || n.is_u64());
         let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
         Ok(match number {
-            Some(number) if whole || !plain => Value::Number(number),
+            Some(number) if whole || !plain || text == "-0" => Value::Number(number),
             _ => {
                 let text = text.to_owned();
                 self.repaired.insert("a number has more digits than a computer keeps: it is kept as a text");
@@ -435,6 +435,7 @@ mod tests {
             ("19495550101", json!(19_495_550_101_u64)),
             ("-5", json!(-5)),
             ("1.5", json!(1.5)),
+            ("-0", json!(-0.0)),
             ("123456789012345678901234567890", json!("123456789012345678901234567890")),
             ("1e999", json!("1e999")),
         ] {

@@ -9,6 +9,8 @@ pub(crate) mod json;
 mod level;
 mod names;
 mod plain;
+#[cfg(feature = "drills")]
+pub(crate) mod properties;
 #[cfg(test)]
 mod random;
 pub mod reports;

@@ -33,6 +33,8 @@ pub(crate) mod client;
 mod errors;
 mod formula;
 mod pace;
+#[cfg(feature = "drills")]
+pub(crate) mod properties;
 mod schema;
 mod wire;
 mod words;

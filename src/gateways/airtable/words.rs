@@ -13,7 +13,10 @@ const SECRET_CHARS_MIN: usize = 3;
 /// A sentence about a request, for a person: `names` (of tables and fields) may be shown, `contents` (of cells) may not.
 pub(super) fn safe(sentence: &str, names: &[&str], contents: &[String]) -> String {
     let is_name = |text: &str| names.iter().any(|name| name.eq_ignore_ascii_case(text));
-    let mut text = sentence.to_owned();
+    // Control characters are not shown: they are gone before contents are looked for, or one inside of them would hide them from us.
+    let plain = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
+    let mut text = plain(sentence);
+    let contents: Vec<String> = contents.iter().map(|content| plain(content)).collect();
     let mut hide: Vec<&String> = contents.iter().filter(|c| c.chars().count() >= SECRET_CHARS_MIN).collect();
     // The longest first, or what remains of one that holds another would be shown.
     hide.sort_by_key(|c| std::cmp::Reverse(c.len()));
@@ -129,6 +132,7 @@ mod tests {
             ("Sam Ortiz is not an option", "••• is not an option"),
             ("bad: No heat at 12 Elm St!", "bad: •••!"),
             ("a quote \"that never ends", "a quote •••"),
+            ("Sam\u{0} Or\u{7}tiz is not an option", "••• is not an option"),
             ("\"To\" and \"secret\" and \"Event ID\"", "\"To\" and •••"),
         ] {
             assert_eq!(safe(sentence, &names, &contents), want, "{sentence}");

@@ -5,6 +5,8 @@
 
 mod api;
 mod items;
+#[cfg(feature = "drills")]
+pub(crate) mod properties;
 mod retell;
 #[cfg(test)]
 mod tests;

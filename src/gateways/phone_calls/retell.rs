@@ -72,7 +72,7 @@ impl PhoneCallList for RetellCalls {
 }
 
 /// `None`: it cannot be read; inside: it is no phone call that came in.
-fn listed(item: &Value) -> Option<Option<ListedPhoneCall>> {
+pub(super) fn listed(item: &Value) -> Option<Option<ListedPhoneCall>> {
     let id = text(item, "/call_id")?;
     let outbound = text(item, "/direction").is_some_and(|d| d == "outbound");
     if outbound || text(item, "/call_type").is_some_and(|t| t == "web_call") {

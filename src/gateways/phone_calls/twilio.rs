@@ -62,7 +62,7 @@ fn is_between(call: &PhoneCall, from: Timestamp, to: Timestamp) -> bool {
 }
 
 /// `None`: it cannot be read; inside: it is no call that came in.
-fn listed(item: &Value) -> Option<Option<ListedPhoneCall>> {
+pub(super) fn listed(item: &Value) -> Option<Option<ListedPhoneCall>> {
     let sid = text(item, "/sid")?;
     let direction = text(item, "/direction").unwrap_or_default();
     if !INBOUND.contains(&direction.as_str()) {

@@ -76,7 +76,7 @@ impl PhoneCallList for VapiCalls {
 }
 
 /// Nothing where it is no phone call that came in.
-fn listed(id: String, item: &Value) -> Option<ListedPhoneCall> {
+pub(super) fn listed(id: String, item: &Value) -> Option<ListedPhoneCall> {
     let kind = text(item, "/type").unwrap_or_default().to_lowercase();
     if kind.contains("web") || kind.contains("outbound") {
         return None;

@@ -12,7 +12,7 @@ use tracing::debug;
 use url::Url;
 
 use super::client::TwilioClient;
-use super::wire::{Page, plain, text, time};
+use super::wire::{Page, document, object, plain, text, time};
 use crate::domain::types::{ErrorCode, MessageSid, Timestamp};
 use crate::domain::voice::script::TwimlSource;
 use crate::domain::voice::status::PhoneCallStatus;
@@ -146,13 +146,13 @@ impl PhoneCallWire {
     }
 }
 
-fn record(body: &[u8]) -> Option<PhoneCallRecord> {
-    serde_json::from_slice::<PhoneCallWire>(body).ok()?.into_record()
+pub(super) fn record(body: &[u8]) -> Option<PhoneCallRecord> {
+    document::<PhoneCallWire>(body)?.into_record()
 }
 
 /// One page of the list of phone calls.
 #[derive(Deserialize)]
-struct PhoneCallPage {
+pub(super) struct PhoneCallPage {
     /// Required: an answer without it is no list, which is not the same as an empty one.
     calls: Vec<Value>,
     next_page_uri: Option<Value>,
@@ -162,7 +162,7 @@ impl Page for PhoneCallPage {
     type Record = PhoneCallRecord;
 
     fn into_items(self) -> (Vec<Option<PhoneCallRecord>>, Option<String>) {
-        let one = |item| serde_json::from_value::<PhoneCallWire>(item).ok()?.into_record();
+        let one = |item| object::<PhoneCallWire>(item)?.into_record();
         (self.calls.into_iter().map(one).collect(), self.next_page_uri.as_ref().and_then(plain))
     }
 

@@ -291,7 +291,7 @@ impl TwilioClient {
     async fn read_page<T: serde::de::DeserializeOwned>(&self, url: Url) -> Result<T, GatewayError> {
         let answer = self.exchange(self.reads.get(url), PAGE_BYTES_MAX).await.map_err(read_failure)?;
         if answer.status.is_success() {
-            serde_json::from_slice(&answer.body).map_err(|_| again("the list could not be read", None))
+            wire::document(&answer.body).ok_or_else(|| again("the list could not be read", None))
         } else {
             Err(read_refusal(&answer))
         }
@@ -422,7 +422,7 @@ fn create_failure(failure: Failure) -> GatewayError {
 }
 
 /// What an answer to a create means: the outcome table of `facts/twilio.md` §4, the code before the HTTP status.
-fn create_outcome<T>(answer: &HttpAnswer, read: impl FnOnce(&[u8]) -> Option<T>) -> Result<T, GatewayError> {
+pub(super) fn create_outcome<T>(answer: &HttpAnswer, read: impl FnOnce(&[u8]) -> Option<T>) -> Result<T, GatewayError> {
     let http = answer.status.as_u16();
     let unknown = |why: String| Err(GatewayError::Unknown { why });
     if answer.status.is_success() {
@@ -454,7 +454,7 @@ fn read_failure(failure: Failure) -> GatewayError {
     again(why(failure).1, None)
 }
 
-fn read_refusal(answer: &HttpAnswer) -> GatewayError {
+pub(super) fn read_refusal(answer: &HttpAnswer) -> GatewayError {
     let http = answer.status.as_u16();
     if !answer.status.is_client_error() || matches!(http, 408 | 425 | 429) {
         return again(format!("HTTP {http}"), answer.retry_after);

@@ -338,6 +338,8 @@ async fn a_list_that_goes_wrong_is_never_taken_for_an_empty_one() {
         ("not JSON", "<html>".to_owned(), None),
         ("another host", page("", "\"https://evil.example/next\""), None),
         ("another port", page("", "\"//127.0.0.1:9/next\""), None),
+        ("a list in place of the page", "[[],null]".to_owned(), None),
+        ("an item that is no message", page("7,[\"SM00000000000000000000000000000001\"]", "null"), Some(false)),
         ("an unreadable item", page("{\"sid\":\"?\"}", "null"), Some(false)),
         ("without end", page("", "\"/again\""), Some(false)),
         ("empty", page("", "null"), Some(true)),

@@ -5,6 +5,8 @@ pub(crate) mod call_ended;
 mod calls;
 pub(crate) mod client;
 mod permissions;
+#[cfg(feature = "drills")]
+pub(crate) mod properties;
 pub(crate) mod signature;
 pub(crate) mod voice_form;
 pub(crate) mod wire;

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -70,11 +71,21 @@ fn plain_number(text: &str) -> &str {
 
 /// Reads a message out of an answer's body.
 pub(super) fn message(body: &[u8]) -> Option<MessageRecord> {
-    serde_json::from_slice::<MessageWire>(body).ok()?.into_record()
+    document::<MessageWire>(body)?.into_record()
+}
+
+/// Reads an answer's body.
+pub(super) fn document<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    object(serde_json::from_slice(body).ok()?)
+}
+
+/// Reads what is an object: a list is none, though its items may stand in the order of the fields.
+pub(super) fn object<T: DeserializeOwned>(value: Value) -> Option<T> {
+    if value.is_object() { serde_json::from_value(value).ok() } else { None }
 }
 
 /// One page of a list: its items, those that cannot be read as `None`, and where the next page is.
-pub(super) trait Page: serde::de::DeserializeOwned {
+pub(super) trait Page: DeserializeOwned {
     type Record;
     fn into_items(self) -> (Vec<Option<Self::Record>>, Option<String>);
     /// By the provider's clock.
@@ -85,7 +96,8 @@ impl Page for PageWire {
     type Record = MessageRecord;
 
     fn into_items(self) -> (Vec<Option<MessageRecord>>, Option<String>) {
-        (self.messages.into_iter().map(MessageWire::into_record).collect(), self.next_page_uri)
+        let one = |item| object::<MessageWire>(item)?.into_record();
+        (self.messages.into_iter().map(one).collect(), self.next_page_uri)
     }
 
     fn made_at(record: &MessageRecord) -> Option<Timestamp> {
@@ -97,7 +109,7 @@ impl Page for PageWire {
 #[derive(Deserialize)]
 pub(super) struct PageWire {
     /// Required: an answer without it is no list, which is not the same as an empty one.
-    pub(super) messages: Vec<MessageWire>,
+    pub(super) messages: Vec<Value>,
     #[serde(default, deserialize_with = "text")]
     pub(super) next_page_uri: Option<String>,
 }

@@ -7,6 +7,8 @@
 
 mod answer;
 mod proof;
+#[cfg(feature = "drills")]
+pub(super) mod properties;
 mod way;
 
 use std::sync::Arc;

@@ -1,7 +1,14 @@
 //! How a phone number is shown: with its middle hidden.
 
-/// `+19495550101` → `+1949•••0101`; other texts that begin with `+` and hold digits are masked alike, the rest is unchanged.
+/// `+19495550101` → `+1949•••0101`; other texts that begin with `+` and hold digits are masked alike, also behind a channel
+/// (`viber:+19495550101`). The rest is unchanged.
 pub fn masked(s: &str) -> String {
+    if let Some((channel, number)) = s.split_once(':')
+        && number.starts_with('+')
+        && channel.bytes().all(|b| b.is_ascii_lowercase())
+    {
+        return format!("{channel}:{}", masked(number));
+    }
     if !s.starts_with('+') {
         return s.to_owned();
     }

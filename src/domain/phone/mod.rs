@@ -178,5 +178,7 @@ mod tests {
         assert!(PhoneNumber::from_stored("99915550101").is_err());
         assert_eq!(masked("+123456"), "+•••");
         assert_eq!(masked("sam"), "sam");
+        assert_eq!(masked("viber:+19495550101"), "viber:+1949•••0101");
+        assert_eq!(masked("at 8:+1"), "at 8:+1");
     }
 }

@@ -1,5 +1,7 @@
 //! What holds of every text that a person may write.
 
+use std::sync::LazyLock;
+
 use super::conditions::is_condition;
 use super::copies;
 use super::words::Words;
@@ -13,12 +15,13 @@ const SAM: &str = "Sam Ortiz";
 /// A text is read, the same each time, and takes no call by a question or a condition. Blanks around it change nothing, nor do
 /// capitals. What it names is loaded. The input: the text, and a word of the shop's own.
 pub(crate) fn reply(raw: &[u8]) {
+    static BUILT_IN: LazyLock<Lexicon> = LazyLock::new(Lexicon::default);
     let [text, own_word] = texts(raw);
-    let lexicon = Lexicon::default();
-    let reading = read(&text, SAM, &lexicon);
-    assert_eq!(reading, read(&text, SAM, &lexicon), "{text:?}");
+    let lexicon = &*BUILT_IN;
+    let reading = read(&text, SAM, lexicon);
+    assert_eq!(reading, read(&text, SAM, lexicon), "{text:?}");
     is_sound(&text, &reading);
-    let strangers = read(&text, "", &lexicon);
+    let strangers = read(&text, "", lexicon);
     assert!(
         strangers.says != Says::Take || reading.says == Says::Take,
         "his own name takes nothing from him: {text:?}"
@@ -31,19 +34,21 @@ pub(crate) fn reply(raw: &[u8]) {
             format!("{text}\r\n"),
             format!(" \t{text}\n\n"),
         ] {
-            assert_eq!(reading, read(&around, SAM, &lexicon), "{text:?} and {around:?}");
+            assert_eq!(reading, read(&around, SAM, lexicon), "{text:?} and {around:?}");
         }
     }
     if text.is_ascii() {
-        let upper = read(&text.to_ascii_uppercase(), SAM, &lexicon);
-        let lower = read(&text.to_ascii_lowercase(), SAM, &lexicon);
+        let upper = read(&text.to_ascii_uppercase(), SAM, lexicon);
+        let lower = read(&text.to_ascii_lowercase(), SAM, lexicon);
         assert_eq!(without_words(upper), without_words(lower), "{text:?}");
     }
     if let Some(free) = &reading.free {
         // A name is looked for, whatever it is written like.
         let _ = (free.names(&own_word, SAM), free.names(SAM, &own_word));
     }
-    shops_word(&own_word, &text);
+    if !own_word.is_empty() {
+        shops_word(&own_word, &text, lexicon);
+    }
 }
 
 /// What is said, without the words of it.
@@ -74,14 +79,14 @@ fn is_sound(text: &str, reading: &Reading) {
 }
 
 /// A word that the shop may have says what the shop says, alone and as it is written, and takes no other word's meaning away.
-fn shops_word(word: &str, text: &str) {
+fn shops_word(word: &str, text: &str, built_in: &Lexicon) {
     for (own, says) in [
         (OwnWord::Take, Says::Take),
         (OwnWord::Pass, Says::Pass),
         (OwnWord::Done, Says::Done),
         (OwnWord::Later, Says::Later),
     ] {
-        let mut lexicon = Lexicon::default();
+        let mut lexicon = built_in.clone();
         if lexicon.add(own, word).is_err() {
             continue;
         }

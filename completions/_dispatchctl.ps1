@@ -74,7 +74,7 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
         'dispatchctl;send' {
             [CompletionResult]::new('--caller', '--caller', [CompletionResultType]::ParameterName, 'The customer''s number, as given')
             [CompletionResult]::new('--caller-name', '--caller-name', [CompletionResultType]::ParameterName, 'The customer''s name')
-            [CompletionResult]::new('--level', '--level', [CompletionResultType]::ParameterName, 'Emergency level: normal, high or any configured policy')
+            [CompletionResult]::new('--level', '--level', [CompletionResultType]::ParameterName, 'Emergency level: normal, high or any configured policy; without it, by the words of the issue')
             [CompletionResult]::new('--issue', '--issue', [CompletionResultType]::ParameterName, 'What is wrong')
             [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'Where to go')
             [CompletionResult]::new('--call-id', '--call-id', [CompletionResultType]::ParameterName, 'Your own id of the call; the same again sends nothing')

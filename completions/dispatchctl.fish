@@ -76,7 +76,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "sandbox" -d
 complete -c dispatchctl -n "__fish_dispatchctl_needs_command" -f -a "test-reliability" -d 'Play the faults of the trade against this program, and count what was lost or doubled'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l caller -d 'The customer\'s number, as given' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l caller-name -d 'The customer\'s name' -r
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l level -d 'Emergency level: normal, high or any configured policy' -r
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l level -d 'Emergency level: normal, high or any configured policy; without it, by the words of the issue' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l issue -d 'What is wrong' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l address -d 'Where to go' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand send" -l call-id -d 'Your own id of the call; the same again sends nothing' -r

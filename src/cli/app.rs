@@ -219,7 +219,7 @@ impl App {
     pub(crate) async fn store(&self, missing: NoStore) -> Result<Arc<dyn Store>, CliError> {
         let location = self.location();
         if missing == NoStore::Refuse && !store::exists(location.clone()).await? {
-            store::check(&location)?;
+            store::check(location.clone()).await?;
             return Err(CliError::new(ExitStatus::Store, format!("there is no store at {location}"))
                 .hint("`dispatchctl serve` or the first `dispatchctl send` makes it; another place: --store"));
         }
@@ -237,7 +237,7 @@ impl App {
         if store::exists(location.clone()).await? {
             return self.store(NoStore::Refuse).await.map(Some);
         }
-        store::check(&location)?;
+        store::check(location).await?;
         Ok(None)
     }
 

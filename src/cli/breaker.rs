@@ -68,7 +68,7 @@ async fn list(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
         let since = out.time(b.closed_at.unwrap_or(b.opened_at));
         t.row([name(b).to_owned(), state(b).to_owned(), since, b.probes.to_string(), next, b.why.clone()]);
     }
-    out.table(&t);
+    out.table_or(&t, "no breaker of any sender was ever open: every sender is used");
     Ok(ExitStatus::Done)
 }
 

@@ -3,7 +3,7 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::config::{Config, StoreLocation};
+use crate::config::{Config, Mode, StoreLocation};
 use crate::domain::database::Password;
 
 use super::rotation;
@@ -25,6 +25,12 @@ enum Counts {
 /// One sentence for each. What only a restart applies is compared with what the process `started` with, however often it was
 /// read again since; the rest with what was in force `before`.
 pub(super) fn changes(started: &Config, before: &Config, after: &Config) -> Vec<(String, Applied)> {
+    let mut after = after.clone();
+    if after.mode == Mode::Test && after.server.public_url.is_none() {
+        // Its own address, which no file names.
+        after.server.public_url.clone_from(&started.server.public_url);
+    }
+    let after = &after;
     // The secrets of another account count together with it.
     let is_elsewhere =
         matches!((&started.twilio, &after.twilio), (Some(was), Some(is)) if rotation::is_elsewhere(was, is));

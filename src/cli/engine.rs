@@ -40,6 +40,15 @@ pub(crate) enum EngineState {
     Silent(Duration),
 }
 
+/// How many would take over, of so many replicas of which one is the engine.
+pub(crate) fn stand_by(replicas: u64) -> String {
+    match replicas.saturating_sub(1) {
+        0 => "nobody stands by".to_owned(),
+        1 => "1 stands by".to_owned(),
+        n => format!("{n} stand by"),
+    }
+}
+
 impl Engine {
     /// How it is at this moment, without waiting; `None`: nobody is the engine. A command that asks the provider or mends the
     /// mirror holds the lock for that moment and is no engine: it gives no sign, and nothing of it is waited for.

@@ -43,6 +43,9 @@ impl Args {
 #[derive(Debug, Subcommand)]
 enum FollowUpCommand {
     /// Show the follow-ups that are still to come, the earliest first
+    ///
+    /// Each call for which somebody is looked for has one: the next step of its ladder, the last resort, or, when all were told, its end
+    /// (`exhausts`). `status` counts the same.
     List {
         /// At most so many
         #[arg(long, value_name = "N", value_parser = super::parse::limit, default_value = "100")]
@@ -122,7 +125,8 @@ async fn list(limit: usize, app: &App, out: &mut Output) -> Result<ExitStatus, C
             due.iter().map(|d| line_json(d, &who(&d.call, d.due, &opt_outs, &app.config.directory), now)).collect();
         out.document(&json!({ "followUps": lines, "more": more }));
     } else {
-        let mut t = Table::new(&["CALL", "REF", "LEVEL", "NEXT", "DUE", "LATE BY", "WHO"]);
+        let mut t =
+            Table::new(&["CALL", "REF", "LEVEL", "NEXT", "DUE", "LATE BY", "WHO"]).may_leave_out(&["CALL", "LEVEL"]);
         for d in &due {
             let who = who(&d.call, d.due, &opt_outs, &app.config.directory);
             t.row([
@@ -135,10 +139,7 @@ async fn list(limit: usize, app: &App, out: &mut Output) -> Result<ExitStatus, C
                 who.text(),
             ]);
         }
-        out.table(&t);
-        if due.is_empty() {
-            out.chat("no follow-up is to come");
-        }
+        out.table_or(&t, "no follow-up is to come");
     }
     if more {
         out.chat(&format!("the first {limit} are shown, there are more: --limit shows them"));

@@ -14,6 +14,8 @@ use super::table::folded;
 
 /// Beside a head, text has so many columns at least.
 const BESIDE_MIN: usize = 28;
+/// What has no room beside its head stands below it, so far in.
+const BELOW: usize = 2;
 /// A terminal that does not say how wide it is.
 const WIDTH_UNKNOWN: usize = 80;
 
@@ -185,6 +187,16 @@ impl Output {
         self.part(table);
     }
 
+    /// The same, and a sentence in place of a table without rows.
+    pub(crate) fn table_or(&mut self, table: &Table, if_empty: &str) {
+        if table.rows.is_empty() && !self.is_csv() {
+            self.mode_line();
+            self.paragraph(if_empty);
+            return;
+        }
+        self.table(table);
+    }
+
     /// Further rows of a CSV whose header is out already.
     pub(crate) fn more_csv(&mut self, rows: &[Vec<String>]) {
         if !rows.is_empty() {
@@ -238,27 +250,8 @@ impl Output {
 
     /// The same behind a head, under which its lines stand; where there is no room beside the head, below it.
     pub(crate) fn hanging(&mut self, head: &str, text: &str) {
-        let text = printable(text);
-        let taken = console::measure_text_width(head);
-        let (head, room) = match self.width() {
-            None => {
-                self.write(&format!("{}{text}", printable(head)));
-                return;
-            }
-            Some(width) if width >= taken + BESIDE_MIN || head.is_empty() => {
-                (printable(head), width.saturating_sub(taken).max(1))
-            }
-            Some(width) => {
-                let words = printable(head).split_whitespace().collect::<Vec<_>>().join(" ");
-                for line in folded(&words, width).into_iter().filter(|line| !line.is_empty()) {
-                    self.write(&line);
-                }
-                ("  ".to_owned(), width.saturating_sub(2).max(1))
-            }
-        };
-        let under = " ".repeat(console::measure_text_width(&head));
-        for (at, line) in folded(&text, room).into_iter().enumerate() {
-            self.write(&format!("{}{line}", if at == 0 { &head } else { &under }));
+        for line in hung(head, text, self.width()) {
+            self.write(&line);
         }
     }
 
@@ -280,8 +273,9 @@ impl Output {
     pub(crate) fn note(&self, text: &str) {
         let text = printable_lines(text);
         let mark = if self.mode == "test" && !text.contains("TEST MODE") { "TEST MODE: " } else { "" };
+        let text = noted(&format!("{mark}{text}"), stderr_width());
         // Not `eprintln!`, which panics where nobody reads or the disk is full: a call may be half way out.
-        let _ = writeln!(std::io::stderr().lock(), "{mark}{text}");
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
 
     /// A word that `--quiet` leaves out.
@@ -352,6 +346,50 @@ pub(crate) fn spinner(out: &Output, text: &str) -> indicatif::ProgressBar {
     bar
 }
 
+/// How many columns the terminal of stderr has; `None` where it is none.
+fn stderr_width() -> Option<usize> {
+    let size = || console::Term::stderr().size_checked().map_or(WIDTH_UNKNOWN, |(_, columns)| usize::from(columns));
+    std::io::stderr().is_terminal().then(size)
+}
+
+/// A head and a text behind it as lines of a terminal so wide, or as one line where there is no width.
+fn hung(head: &str, text: &str, width: Option<usize>) -> Vec<String> {
+    let (head, text) = (printable(head), printable(text));
+    let Some(width) = width else { return vec![format!("{head}{text}")] };
+    let taken = console::measure_text_width(&head);
+    let (beside, below) = (width.saturating_sub(taken), width.saturating_sub(BELOW));
+    // A word that is too long beside the head, such as a path, may be whole below it.
+    let longest = text.split(' ').map(console::measure_text_width).max().unwrap_or_default();
+    let is_whole_below = longest > beside && longest <= below;
+    let mut lines = Vec::new();
+    let (head, room) = if head.is_empty() || (beside >= BESIDE_MIN && !is_whole_below) {
+        (head, beside)
+    } else {
+        let words = head.split_whitespace().collect::<Vec<_>>().join(" ");
+        lines.extend(folded(&words, width).into_iter().filter(|line| !line.is_empty()));
+        (" ".repeat(BELOW), below)
+    };
+    let under = " ".repeat(console::measure_text_width(&head));
+    let rows = folded(&text, room.max(1)).into_iter().enumerate();
+    lines.extend(rows.map(|(at, row)| format!("{}{row}", if at == 0 { &head } else { &under })));
+    lines
+}
+
+/// A note as lines of a terminal so wide: each stays behind its own indent, what is folded stands a little further in.
+fn noted(text: &str, width: Option<usize>) -> String {
+    let Some(width) = width else { return text.to_owned() };
+    let lines = text.lines().flat_map(|line| {
+        let words = line.trim_start_matches(' ');
+        let indent = line.len().saturating_sub(words.len());
+        let room = width.saturating_sub(indent + BELOW).max(1);
+        let rows =
+            if console::measure_text_width(line) <= width { vec![words.to_owned()] } else { folded(words, room) };
+        let rows = rows.into_iter().enumerate();
+        rows.map(move |(at, row)| format!("{}{row}", " ".repeat(if at == 0 { indent } else { indent + BELOW })))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Text from outside must not steer a terminal: control characters become spaces; only our own colours pass.
 fn printable(text: &str) -> String {
     sieve(text, |_| false)
@@ -375,6 +413,42 @@ fn sieve(text: &str, keep: impl Fn(char) -> bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const FINDING: &str = "ok    store open                  ";
+
+    #[test]
+    fn what_a_check_found_is_folded_under_itself_and_stays_one_line_in_a_pipe() {
+        let text = "any number of texts to a contact, any number of texts in all, all countries; more holds reminders";
+        assert_eq!(hung(FINDING, text, None), [format!("{FINDING}{text}")]);
+        for width in 62..140 {
+            let lines = hung(FINDING, text, Some(width));
+            let under = " ".repeat(FINDING.len());
+            assert!(lines.iter().all(|l| console::measure_text_width(l) <= width), "{width}: {lines:#?}");
+            assert!(lines[0].starts_with(FINDING) && lines[1..].iter().all(|l| l.starts_with(&under)), "{lines:#?}");
+            let words: Vec<&str> = lines.iter().flat_map(|l| l.split_whitespace()).collect();
+            assert_eq!(words.join(" "), format!("ok store open {text}"), "{width}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_has_no_room_beside_its_check_is_whole_below_it() {
+        let path = "/home/dispatcher/.local/state/dispatchctl/dispatchctl.test.db,";
+        let lines = hung(FINDING, &format!("{path} schema 23, stamped test"), Some(80));
+        assert_eq!(lines, ["ok store open".to_owned(), format!("  {path} schema 23,"), "  stamped test".to_owned()]);
+        // One that has no room anywhere stays where it is.
+        let far = format!("/srv{path}{path}");
+        assert_eq!(hung(FINDING, &far, Some(80)), [format!("{FINDING}{far}")]);
+    }
+
+    #[test]
+    fn a_note_is_folded_behind_its_own_indent_on_a_terminal_alone() {
+        let text = "error: the store cannot be reached\n  hint: nothing was recorded; see that the server of `store.url` \
+                    runs, and run it again";
+        assert_eq!(noted(text, None), text);
+        let want = "error: the store cannot be reached\n  hint: nothing was recorded; see that the\n    server of \
+                    `store.url` runs, and run it\n    again";
+        assert_eq!(noted(text, Some(44)), want);
+    }
 
     #[test]
     fn text_from_outside_cannot_steer_a_terminal() {

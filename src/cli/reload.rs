@@ -355,6 +355,14 @@ impl Reload {
         }
     }
 
+    /// Says in what the own configuration, as its file is now, is not what is in force. A file that is wrong is as it was read last.
+    fn compare(&mut self, row: &SettingsRow) {
+        if let Ok(read) = config::load(&self.app.sources) {
+            self.own = read.documents.decides;
+        }
+        self.state.set_settings_differ(config::differences(&self.own, &config::completed(row)));
+    }
+
     /// Settings that another process put in force. They count at once, under the secrets that this process uses; a new secret that its
     /// files hold by now is tried after that.
     async fn follow(&mut self) -> Option<Asked> {
@@ -363,6 +371,12 @@ impl Reload {
             return None;
         }
         self.not_before = None;
+        if self.state.differs_in_settings()
+            && let Some(row) = self.app.settings.clone()
+        {
+            // A file that was corrected meanwhile needs no signal: it says what counts already.
+            self.compare(&row);
+        }
         // While nobody commits, what is in force is what it was.
         let (boot, version) = (core.clock.boot(), core.version.known(core.clock.boot()));
         let is_known = self.followed.is_some_and(|(at, since)| {
@@ -443,7 +457,7 @@ impl Reload {
         }
         self.state.set_intake(new.intake.clone());
         if self.replica.is_some() {
-            self.state.set_settings_differ(config::differences(&self.own, &config::completed(&row)));
+            self.compare(&row);
         }
         info!(settings = row.number.0, actor = row.actor.0, role = row.role, "these settings are in force");
         let before = self.app.settings.as_ref().and_then(|s| s.document.get("airtable").cloned());

@@ -5,10 +5,13 @@ use serde_json::{Value, json};
 use crate::config::ConfigErrors;
 use crate::domain::types::CallId;
 use crate::engine::intake::IntakeError;
-use crate::store::{LeaseError, StoreError};
+use crate::store::{LeaseError, NotAdmitted, StoreError};
 
 use super::exit::ExitStatus;
 use super::output::Output;
+
+/// Begins the hint of what was asked to record something.
+const NOTHING_RECORDED: &str = "nothing was recorded; ";
 
 /// What went wrong, for a person and for a program.
 #[derive(Debug)]
@@ -82,6 +85,11 @@ impl CliError {
         Self { status: ExitStatus::Pending, what, ..self }.hint(hint).with(json!({ "callId": call }))
     }
 
+    /// What helps whoever only looked: nothing was to be recorded.
+    pub(super) fn hint_of_a_look(&self) -> Option<String> {
+        self.hint.as_deref().map(|hint| hint.strip_prefix(NOTHING_RECORDED).unwrap_or(hint).to_owned())
+    }
+
     pub(super) fn from_chain(status: ExitStatus, error: &dyn std::error::Error) -> Self {
         let mut e = Self::new(status, error.to_string());
         let mut source = error.source();
@@ -96,6 +104,32 @@ impl CliError {
 /// Whether the system keeps this user away.
 fn is_denied(source: &(dyn std::error::Error + 'static)) -> bool {
     source.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::PermissionDenied)
+}
+
+/// What helps where a server lets this user not in, by the code of its answer (PostgreSQL's appendix "Error Codes").
+fn hint_of_admission(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "3D000" => {
+            "nothing was recorded; there is no such database on that server: make it (`CREATE DATABASE dispatchctl OWNER dispatch`), or \
+             correct its name in store.url (`dispatchctl config show`)"
+        }
+        "42501" => {
+            "nothing was recorded; this role may not connect to the database: `GRANT CONNECT ON DATABASE dispatchctl TO dispatch`, or name \
+             another role or database in store.url (`dispatchctl config show`)"
+        }
+        "28P01" => {
+            "nothing was recorded; the role's password is another one, or there is no such role: see store.password_file and the user in \
+             store.url with `dispatchctl config show`"
+        }
+        "28000" => {
+            "nothing was recorded; the server does not let this role in from here: see that it exists and may log in (`CREATE ROLE dispatch \
+             LOGIN`), and what the server's pg_hba.conf says of it"
+        }
+        "3F000" => {
+            "nothing was recorded; see the search_path of this role and the schema in store.url (`dispatchctl help postgres`)"
+        }
+        _ => return None,
+    })
 }
 
 impl From<StoreError> for CliError {
@@ -123,18 +157,25 @@ impl From<StoreError> for CliError {
                     "this user may not read it: run the command as the user of `dispatchctl serve`, or as a member of the group that the store belongs to",
                 ),
             ),
-            StoreError::Open { path, .. } if path.to_string_lossy().starts_with("postgres") => (
+            StoreError::Open { path, source } if path.to_string_lossy().starts_with("postgres") => (
                 ExitStatus::Store,
-                Some(
+                source.downcast_ref::<NotAdmitted>().and_then(|said| hint_of_admission(&said.code)).or(Some(
                     "nothing was recorded; see store.url, its user's password (store.password_file) and certificates (store.tls_ca_file) with `dispatchctl config show`, and what the server's log says",
-                ),
+                )),
             ),
             StoreError::Open { .. } => {
                 (ExitStatus::Store, Some("check the path with `dispatchctl config show`, and its permissions"))
             }
             StoreError::Full { .. } => (
                 ExitStatus::Store,
-                Some("nothing was recorded; free space on the store's disk, or give its user the rights to write"),
+                Some("nothing was recorded; free space on the store's disk, or let this user write to its file and directory"),
+            ),
+            StoreError::Denied { .. } => (
+                ExitStatus::Store,
+                Some(
+                    "nothing was recorded; give this role the rights: USAGE on the schema, with CREATE where it is to make the tables, SELECT, INSERT, UPDATE and DELETE on all \
+                     of them, USAGE on all sequences; see `dispatchctl help postgres`",
+                ),
             ),
             StoreError::Corrupt { .. } => (
                 ExitStatus::Store,
@@ -151,6 +192,14 @@ impl From<StoreError> for CliError {
             StoreError::Unreachable { .. } => (
                 ExitStatus::Store,
                 Some("nothing was recorded; see that the server of `store.url` runs, and run it again"),
+            ),
+            StoreError::ReadOnly { .. } => (
+                ExitStatus::Store,
+                Some(
+                    "nothing was recorded; that server follows another one (a standby), or default_transaction_read_only is set for the role or the \
+                     database: name the server that takes writes in store.url, or set it back (`ALTER ROLE dispatch RESET \
+                     default_transaction_read_only`)",
+                ),
             ),
             StoreError::Fenced => {
                 (ExitStatus::Store, Some("another engine works on the store now, and goes on with it"))
@@ -255,6 +304,34 @@ fn problem(error: &CliError, out: &mut Output) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_server_refuses_has_a_hint_of_its_own_by_its_code() {
+        for (code, words) in [
+            ("3D000", "CREATE DATABASE"),
+            ("42501", "GRANT CONNECT"),
+            ("28P01", "store.password_file"),
+            ("28000", "pg_hba.conf"),
+            ("3F000", "search_path"),
+            ("0P000", "store.tls_ca_file"),
+        ] {
+            let source = NotAdmitted { code: code.into(), what: "db1: no".into() };
+            let e = CliError::from(StoreError::Open { path: "postgres://u@db1/d".into(), source: source.into() });
+            let hint = e.hint.clone().unwrap_or_default();
+            assert!(hint.starts_with(NOTHING_RECORDED) && hint.contains(words), "{code}: {hint}");
+            assert_eq!(e.causes, ["db1: no"], "{code}");
+            let look = e.hint_of_a_look().unwrap_or_default();
+            assert!(!look.contains("nothing was recorded") && look.contains(words), "{code}: {look}");
+        }
+        for (e, words, others) in [
+            (StoreError::Denied { what: "no".into() }, "SELECT, INSERT, UPDATE and DELETE", "disk"),
+            (StoreError::ReadOnly { what: "no".into() }, "default_transaction_read_only", "runs"),
+            (StoreError::Full { what: "no".into() }, "disk", "GRANT"),
+        ] {
+            let hint = CliError::from(e).hint.unwrap_or_default();
+            assert!(hint.contains(words) && !hint.contains(others), "{hint}");
+        }
+    }
 
     #[test]
     fn nobody_is_told_to_run_again_what_would_make_a_second_call() {

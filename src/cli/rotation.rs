@@ -102,8 +102,10 @@ pub(super) fn with_secrets_of(used: &Config, mut new: Config) -> Config {
 }
 
 /// `new` as this process uses it: the account and its address are those of its start, and with another account's secrets requests to
-/// this one would be refused.
+/// this one would be refused. So is the address by which others call it, which in test mode no file names.
 pub(super) fn as_used(used: &Config, mut new: Config) -> Config {
+    new.server.public_url.clone_from(&used.server.public_url);
+    new.server.public_host.clone_from(&used.server.public_host);
     if let (Some(was), Some(is)) = (&used.twilio, &mut new.twilio)
         && is_elsewhere(was, is)
     {
@@ -201,6 +203,21 @@ mod tests {
         }
         let settings_alone = with_secrets_of(&started, read(&one, here, "canary-2")).twilio.expect("a provider");
         assert_eq!(settings_alone.auth_token.expose_secret(), "canary-1", "a secret that nobody has tried");
+    }
+
+    #[test]
+    fn a_process_is_called_at_the_address_that_it_began_with() {
+        let (_dir, file, sources) = config_dir();
+        let read = |url: &str| {
+            std::fs::write(&file, format!("[store]\nurl = \"x.db\"\n{url}")).expect("written");
+            config::load(&sources).expect("a configuration")
+        };
+        let mut started = read("");
+        started.server.public_url = "http://127.0.0.1:3000".parse().ok();
+        for (label, new) in [("none", ""), ("another", "[server]\npublic_url = \"http://127.0.0.1:4000\"\n")] {
+            let used = as_used(&started, read(new)).server.public_url.expect("an address");
+            assert_eq!(used.as_str(), "http://127.0.0.1:3000/", "{label}");
+        }
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(crate) struct Args {
     /// The customer's name
     #[arg(long, value_name = "NAME")]
     caller_name: Option<String>,
-    /// Emergency level: normal, high or any configured policy
+    /// Emergency level: normal, high or any configured policy; without it, by the words of the issue
     #[arg(long, value_name = "LEVEL")]
     level: Option<String>,
     /// What is wrong
@@ -124,7 +124,9 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
         )
         .hint("give --issue TEXT (or --body TEXT), or the whole call with --json FILE; nothing was recorded or sent"));
     }
+    let level = new.level_why.as_ref().map(|why| format!("it runs at level {}: {why}", new.level));
     if args.dry_run {
+        level.iter().for_each(|said| out.chat(said));
         return dry_run(&new, &app, out);
     }
     let alone = app.holder().await.is_none();
@@ -139,6 +141,8 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     let sandbox = if alone { app.sandbox_if_needed(out).await? } else { None };
     let core = app.core_that_polls(store);
     let (call, created) = accept(&core, &taken, out).await?;
+    // One that was there keeps the level that it has.
+    level.iter().filter(|_| created).for_each(|said| out.chat(said));
     let mut send = Send { args: &args, app, core, call: call.clone(), created, sandbox };
     send.follow(out).await.map_err(|e| e.behind_its_commit(&call))
 }

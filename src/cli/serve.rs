@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 use serde_json::json;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -22,6 +23,7 @@ use crate::engine::beside::{BesideLoop, HTTP, HTTP_PUBLIC, LoopBeat, WATCHDOG, k
 use crate::engine::still;
 use crate::engine::store_alarm;
 use crate::http;
+use crate::ids;
 use crate::store::{self, Control, Holder, Lease, LeaseError, Store, StoreError};
 
 use super::app::App;
@@ -62,16 +64,18 @@ const HANDOVER_GRACE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
     out.outlast_its_reader();
     signals::size_limits_are_errors();
+    if app.settings.is_some()
+        && let Some(lost) = app.config.shut_unreadable_tokens(ids::secret().into())
+    {
+        // As a file with a typo: it is alerted, and the settings in force stand in for it.
+        app.broken.get_or_insert(lost);
+    }
     app.config.check(&[Part::Twilio, Part::Airtable, Part::Server, Part::Alerts, Part::Mail, Part::Calendars])?;
     assign::warn_of(&app.config);
-    let store = store_once_there(&app).await?;
+    let (store, waiting) = store_once_there(&app).await?;
     let lease = take_lock(&app, &*store).await?;
     let sandbox = app.sandbox_if_needed(out).await?;
-    let listener = http::bind(app.config.server.listen).await.map_err(port_error)?;
-    let public = match app.config.server.public_listen {
-        Some(addr) => Some(http::bind(addr).await.map_err(port_error)?),
-        None => None,
-    };
+    let (listener, public) = listeners(&app, waiting).await.map_err(port_error)?;
     let address =
         listener.local_addr().map_err(|e| CliError::new(ExitStatus::Usage, "the listener has no address").cause(e))?;
     let own_url = format!("http://{address}");
@@ -189,22 +193,47 @@ pub(crate) async fn run(_args: Args, mut app: App, out: &mut Output) -> Result<E
     Ok(ExitStatus::Done)
 }
 
+/// What answers in the place of the listeners while the store is waited for: the first is that of [`http::Surface::Full`].
+type Answering = Vec<http::Waiting>;
+
+/// The listeners, that of webhooks alone behind the other where there is one.
+async fn listeners(app: &App, waiting: Answering) -> Result<(TcpListener, Option<TcpListener>), http::BindError> {
+    let mut waiting = waiting.into_iter();
+    let listener = match waiting.next() {
+        Some(waiting) => waiting.end().await?,
+        None => http::bind(app.config.server.listen).await?,
+    };
+    let public = match (waiting.next(), app.config.server.public_listen) {
+        (Some(waiting), _) => Some(waiting.end().await?),
+        (None, Some(addr)) => Some(http::bind(addr).await?),
+        (None, None) => None,
+    };
+    Ok((listener, public))
+}
+
 /// Opens the store. A server that cannot be reached is waited for: whatever starts this process again and again would give up
-/// before it is back.
-async fn store_once_there(app: &App) -> Result<Arc<dyn Store>, CliError> {
+/// before it is back. Whoever asks meanwhile is answered.
+async fn store_once_there(app: &App) -> Result<(Arc<dyn Store>, Answering), CliError> {
     let mut said = false;
+    let mut answering = Vec::new();
     loop {
         let away = match app.store_of_engine().await? {
-            Ok(store) => return Ok(store),
-            Err(e @ StoreError::Unreachable { .. }) => e,
+            Ok(store) => return Ok((store, answering)),
+            Err(e @ (StoreError::Unreachable { .. } | StoreError::ReadOnly { .. })) => e,
             // After its restart everybody comes at once.
             Err(e @ (StoreError::Busy | StoreError::Unsure { .. })) if app.location().is_shared() => e,
             Err(e) => return Err(e.into()),
         };
         if said {
-            debug!(error = %away, "the store's server cannot be reached yet");
+            debug!(error = %away, "the store's server cannot be used yet");
+        } else if matches!(away, StoreError::ReadOnly { .. }) {
+            warn!(error = %away, "the store's server takes no writes: it is waited for");
         } else {
             warn!(error = %away, "the store's server cannot be reached: it is waited for");
+            let server = &app.config.server;
+            for addr in [Some(server.listen), server.public_listen].into_iter().flatten() {
+                answering.push(http::Waiting::begin(addr, app.config.mode.as_str()).await.map_err(port_error)?);
+            }
         }
         said = true;
         tell(&[

@@ -22,7 +22,7 @@ use crate::store::{
 use super::alerts::{alert_document, sink_document, sinks_table};
 use super::app::{App, NoStore};
 use super::decide::call_named;
-use super::engine::{Engine, Rest};
+use super::engine::{Engine, Rest, stand_by};
 use super::exit::ExitStatus;
 use super::follow_up::line_json;
 use super::open_calls;
@@ -194,6 +194,8 @@ fn draw_story(before: Option<&CallStory>, story: &CallStory, app: &App, out: &mu
 #[derive(PartialEq)]
 pub(super) struct Overview {
     holder: Option<Holder>,
+    /// How many `serve` are on a store that several share.
+    replicas: Option<u64>,
     /// Whether it works; its signs of life are no news.
     beside: Option<Engine>,
     engine: Option<EngineRow>,
@@ -261,6 +263,7 @@ async fn read(args: &Args, since: Option<Timestamp>, app: &App, core: &Core) -> 
     }
     let mut o = Overview {
         holder,
+        replicas: store.replicas().await.ok().flatten(),
         beside: beside.map(|e| if args.watch && !e.is_silent_for_long() { e.as_working() } else { e }),
         engine,
         figures: store.figures(now).await?,
@@ -389,6 +392,9 @@ fn document(o: &Overview, app: &App, out: &Output) -> Value {
     let due = o.due.iter().map(|d| line_json(d, &who(&d.call, d.due, &o.opt_outs, &app.config.directory), now));
     let mut doc = Map::new();
     doc.insert("engine".into(), json!(engine));
+    if let Some(replicas) = o.replicas {
+        doc.insert("replicas".into(), replicas.into());
+    }
     doc.insert("settings".into(), json!(app.settings.as_ref().map(super::config::document)));
     doc.insert("figures".into(), figures(&o.figures));
     doc.insert("moreCalls".into(), json!(o.cut.is_some()));
@@ -408,6 +414,7 @@ fn figures(f: &Figures) -> Value {
     json!({
         "openCalls": f.open_calls,
         "activeRetries": f.active_retries,
+        "followUpsToCome": f.follow_ups,
         "pendingDispatches": f.pending_dispatches,
         "overdueFollowUps": f.overdue,
         "oldestDueAt": f.oldest_due,
@@ -473,7 +480,12 @@ fn engine_line(o: &Overview, app: &App, out: &Output) -> String {
             return format!("warning: {}{since}{listen}", out.emphasis(Some(false), &silent.said()));
         }
         let host = h.host.as_ref().map(|host| format!(" on {host}")).unwrap_or_default();
-        return format!("engine: {}, process {}{host}{since}{listen}", out.emphasis(Some(true), &h.role), h.pid);
+        let others = o.replicas.map(|n| format!(", {}", stand_by(n))).unwrap_or_default();
+        return format!(
+            "engine: {}, process {}{host}{since}{listen}{others}",
+            out.emphasis(Some(true), &h.role),
+            h.pid
+        );
     }
     let last = match &o.engine {
         Some(e) if e.stopped_at.is_none() => format!(" (`{}`, process {}, did not stop cleanly)", e.role, e.pid),
@@ -483,16 +495,17 @@ fn engine_line(o: &Overview, app: &App, out: &Output) -> String {
     format!("warning: {}{last}", out.emphasis(Some(false), &text))
 }
 
+/// In order of worth: where there is room for one line alone, it says what a person must look at.
 fn figures_line(f: &Figures) -> String {
     let parts = [
         ("open calls", f.open_calls),
-        ("follow-ups to come", f.active_retries),
+        ("alerts", f.alerts),
+        ("unknown outcomes", f.unknown_outcomes),
+        ("failed in the last hour", f.failed_last_hour),
         ("overdue", f.overdue),
         ("waiting to be sent", f.sendable),
-        ("unknown outcomes", f.unknown_outcomes),
         ("awaiting a final status", f.awaiting_final),
-        ("failed in the last hour", f.failed_last_hour),
-        ("alerts", f.alerts),
+        ("follow-ups to come", f.follow_ups),
     ];
     parts.iter().map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(" · ")
 }

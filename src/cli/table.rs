@@ -225,6 +225,32 @@ mod tests {
         }
     }
 
+    /// The rows of the overview and of `follow-up list` while no engine runs.
+    #[test]
+    fn calls_whose_follow_ups_are_overdue_fit_their_terminal() {
+        let mut calls = Table::new(&["REF", "STATUS", "AGE", "ISSUE", "LAST TOLD", "STATE", "NEXT", "CALL"])
+            .may_leave_out(&["CALL", "STATE", "LAST TOLD", "ISSUE"]);
+        let mut due =
+            Table::new(&["CALL", "REF", "LEVEL", "NEXT", "DUE", "LATE BY", "WHO"]).may_leave_out(&["CALL", "LEVEL"]);
+        for (reference, call) in
+            [("NG55", "call_01a229b93107739abb33b7fe3365d51b"), ("K4WZ", "call_01a229b931337267bc51cfc4b6283443")]
+        {
+            let (status, next) = ("\u{1b}[33mDISPATCHING\u{1b}[0m", "step 2 of 5 2m1s overdue, Nov 29 23:54:12");
+            let (issue, late) = ("No water in the kitchen · flat 1, “Ζήνων”, côté cour", "1h2m");
+            calls.row([reference, status, "3m42s", issue, "Sam Ortiz", "submitted", next, call].map(str::to_owned));
+            let at = "2026-11-29 23:54:12 +00:00";
+            due.row([call, reference, "normal", "last resort", at, late, "Sam Ortiz, Ana Reyes"].map(str::to_owned));
+        }
+        for width in 60..200 {
+            for text in [calls.fitted(width), due.fitted(width)] {
+                assert!(widest(&text) <= width, "{width}:\n{text}");
+                assert!(text.contains("NG55") && text.contains("K4WZ"), "{width}:\n{text}");
+            }
+        }
+        let text = due.fitted(80);
+        assert!(text.contains("left out: CALL") && text.starts_with('╭'), "{text}");
+    }
+
     #[test]
     fn a_table_is_never_wider_than_its_terminal_and_breaks_no_word() {
         let words: Vec<String> = calls().rows.concat().iter().flat_map(|c| c.split(' ')).map(str::to_owned).collect();

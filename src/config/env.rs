@@ -55,15 +55,18 @@ const DOT_ENV_BYTES_MAX: u64 = 1 << 20;
 /// Deeper than any key lies; keeps the walks over the tree off the stack's end.
 const DEPTH_MAX: usize = 16;
 
-/// The names that operators already have. `PORT` sets the port of `server.listen`.
+/// The names that operators already have, and of secrets those of their files. `PORT` sets the port of `server.listen`.
 const PLAIN_NAMES: &[(&str, &[&str])] = &[
     ("TWILIO_ACCOUNT_SID", &["twilio", "account_sid"]),
     ("TWILIO_AUTH_TOKEN", &["twilio", "auth_token"]),
+    ("TWILIO_AUTH_TOKEN_FILE", &["twilio", "auth_token_file"]),
     ("TWILIO_API_KEY", &["twilio", "api_key"]),
     ("TWILIO_API_SECRET", &["twilio", "api_secret"]),
+    ("TWILIO_API_SECRET_FILE", &["twilio", "api_secret_file"]),
     ("TWILIO_PHONE_NUMBER", &["twilio", "from"]),
     ("TWILIO_MESSAGING_SERVICE_SID", &["twilio", "messaging_service_sid"]),
     ("AIRTABLE_API_KEY", &["airtable", "token"]),
+    ("AIRTABLE_API_KEY_FILE", &["airtable", "token_file"]),
     ("AIRTABLE_BASE_ID", &["airtable", "base_id"]),
     ("TEST_MODE", &["test_mode"]),
     ("PORT", &["server", PORT_KEY]),
@@ -271,8 +274,11 @@ pub(super) fn lay_names(
     let mut above = RawTable::new();
     for (name, value, origin) in names {
         if let Some((_, path)) = PLAIN_NAMES.iter().find(|(n, _)| n == name) {
-            // An empty plain name is how container tools say "not set".
-            if !value.trim().is_empty() {
+            // An empty plain name is how container tools say "not set". Their entrypoints read the file of a secret and leave its
+            // name beside the secret: that counts.
+            let has_value = |of: &str| names.iter().any(|(n, v, _)| *n == of && !v.trim().is_empty());
+            let is_read_already = name.strip_suffix("_FILE").is_some_and(has_value);
+            if !value.trim().is_empty() && !is_read_already {
                 lay_one(&mut below, path, value, origin, plain, problems);
             }
         } else if let Some(path) = name.strip_prefix(PREFIX)

@@ -305,6 +305,20 @@ impl Config {
         if found.is_empty() { Ok(()) } else { Err(ConfigErrors(found)) }
     }
 
+    /// Shuts the API for whoever comes with a token whose file cannot be read, so that a lost file keeps no call from being followed up.
+    /// `nobody_knows`: a secret of chance, so that a listener whose only token is lost is not one without tokens. What was wrong; `None`:
+    /// there was nothing of that kind.
+    pub fn shut_unreadable_tokens(&mut self, nobody_knows: SecretString) -> Option<ConfigErrors> {
+        let of_tokens = |(_, p): &(Part, ConfigProblem)| p.key.starts_with("server.tokens[");
+        let (lost, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.deferred).into_iter().partition(of_tokens);
+        self.deferred = kept;
+        if lost.is_empty() {
+            return None;
+        }
+        self.server.tokens.push(Token { name: "unreadable".to_owned(), token: nobody_knows, scope: TokenScope::Read });
+        Some(ConfigErrors(lost.into_iter().map(|(_, p)| p).collect()))
+    }
+
     /// Who is told of changes under these settings, whatever secrets this process can read.
     pub fn targets(&self) -> Vec<Target> {
         let mirror = self.mirrors.then_some(Target::Mirror);

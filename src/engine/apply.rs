@@ -296,7 +296,12 @@ impl Core {
             Err(StoreError::Refused { what }) => error!(what, "a decision was refused: a bug; the rest goes on"),
             // Whoever asked is refused at once; so is the alarm not to wait for the next look at the store.
             Err(
-                StoreError::Full { .. } | StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Unsure { .. },
+                StoreError::Full { .. }
+                | StoreError::Denied { .. }
+                | StoreError::Busy
+                | StoreError::Unreachable { .. }
+                | StoreError::ReadOnly { .. }
+                | StoreError::Unsure { .. },
             ) => self.store_failed(),
             Err(_) => {}
         }

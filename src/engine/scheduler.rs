@@ -127,10 +127,12 @@ impl Scheduler {
             }
             Err(
                 e @ (StoreError::Full { .. }
+                | StoreError::Denied { .. }
                 | StoreError::Broken { .. }
                 | StoreError::Closed
                 | StoreError::Busy
                 | StoreError::Unreachable { .. }
+                | StoreError::ReadOnly { .. }
                 | StoreError::Unsure { .. }),
             ) => Err(e),
             Err(e) => {

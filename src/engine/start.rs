@@ -57,7 +57,7 @@ pub async fn recover_local(engine: &Engine, role: &str, listen: Option<String>) 
     core.store.append_log(vec![entry]).await?;
     settle_claims(engine).await?;
     outbox::start(engine).await?;
-    match name_rearmed(engine, now).await {
+    match name_rearmed(engine, now, last.as_ref()).await {
         // What cannot be read is named by whoever looks through the store; a start does not fail for the names of the others.
         Err(e @ StoreError::Corrupt { .. }) => {
             error!(error = %e, "the calls that go on cannot all be named");
@@ -101,35 +101,86 @@ async fn claims_of(engine: &Engine, call: &CallId) -> Result<Vec<AttemptId>, Sto
     Ok(state.iter().flat_map(|s| s.attempts.iter().filter(gone)).map(|a| a.id).collect())
 }
 
-/// Every call whose sequence goes on is named in the log; what came due while no engine ran is in its story as well.
-async fn name_rearmed(engine: &Engine, now: Timestamp) -> Result<(), StoreError> {
+/// What is said of a call that goes on, due at this time; `None`: nothing, as nothing of it was lost. Before this start the engine was
+/// `last`.
+fn how_rearmed(due: Timestamp, now: Timestamp, last: Option<&EngineRow>) -> Option<&'static str> {
+    let stopped = last.and_then(|l| l.stopped_at);
+    // A command is the engine for its own call: what else came due meanwhile came due without one.
+    let ran_until = stopped.filter(|_| last.is_some_and(|l| l.role == "serve"));
+    if due > now {
+        // A `serve` that stopped cleanly has left every step to the time that it has. A command says nothing of who served before it.
+        return ran_until.is_none().then_some("it is armed again");
+    }
+    Some(match ran_until {
+        Some(until) if due < until => "it was due before the last stop and had not fired",
+        _ => "it came due while no engine ran",
+    })
+}
+
+/// Every call whose sequence was interrupted and goes on is named in the log; what is overdue is in its story as well.
+async fn name_rearmed(engine: &Engine, now: Timestamp, last: Option<&EngineRow>) -> Result<(), StoreError> {
     if engine.scope != Scope::All {
         return Ok(());
     }
     let store = &engine.core.store;
     let rearmed = store.next_wakes(NAMED_AT_START + 1).await?;
+    let mut entries = Vec::new();
     for (call, due) in rearmed.iter().take(NAMED_AT_START) {
+        let Some(how) = how_rearmed(*due, now, last) else { continue };
+        info!(call.id = %call, due = %due, "Recovering lost retry: {how}");
         if *due <= now {
-            info!(call.id = %call, due = %due, "Recovering lost retry: it came due while no engine ran");
-        } else {
-            info!(call.id = %call, due = %due, "Recovering lost retry: it is armed again");
+            entries.push(LogEntry {
+                kind: LogKind::Engine,
+                at: now,
+                call: Some(call.clone()),
+                attempt: None,
+                actor: Actor::engine(),
+                message: format!("Recovering lost retry: {how}"),
+                data: Value::Null,
+            });
         }
     }
-    if rearmed.len() > NAMED_AT_START {
+    // They come by time: the next one would be said as the last one was.
+    if let Some((_, due)) = rearmed.get(NAMED_AT_START)
+        && how_rearmed(*due, now, last).is_some()
+    {
         info!("Recovering lost retry: more than {NAMED_AT_START} calls go on, only the first are named");
     }
-    let overdue = store.due(now, NAMED_AT_START).await?;
-    let entries: Vec<LogEntry> = overdue
-        .into_iter()
-        .map(|call| LogEntry {
-            kind: LogKind::Engine,
-            at: now,
-            call: Some(call),
-            attempt: None,
-            actor: Actor::engine(),
-            message: "Recovering lost retry: it came due while no engine ran".into(),
-            data: Value::Null,
-        })
-        .collect();
     if entries.is_empty() { Ok(()) } else { store.append_log(entries).await }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_clean_stop_only_what_is_overdue_was_lost() {
+        let at = Timestamp::from_millis;
+        let row = |role: &str, stopped_at: Option<Timestamp>| EngineRow {
+            id: "eng_1".into(),
+            role: role.into(),
+            pid: 7,
+            started_at: at(0),
+            stopped_at,
+            listen: None,
+            beat: None,
+        };
+        let (clean, killed, command) = (row("serve", Some(at(100))), row("serve", None), row("send", Some(at(100))));
+        let (armed, missed) = (Some("it is armed again"), Some("it came due while no engine ran"));
+        let before = Some("it was due before the last stop and had not fired");
+        for (label, due, last, want) in [
+            ("a clean handover", 300, Some(&clean), None),
+            ("due in between", 150, Some(&clean), missed),
+            ("due at the stop", 100, Some(&clean), missed),
+            ("due before it", 50, Some(&clean), before),
+            ("killed, to come", 300, Some(&killed), armed),
+            ("killed, overdue", 50, Some(&killed), missed),
+            ("a command before, to come", 300, Some(&command), armed),
+            ("a command before, overdue", 50, Some(&command), missed),
+            ("the first start, to come", 300, None, armed),
+            ("the first start, overdue", 50, None, missed),
+        ] {
+            assert_eq!(how_rearmed(at(due), at(200), last), want, "{label}");
+        }
+    }
 }

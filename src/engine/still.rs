@@ -14,7 +14,7 @@ use tracing::{error, warn};
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
-use crate::store::StoreError;
+use crate::store::{Holder, StoreError, host_name};
 
 use super::apply::Core;
 use super::beside::{BesideLoop, DUTY_WATCH, LoopBeat};
@@ -40,6 +40,8 @@ pub struct StillWatch {
     written: Option<BTreeMap<AlertKey, String>>,
     /// How often each duty had died at the last look, and when it last died, by the boot clock.
     deaths: BTreeMap<String, (u64, Option<Duration>)>,
+    /// It was said that another process leads.
+    said_lost: bool,
 }
 
 impl StillWatch {
@@ -54,6 +56,17 @@ impl StillWatch {
             return Ok(());
         }
         let wanted = self.wanted(&lines(engine, boot), boot);
+        let is_news = |key: &AlertKey| self.written.as_ref().is_none_or(|written| !written.contains_key(key));
+        if wanted.keys().any(is_news)
+            && let Some(leader) = led_by_another(engine).await
+        {
+            if !std::mem::replace(&mut self.said_lost, true) {
+                warn!(
+                    "this process stood still and has lost the lease: {leader} is the engine now, and this one stands by"
+                );
+            }
+            return Ok(());
+        }
         let written = match &mut self.written {
             Some(written) => written,
             none => {
@@ -121,6 +134,23 @@ impl StillWatch {
         }
         wanted
     }
+}
+
+/// Who leads in the place of this engine; `None`: it leads itself, or nobody does, or there is no telling. A process that was stopped and
+/// goes on finds its own duties still, and its term over.
+async fn led_by_another(engine: &Engine) -> Option<Holder> {
+    if !engine.is_in_a_term() || engine.may_send(Duration::ZERO) {
+        return None;
+    }
+    match tokio::time::timeout(WRITE_MAX, engine.core.store.lease_holder()).await {
+        Ok(Ok(holder)) => holder.filter(|h| h.is_seen() && !is_process(h, std::process::id(), &host_name())),
+        _ => None,
+    }
+}
+
+/// Whether the holder of a lease is this process of this machine.
+fn is_process(holder: &Holder, pid: u32, host: &str) -> bool {
+    holder.pid == pid && holder.host.as_deref().is_none_or(|of| of == host)
 }
 
 /// What each loop of this process reports of itself: the engine's duties, and what runs beside them.
@@ -206,4 +236,23 @@ pub fn essential_trouble(engine: &Engine) -> Option<String> {
     };
     let names: Vec<&str> = lines.iter().filter(still).map(|l| l.name.as_str()).collect();
     stand_still(&names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_process_leads_where_its_machine_or_its_number_is_another() {
+        let holder =
+            |host: Option<&str>, pid| Holder { host: host.map(str::to_owned), ..Holder::of_this_machine("serve", pid) };
+        for (label, holder, is_own) in [
+            ("itself", holder(Some("north"), 7), true),
+            ("another of its machine", holder(Some("north"), 8), false),
+            ("the same number elsewhere", holder(Some("south"), 7), false),
+            ("on a file", holder(None, 7), true),
+        ] {
+            assert_eq!(is_process(&holder, 7, "north"), is_own, "{label}");
+        }
+    }
 }

@@ -261,7 +261,7 @@ pub async fn pass(alarm: &Arc<Alarm>) -> Result<(), StoreError> {
     let (why, surely) = match tokio::time::timeout(PROBE_MAX, core.store.probe(now)).await {
         Ok(Ok(_)) => return well_again(alarm, state).await,
         Ok(Err(e @ (StoreError::Broken { .. } | StoreError::Closed))) => return Err(e),
-        Ok(Err(e)) => (e.to_string(), matches!(e, StoreError::Full { .. })),
+        Ok(Err(e)) => (e.to_string(), matches!(e, StoreError::Full { .. } | StoreError::Denied { .. })),
         Err(_) => (format!("a write took longer than {} s", PROBE_MAX.as_secs()), false),
     };
     state.times += 1;

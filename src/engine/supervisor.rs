@@ -116,11 +116,12 @@ impl Supervisor {
             // Others have its claims by now, or will.
             Err(StoreError::Fenced) => Ok(()),
             // That it has stopped could not be said where the store is away: which may be why the term is over.
-            Err(StoreError::Unreachable { .. } | StoreError::Unsure { .. } | StoreError::Busy)
-                if lost.is_cancelled() =>
-            {
-                Ok(())
-            }
+            Err(
+                StoreError::Unreachable { .. }
+                | StoreError::ReadOnly { .. }
+                | StoreError::Unsure { .. }
+                | StoreError::Busy,
+            ) if lost.is_cancelled() => Ok(()),
             done => done,
         }
     }

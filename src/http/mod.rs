@@ -33,6 +33,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod voice;
+mod waiting;
 mod webhooks;
 
 pub use metrics::names::METRICS;
@@ -40,4 +41,5 @@ pub use metrics::names::METRICS;
 pub use server::serve;
 pub use server::{BindError, KeptListener, bind, serve_kept};
 pub use state::{BoardSettings, HttpDeps, HttpSettings, HttpState, REFUSAL_ALERTS, Surface, keep_refusal_alerts};
+pub use waiting::Waiting;
 pub use webhooks::{PROBE, probe_proof};

@@ -143,6 +143,7 @@ pub(super) async fn health(State(state): State<Arc<HttpState>>) -> Result<Respon
     });
     if let (true, Some(map)) = (state.settings.is_shared, document.as_object_mut()) {
         map.insert("leader".into(), leader_document(&snapshot));
+        map.insert("replicas".into(), snapshot.replicas.into());
     }
     Ok(json_answer(code, &document))
 }
@@ -214,6 +215,7 @@ fn checks(state: &HttpState, snapshot: &HealthCache) -> Vec<Check> {
     }
     checks.push(fixtures(state));
     checks.extend(sinks(state));
+    checks.extend(replicas(snapshot));
     let differ = state.settings_differ();
     if !differ.is_empty() {
         let said =
@@ -244,6 +246,8 @@ fn checks(state: &HttpState, snapshot: &HealthCache) -> Vec<Check> {
     checks
 }
 
+const ALONE: &str = "nobody stands by: where this process ends, nobody takes its work over";
+
 /// No sink of alerts, or none that wakes anybody while the provider of texts is away: said, and no trouble of the moment.
 fn sinks(state: &HttpState) -> Option<Check> {
     let sinks = state.engine()?.sinks();
@@ -257,6 +261,14 @@ fn sinks(state: &HttpState) -> Option<Check> {
         _ => return Some(Check::ok("sinks")),
     };
     Some(Check::new("sinks", HealthStatus::Ok, said))
+}
+
+/// Nobody would take over: said, and no trouble of the moment.
+fn replicas(snapshot: &HealthCache) -> Option<Check> {
+    match snapshot.replicas? {
+        0 | 1 => Some(Check::new("replicas", HealthStatus::Ok, ALONE)),
+        _ => Some(Check::ok("replicas")),
+    }
 }
 
 /// Roles that nobody holds and a last resort that nobody is: said, and no trouble of the moment.
@@ -353,6 +365,7 @@ fn engine(state: &HttpState, snapshot: &HealthCache) -> Check {
         (_, Some(h), Some(ago)) => {
             Check::new(NAME, HealthStatus::Degraded, format!("no sign of life of {h} for {} s", ago.as_secs()))
         }
+        (Some(_), ..) if state.has_just_become_engine() => Check::new(NAME, HealthStatus::Ok, "begins its work"),
         (Some(_), ..) => scheduler(state, snapshot),
         (None, Some(h), None) => Check::new(NAME, HealthStatus::Ok, format!("stands by: {h} is the engine")),
         (None, None, _) => Check::new(NAME, HealthStatus::Degraded, "no process is the engine"),
@@ -446,11 +459,16 @@ pub(super) async fn look(state: &Arc<HttpState>) -> Result<HealthCache, Problem>
                 false
             }
         };
-        let figures = tokio::time::timeout(PROBE_MAX, state.core.store.figures(clock.now())).await;
+        let store = &state.core.store;
+        let (figures, leader, replicas) = tokio::join!(
+            tokio::time::timeout(PROBE_MAX, store.figures(clock.now())),
+            tokio::time::timeout(PROBE_MAX, store.lease_holder()),
+            tokio::time::timeout(PROBE_MAX, store.replicas()),
+        );
         let figures = figures.ok().and_then(|f| f.inspect_err(|e| warn!(error = %e, "health: no figures")).ok());
-        let leader = tokio::time::timeout(PROBE_MAX, state.core.store.lease_holder()).await;
         let leader = leader.ok().and_then(Result::ok).flatten();
-        let found = HealthCache { at: clock.boot(), writable, figures, leader };
+        let replicas = replicas.ok().and_then(Result::ok).flatten();
+        let found = HealthCache { at: clock.boot(), writable, figures, leader, replicas };
         *kept = Some(found.clone());
         found
     });

@@ -86,7 +86,7 @@ impl Problem {
     pub(super) fn store(error: &StoreError) -> Self {
         let (detail, retry_after) = match error {
             StoreError::Busy => ("The store is busy. Nothing was recorded; make the same request again.", "1"),
-            StoreError::Full { .. } => {
+            StoreError::Full { .. } | StoreError::Denied { .. } => {
                 ("The store cannot write. Nothing was recorded; make the same request again.", "5")
             }
             StoreError::Closed => {
@@ -97,6 +97,9 @@ impl Problem {
             }
             StoreError::Unreachable { .. } => {
                 ("The store cannot be reached. Nothing was recorded; make the same request again.", "1")
+            }
+            StoreError::ReadOnly { .. } => {
+                ("The store takes no writes. Nothing was recorded; make the same request again.", "1")
             }
             StoreError::Fenced => {
                 ("Another instance is the engine now. Nothing was recorded; make the same request again.", "1")

@@ -22,7 +22,11 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) async fn finish(State(state): State<Arc<HttpState>>, request: Request, next: Next) -> Response {
     let id = state.request_ids.next();
     let span = debug_span!("request", request.id = id, method = %request.method());
-    let mut response = next.run(request).instrument(span).await;
+    finished(next.run(request).instrument(span).await, &id, state.settings.mode)
+}
+
+/// See [`finish`].
+pub(super) fn finished(mut response: Response, id: &str, mode: &str) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let (status, cause) = (problem.status().as_u16(), problem.cause().unwrap_or_default());
         match problem.status() {
@@ -32,7 +36,7 @@ pub(super) async fn finish(State(state): State<Arc<HttpState>>, request: Request
             s if s.is_server_error() => warn!(request.id = id, status, cause, "a request could not be served"),
             _ => debug!(request.id = id, status, "a request was refused"),
         }
-        let document = problem.document(&id, state.settings.mode).to_string();
+        let document = problem.document(id, mode).to_string();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -40,7 +44,7 @@ pub(super) async fn finish(State(state): State<Arc<HttpState>>, request: Request
         headers.remove(header::CONTENT_LENGTH);
         *response.body_mut() = Body::from(document);
     }
-    if let Ok(value) = HeaderValue::from_str(&id) {
+    if let Ok(value) = HeaderValue::from_str(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response

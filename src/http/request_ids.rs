@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::domain::Timestamp;
 use crate::engine::apply::Core;
+use crate::ids::Ids;
 
 /// Request ids: a part that is this process's own and a number, so that making one takes no lock.
 pub(super) struct RequestIds {
@@ -12,7 +14,11 @@ pub(super) struct RequestIds {
 
 impl RequestIds {
     pub(super) fn new(core: &Core) -> Self {
-        let mut process = core.ids.uuid(core.clock.now()).simple().to_string();
+        Self::of(&core.ids, core.clock.now())
+    }
+
+    pub(super) fn of(ids: &Ids, now: Timestamp) -> Self {
+        let mut process = ids.uuid(now).simple().to_string();
         // The tail is chance; the head is the time.
         let process = process.split_off(process.len().saturating_sub(10));
         Self { process, next: AtomicU64::new(1) }

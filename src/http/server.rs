@@ -33,7 +33,7 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// The most header lines.
 const HEADERS_MAX: usize = 64;
 /// After an error of the listener itself, such as too many open files.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The longest round of the loop that accepts.
 const ROUND_MAX: Duration = Duration::from_secs(1);
@@ -169,7 +169,7 @@ pub async fn serve_kept(
     }
 }
 
-async fn connection(
+pub(super) async fn connection(
     (stream, peer): (TcpStream, SocketAddr),
     router: Router,
     limits: HttpLimits,

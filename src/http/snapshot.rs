@@ -13,4 +13,6 @@ pub(super) struct HealthCache {
     pub(super) figures: Option<Figures>,
     /// Who is the engine, whether it gives signs of life or not.
     pub(super) leader: Option<Holder>,
+    /// How many `serve` are on a store that several share; `None`: it is one process's, or nobody knows.
+    pub(super) replicas: Option<u64>,
 }

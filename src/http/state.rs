@@ -25,6 +25,7 @@ use crate::domain::types::Actor;
 use crate::engine::Engine;
 use crate::engine::apply::Core;
 use crate::engine::beside::{BesideLoop, LoopBeat, REFUSALS};
+use crate::engine::duty::ESSENTIAL_MAX;
 use crate::engine::in_force::InForce;
 use crate::engine::intake::IntakeError;
 use crate::failpoint::Safeguard;
@@ -156,6 +157,8 @@ pub enum Surface {
 pub struct HttpState {
     pub core: Arc<Core>,
     engine: RwLock<Option<Arc<Engine>>>,
+    /// When that was said last, by the boot clock.
+    term_began: RwLock<Duration>,
     pub(super) settings: HttpSettings,
     pub(super) signature: RwLock<Arc<SignatureChecker>>,
     pub(super) tokens: TokenBook,
@@ -213,6 +216,7 @@ impl HttpState {
             settings,
             core,
             engine: RwLock::new(engine),
+            term_began: RwLock::default(),
         })
     }
 
@@ -223,12 +227,27 @@ impl HttpState {
 
     /// This process is the engine from now on, or stands by.
     pub fn set_engine(&self, engine: Option<Arc<Engine>>) {
+        *self.term_began.write().unwrap_or_else(PoisonError::into_inner) = self.core.clock.boot();
         *self.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
+    }
+
+    /// Whether it became the engine so lately that nothing of its work need be done yet: those who ask whether it takes requests are
+    /// not sent away for that.
+    pub(super) fn has_just_become_engine(&self) -> bool {
+        let began = *self.term_began.read().unwrap_or_else(PoisonError::into_inner);
+        let boot = self.core.clock.boot();
+        let has_passed = self.engine().is_some_and(|e| e.heartbeats.since_essential(boot).is_some());
+        !has_passed && boot.saturating_sub(began) <= ESSENTIAL_MAX
     }
 
     /// In what the own configuration of this replica differs from the settings in force: health says so.
     pub fn set_settings_differ(&self, keys: Vec<String>) {
         *self.settings_differ.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
+    /// Whether the configuration of this replica is not the one in force.
+    pub fn differs_in_settings(&self) -> bool {
+        !self.settings_differ.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     pub(super) fn settings_differ(&self) -> Vec<String> {

@@ -99,6 +99,8 @@ pub(super) struct Given {
     /// Why it is about a store in a file alone, and skipped where stores are on a server.
     #[serde(deserialize_with = "values::some_text")]
     pub(super) of_a_file: Option<String>,
+    /// Whether a TCP peer stands before the sandbox where no fault corrupts bytes either: it sees which answers nobody took.
+    pub(super) tcp_peer: bool,
     /// Whether alerts are told to the sandbox.
     pub(super) sink: bool,
     /// More sinks of alerts, by what they do: see [`super::sinks`].
@@ -134,6 +136,7 @@ impl Default for Given {
             listen: None,
             engine: true,
             of_a_file: None,
+            tcp_peer: false,
             sink: false,
             sinks: Vec::new(),
             summer_in: None,

@@ -123,7 +123,7 @@ pub fn storm(kills: usize, calls: usize, seed: u64) -> Storm {
          [[given.people]]\ncontact = \"ana\"\ncalls = [ {{ does = \"voicemail\" }} ]\n\
          [given.config.airtable]\nrequests_per_second = 15\n\
          # 429 comes as a fault: by the true limit every restart is one request too many, and thousands of rows take minutes.\n\
-         [given]\nairtable_per_second = 100\ncall_second = \"20ms\"\n",
+         [given]\ntcp_peer = true\nairtable_per_second = 100\ncall_second = \"20ms\"\n",
         timeout = 180 + kills * 15 + calls / 10,
     );
     for n in 1..=kills {

@@ -154,7 +154,7 @@ impl World {
         }
         sandbox.pace = scenario.given.pace;
         sandbox.call_second = scenario.given.call_second;
-        sandbox.tcp_faults = scenario.corrupts_the_wire();
+        sandbox.tcp_faults = scenario.given.tcp_peer || scenario.corrupts_the_wire();
         sandbox.seed = drill_env.seed;
         sandbox.airtable_judge = Some(JUDGE.to_owned());
         if let Some(a) = &config.airtable {

@@ -50,7 +50,7 @@ pub struct SandboxConfig {
     pub airtable_judge: Option<String>,
     /// How long Airtable refuses everything after the sixth request of a second; the real one: 30 s.
     pub airtable_pause: Duration,
-    /// Whether a TCP peer stands in front, for the faults of the wire.
+    /// Whether a TCP peer stands in front, for the faults of the wire; it sees also whose answers nobody took.
     pub tcp_faults: bool,
 }
 

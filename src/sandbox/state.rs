@@ -83,7 +83,8 @@ pub(super) struct SandboxState {
     pub(super) agents: Lists,
     /// The provider's clock less the machine's, in milliseconds.
     pub(super) apart_ms: i64,
-    /// When lists of messages were asked for in vain: by a fault, they were not answered or not in time.
+    /// When lists of messages were asked for in vain: by a fault they were not answered or not in time, or whoever had asked was
+    /// gone before they had read the answer.
     pub(super) vain_lists: VecDeque<Timestamp>,
     /// What was told to the sandbox as a sink of alerts.
     pub(super) sinks: Sinks,

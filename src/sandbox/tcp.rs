@@ -18,6 +18,7 @@ use super::armed::Subject;
 use super::faults::{Fault, FaultKind};
 use super::state::Shared;
 use crate::clock::Clock as _;
+use crate::domain::Timestamp;
 
 /// How many connections are served at once; others wait.
 const CONNECTIONS_MAX: usize = 2_048;
@@ -206,8 +207,15 @@ fn chunked(raw: &[u8]) -> io::Result<Option<usize>> {
 async fn serve(stream: TcpStream, behind: SocketAddr, shared: &Arc<Shared>) -> io::Result<()> {
     let mut client = Peer::new(stream)?;
     let mut server: Option<Peer> = None;
+    // When a list was answered, until it is known that the answer was read.
+    let mut list_answered: Option<Timestamp> = None;
     loop {
-        let Some(request) = client.head().await? else { return Ok(()) };
+        let next = client.head().await;
+        // A client that leaves with bytes unread resets the connection: its own time was up.
+        if let (Err(_), Some(at)) = (&next, list_answered.take()) {
+            shared.state().note_vain_list(at);
+        }
+        let Some(request) = next? else { return Ok(()) };
         let fault = wire_fault(shared, &request);
         if let Some((id, fault)) = &fault
             && fault.forward == Some(false)
@@ -226,11 +234,31 @@ async fn serve(stream: TcpStream, behind: SocketAddr, shared: &Arc<Shared>) -> i
             note_end(shared, *id, fault, answered.len());
             return corrupted(shared, client, &answer, &answered, fault).await;
         }
-        client.stream.write_all(&answered).await?;
+        let answered_at = shared.clock.now();
+        let is_gone = has_left(&mut client);
+        let written = client.stream.write_all(&answered).await;
+        list_answered = is_message_list(&request).then_some(answered_at);
+        if let (true, Some(at)) = (is_gone || written.is_err(), list_answered) {
+            shared.state().note_vain_list(at);
+            list_answered = None;
+        }
+        written?;
         if request.closes || answer.closes || answer.body == Body::UntilClose {
             return client.stream.shutdown().await;
         }
         server = Some(upstream);
+    }
+}
+
+fn is_message_list(request: &Head) -> bool {
+    request.first == "GET" && request.second.contains("/Messages.json")
+}
+
+/// Whether a client has ended the connection; what it has said meanwhile is kept.
+fn has_left(client: &mut Peer) -> bool {
+    match client.stream.try_read_buf(&mut client.received) {
+        Ok(n) => n == 0,
+        Err(e) => e.kind() != io::ErrorKind::WouldBlock,
     }
 }
 
@@ -243,7 +271,7 @@ fn wire_fault(shared: &Shared, request: &Head) -> Option<(u64, Fault)> {
     }
     let subject = Subject { method: Some(&request.first), path: Some(path), ..Subject::default() };
     let hit = state.faults.hit_wire(subject, &shared.ids);
-    if hit.is_some() && request.first == "GET" && path.contains("/Messages.json") {
+    if hit.is_some() && is_message_list(request) {
         state.note_vain_list(shared.clock.now());
     }
     hit

@@ -232,6 +232,9 @@ pub trait Control: Send + Sync {
     async fn take_lease(&self, role: &str) -> Result<Arc<dyn Lease>, LeaseError>;
     /// Who holds the lease, whether it still gives signs of life or not: nothing is decided by it.
     async fn lease_holder(&self) -> Result<Option<Holder>, StoreError>;
+    /// How many `serve` are connected to a store that several share, the engine among them. One that is gone without a word is counted
+    /// until the server has noticed. `None`: a file is one process's.
+    async fn replicas(&self) -> Result<Option<u64>, StoreError>;
     /// The same store for whoever holds this lease: all that is changed through it is committed only while the lease is held, else
     /// it is [`StoreError::Fenced`]. `None`: this handle does.
     fn under(&self, lease: &dyn Lease) -> Option<Arc<dyn Store>>;

@@ -55,6 +55,12 @@ pub enum StoreError {
         /// What the system said.
         what: String,
     },
+    /// This user lacks a right on it: nothing was written; it may work again once somebody has given it.
+    #[error("the store cannot be used with the rights that this user has: {what}")]
+    Denied {
+        /// What the server said.
+        what: String,
+    },
     /// An fsync or a write failed in a way after which the file is not to be trusted: the engine stops.
     #[error("the store failed: {what}")]
     Broken {
@@ -67,6 +73,10 @@ pub enum StoreError {
     /// The server of the store cannot be reached, or is not ready: nothing was changed; it may work again later.
     #[error("the store cannot be reached: {what}")]
     Unreachable { what: String },
+    /// The server of the store takes no writes from this user: it follows another one, or was told so. Nothing was changed; it may work
+    /// again later.
+    #[error("the store takes no writes: {what}")]
+    ReadOnly { what: String },
     /// The server never said whether it committed the change: it may be there, or not. The same may be asked again.
     #[error("nobody knows whether the store took the change: {what}")]
     Unsure { what: String },
@@ -87,4 +97,14 @@ impl StoreError {
     pub fn is_of_one_call(&self) -> bool {
         matches!(self, Self::Corrupt { call: Some(_), .. })
     }
+}
+
+/// What a server answers where it lets a user not in, as the source of [`StoreError::Open`]: what to do depends on the code.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct NotAdmitted {
+    /// The answer's SQLSTATE.
+    pub code: String,
+    /// What it says, of each host.
+    pub what: String,
 }

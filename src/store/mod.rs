@@ -64,7 +64,7 @@ pub use control::{
     Control, EngineBeat, EngineRow, HistoryDoubt, KeptProviderClock, ListProgress, Request, SyncedBusiness,
     SyncedContact, SyncedContacts,
 };
-pub use error::StoreError;
+pub use error::{NotAdmitted, StoreError};
 #[cfg(test)]
 pub(crate) use gate::Hooks;
 #[cfg(feature = "drills")]

@@ -82,16 +82,17 @@ where
     done.unwrap_or_else(|_| Err(StoreError::Refused { what: "a look at the store panicked".into() }))
 }
 
-/// Refuses a location by which the store must not be used: an engine has lost its file from there, or works on it by another
-/// name. Looks only; blocks for some milliseconds where something is odd.
+/// Refuses a location where there is no store and none must or can be made: an engine has lost its file from there, or works on it by
+/// another name; a server keeps this user from it, or has a store in another schema. Looks only.
 ///
 /// # Errors
-/// [`StoreError::WrongFile`].
-pub fn check(location: &Location) -> Result<(), StoreError> {
-    match location {
+/// [`StoreError::WrongFile`]; of a server those of [`open`].
+pub async fn check(location: Location) -> Result<(), StoreError> {
+    off_the_runtime(move || match &location {
         Location::File(path) => sqlite::file::check_name(path),
-        Location::Postgres(_) => Ok(()),
-    }
+        Location::Postgres(url) => postgres::can_be_made(url),
+    })
+    .await
 }
 
 /// The process that is the engine of this store now; `None`: there is none, or nobody can say.

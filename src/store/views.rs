@@ -56,7 +56,7 @@ pub struct LogFilter {
     pub limit: usize,
 }
 
-/// A follow-up that is still to come.
+/// A follow-up that is still to come: the next step of a DISPATCHING call, its last resort, or its end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DueLine {
     pub call: Call,
@@ -152,8 +152,10 @@ pub struct Figures {
     pub open_calls: u64,
     /// The same by status.
     pub open_by_status: Vec<(CallStatus, u64)>,
-    /// DISPATCHING calls with a step still to come.
+    /// DISPATCHING calls with a step of their ladder still to come.
     pub active_retries: u64,
+    /// What [`Views::due_lines`] lists: DISPATCHING calls, for the next step, the last resort or the end of each.
+    pub follow_ups: u64,
     /// DISPATCHING, nothing due, nothing in flight, no log entry for 5 min.
     pub pending_dispatches: u64,
     /// DISPATCHING calls whose wake time is past by more than a second.

@@ -314,7 +314,10 @@ impl<C: WriteConnection> Writer<C> {
                 drop(self.broken.set(what.clone()));
                 Batch::Refused(StoreError::Broken { what })
             }
-            e @ (StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Unsure { .. }) => Batch::Refused(e),
+            e @ (StoreError::Busy
+            | StoreError::Unreachable { .. }
+            | StoreError::ReadOnly { .. }
+            | StoreError::Unsure { .. }) => Batch::Refused(e),
             e => Batch::RolledBack(e),
         }
     }
@@ -324,11 +327,13 @@ impl<C: WriteConnection> Writer<C> {
 fn again(e: &StoreError) -> StoreError {
     match e {
         StoreError::Full { what } => StoreError::Full { what: what.clone() },
+        StoreError::Denied { what } => StoreError::Denied { what: what.clone() },
         StoreError::Broken { what } => StoreError::Broken { what: what.clone() },
         StoreError::Corrupt { what, call } => StoreError::Corrupt { what: what.clone(), call: call.clone() },
         StoreError::Refused { what } => StoreError::Refused { what: what.clone() },
         StoreError::Busy => StoreError::Busy,
         StoreError::Unreachable { what } => StoreError::Unreachable { what: what.clone() },
+        StoreError::ReadOnly { what } => StoreError::ReadOnly { what: what.clone() },
         StoreError::Unsure { what } => StoreError::Unsure { what: what.clone() },
         StoreError::Fenced => StoreError::Fenced,
         StoreError::Closed => StoreError::Closed,

@@ -41,7 +41,7 @@ fn says(run: &Run, code: i32, words: &[&str], label: &str) {
     assert!(!run.stderr.contains("panicked"), "{label}: {run:?}");
 }
 
-const SEND: &[&str] = &["send", "--call-id", "c1", "--issue", "Burst pipe"];
+const SEND: &[&str] = &["send", "--call-id", "c1", "--issue", "Burst pipe", "--level", "normal"];
 const SERVE: &[&str] = &["serve", "--listen", "127.0.0.1:0"];
 
 #[test]
@@ -145,7 +145,7 @@ fn a_store_that_cannot_be_used_is_refused_and_left_as_it_is() {
 fn a_store_of_the_other_mode_is_refused_by_every_command() {
     let mut shop = Shop::with_config(LIVE);
     shop.set("TWILIO_AUTH_TOKEN", "sample-auth-token");
-    shop.expect(0, &["send", "--call-id", "drill", "--issue", "Burst pipe"]);
+    shop.expect(0, &["send", "--call-id", "drill", "--issue", "Burst pipe", "--level", "normal"]);
     let before = shop.expect(0, &["log", "-o", "json"]).json();
     let store = shop.store();
     for args in [SEND, SERVE, &["status"], &["ack", "drill"], &["log"], &["follow-up", "run", "--all-due"]] {

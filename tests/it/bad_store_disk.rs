@@ -104,7 +104,7 @@ fn a_full_disk_refuses_a_command_before_anything_is_sent() {
     let shop = Shop::new();
     shop.send("before", &[]);
     let before = shop.expect(0, &["log", "-o", "json"]).json();
-    let inner = shop.command(&["send", "--call-id", "c1", "--issue", "Burst pipe"]);
+    let inner = shop.command(&["send", "--call-id", "c1", "--issue", "Burst pipe", "--level", "normal"]);
     // Large enough for what is there, too small for one more page.
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' XFSZ; exec prlimit --fsize=100:unlimited \"$0\" \"$@\""]);
@@ -115,7 +115,7 @@ fn a_full_disk_refuses_a_command_before_anything_is_sent() {
     assert_eq!(out.status.code(), Some(6), "{said}");
     assert!(said.contains("error:") && said.contains("hint:") && !said.contains("panicked"), "{said}");
     assert_eq!(shop.expect(0, &["log", "-o", "json"]).json(), before, "nothing was recorded");
-    shop.expect(0, &["send", "--call-id", "c1", "--issue", "Burst pipe"]);
+    shop.expect(0, &["send", "--call-id", "c1", "--issue", "Burst pipe", "--level", "normal"]);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_store_that_another_process_holds_is_waited_for_then_refused_and_works_again
     other.execute_batch("BEGIN IMMEDIATE").expect("held");
     let (status, problem) = post(&stage, "c1");
     assert_eq!((status, problem["detail"].as_str().is_some_and(|d| d.contains("busy"))), (503, true), "{problem:#}");
-    let run = stage.shop.run(&["send", "--call-id", "c2", "--issue", "Burst pipe"]);
+    let run = stage.shop.run(&["send", "--call-id", "c2", "--issue", "Burst pipe", "--level", "normal"]);
     says(&run, 6, &["the store is busy", "hint", "run it again"], "a command");
     // Looking needs no lock; that the engine can do nothing meanwhile is said.
     let run = stage.shop.run(&["status"]);
@@ -189,7 +189,7 @@ fn a_file_or_directory_that_may_not_be_written_is_refused_and_left_as_it_is() {
         mode("shop.db", 0o644);
         assert!(fs::read(shop.path("shop.db")).expect("read") == before, "{label}: changed");
     }
-    shop.expect(0, &["send", "--call-id", "c2", "--issue", "Burst pipe"]);
+    shop.expect(0, &["send", "--call-id", "c2", "--issue", "Burst pipe", "--level", "normal"]);
 }
 
 #[test]

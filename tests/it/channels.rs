@@ -45,7 +45,7 @@ fn rows(csv: &str) -> Vec<Vec<String>> {
 #[test]
 fn a_dry_run_says_by_what_each_step_goes_and_in_which_words() {
     let shop = Shop::with_config(CONFIG);
-    let args = ["send", "--dry-run", "--issue", "Burst pipe", "--address", "12 Oak Street"];
+    let args = ["send", "--dry-run", "--issue", "Burst pipe", "--level", "normal", "--address", "12 Oak Street"];
     let doc = shop.expect(0, &[&args[..], &["-o", "json"]].concat()).json();
     let steps = doc["steps"].as_array().expect("steps");
     let seen: Vec<(&Value, &Value)> = steps.iter().map(|s| (&s["channel"], &s["to"])).collect();
@@ -68,7 +68,7 @@ fn a_dry_run_says_by_what_each_step_goes_and_in_which_words() {
 #[test]
 fn a_list_a_story_and_a_ladder_say_by_what() {
     let shop = Shop::with_config(CONFIG);
-    shop.expect(0, &["send", "--call-id", "pipe", "--issue", "Burst pipe"]);
+    shop.expect(0, &["send", "--call-id", "pipe", "--issue", "Burst pipe", "--level", "normal"]);
     let list = shop.expect(0, &["status", "-o", "json"]).json();
     assert_eq!(list["calls"][0]["lastChannel"], json!("sms"), "{list}");
     let said = shop.expect(0, &["status"]).stdout;

@@ -255,6 +255,15 @@ fn a_follow_up_is_listed_fired_by_hand_once_and_stopped() {
     let list = shop.expect(0, &["follow-up", "list", "-o", "json"]).json();
     let lines = list["followUps"].as_array().expect("a list");
     assert!(lines.len() == 2 && lines.iter().all(|l| l["exhausts"] == true), "{list}");
+    let figures = shop.expect(0, &["status", "-o", "json"]).json()["figures"].clone();
+    assert_eq!((&figures["followUpsToCome"], &figures["activeRetries"]), (&json!(2), &json!(0)), "as are listed");
+    for call in ["t1", "t2"] {
+        shop.expect(0, &["ack", call, "--for", "ana"]);
+    }
+    let none = shop.expect(0, &["follow-up", "list"]).stdout;
+    assert!(none.contains("no follow-up is to come") && !none.contains("LATE BY"), "a sentence: {none}");
+    let none = shop.expect(0, &["breaker", "list"]).stdout;
+    assert!(none.contains("no breaker of any sender was ever open") && !none.contains("PROBES"), "a sentence: {none}");
 }
 
 #[test]

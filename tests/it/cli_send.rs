@@ -9,7 +9,10 @@ use crate::support::stage::Stage;
 fn a_call_goes_out_also_when_nothing_can_be_written_to_stderr() {
     let shop = Shop::new();
     // With -vv the log is written there as well.
-    assert_eq!(shop.run_unheard(&["-vv", "send", "--call-id", "t1", "--issue", "Burst pipe"]), Some(0));
+    assert_eq!(
+        shop.run_unheard(&["-vv", "send", "--call-id", "t1", "--issue", "Burst pipe", "--level", "normal"]),
+        Some(0)
+    );
     let story = shop.expect(0, &["status", "t1", "-o", "json"]).json();
     assert_eq!(story["attempts"][0]["success"], true, "{story}");
 }
@@ -18,7 +21,7 @@ fn a_call_goes_out_also_when_nothing_can_be_written_to_stderr() {
 fn a_result_that_cannot_be_written_is_said_and_fails_only_what_was_to_be_shown() {
     let shop = Shop::new();
     let lost = "the result could not be written to stdout";
-    let (code, said) = shop.run_unread(&["send", "--call-id", "t1", "--issue", "Burst pipe"]);
+    let (code, said) = shop.run_unread(&["send", "--call-id", "t1", "--issue", "Burst pipe", "--level", "normal"]);
     assert!(code == Some(0) && said.contains(lost), "the text is out, and whoever reads 1 would send another: {said}");
     assert_eq!(shop.expect(0, &["status", "t1", "-o", "json"]).json()["attempts"][0]["success"], true);
     for shows in
@@ -101,7 +104,7 @@ fn a_wrong_configuration_is_told_in_the_mode_that_was_asked_for() {
 fn who_has_not_been_told_and_what_to_do_is_said_where_nothing_goes_on_by_itself() {
     let stage = Stage::new("");
     stage.fault(&json!({ "kind": "refuse", "status": 400, "code": 21606 }));
-    let send = |call: &'static str| ["send", "--issue", "Burst pipe", "--call-id", call];
+    let send = |call: &'static str| ["send", "--issue", "Burst pipe", "--level", "normal", "--call-id", call];
     let held = stage.shop.expect(8, &send("held"));
     let away = stage.shop.expect(8, &[&send("away")[..], &["--timeout", "1s"]].concat());
     for (label, run) in [("its breaker opened", held), ("it was open", away)] {
@@ -140,4 +143,30 @@ fn a_send_that_says_nothing_texts_nobody_and_a_misspelt_key_is_named() {
         assert!(run.stderr.contains(named) && run.stderr.contains("issueSummary"), "{run:?}");
     }
     assert_eq!(shop.run(&["status"]).code, 6, "nothing was recorded");
+}
+
+#[test]
+fn a_call_that_states_no_level_runs_by_hand_at_the_one_that_the_api_gives_it() {
+    let stage = Stage::new("");
+    let body = |call: &str| json!({ "callId": call, "callData": { "issueSummary": "No heat" } });
+    let why = "it runs at level high: none was given, it says \"no heat\"";
+    std::fs::write(stage.shop.path("call.json"), body("document").to_string()).expect("written");
+    for args in [
+        &["send", "--dry-run", "--issue", "No heat"][..],
+        &["send", "--call-id", "flags", "--issue", "No heat"],
+        &["send", "--json", "call.json"],
+    ] {
+        let run = stage.shop.expect(0, args);
+        assert!(run.stderr.contains(why), "{args:?}: {run:?}");
+    }
+    for more in [&["--level", "normal"][..], &[]] {
+        let issue = if more.is_empty() { "A tap drips" } else { "No heat" };
+        let run = stage.shop.expect(0, &[&["send", "--dry-run", "--issue", issue], more].concat());
+        assert!(run.stdout.contains("level normal") && !run.stderr.contains("it runs at"), "{more:?}: {run:?}");
+    }
+    let _serve = stage.serve();
+    stage.post("/api/dispatch/manual", &body("api")).expect("an answer");
+    for call in ["flags", "document", "api"] {
+        assert_eq!(stage.call(call)["level"], "high", "{call}");
+    }
 }

@@ -21,7 +21,17 @@ fn a_hundred_calls_from_eight_clients_and_five_commands_are_each_told_once() {
     let _serve = stage.serve();
     let mut sends: Vec<Process> = (0..5)
         .map(|n| {
-            stage.start(&["send", "--call-id", &format!("cli{n}"), "--issue", "Burst pipe", "--caller", "+19495550150"])
+            stage.start(&[
+                "send",
+                "--call-id",
+                &format!("cli{n}"),
+                "--issue",
+                "Burst pipe",
+                "--level",
+                "normal",
+                "--caller",
+                "+19495550150",
+            ])
         })
         .collect();
     std::thread::scope(|scope| {
@@ -130,7 +140,17 @@ fn an_engine_that_is_stopped_and_continued_doubles_nothing_and_misses_nothing() 
         until("it is in flight", || (stage.ledger().creates() == 2).then_some(()));
         serve.process.signal("STOP");
         let go_on = now().plus(if long() { seconds(60) } else { seconds(3) });
-        let send = stage.start(&["send", "--call-id", "meanwhile", "--issue", "Burst pipe", "--timeout", "120s"]);
+        let send = stage.start(&[
+            "send",
+            "--call-id",
+            "meanwhile",
+            "--issue",
+            "Burst pipe",
+            "--level",
+            "normal",
+            "--timeout",
+            "120s",
+        ]);
         send.says("call meanwhile");
         until_time(go_on.max(accepted.plus(Duration::from_millis(4_300))));
         assert_eq!(stage.ledger().creates(), 2, "an engine that stands still sends nothing, and nobody in its place");

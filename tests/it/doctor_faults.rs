@@ -254,10 +254,10 @@ const FAULTS: &[Fault] = &[
         ("config on-call: warn", &["primary", "dispatchctl oncall override"]),
     ),
     fault(
-        "a directory of the store that is not there",
-        &[("sqlite:shop.db", "sqlite:/nowhere/at/all/shop.db")],
+        "a directory of the store that is below a file",
+        &[("sqlite:shop.db", "sqlite:twilio.token/at/all/shop.db")],
         NOTHING,
-        ("store open: fail", &["cannot be made", "/nowhere/at/all", "store.url"]),
+        ("store open: fail", &["cannot be made", "twilio.token is no directory", "store.url"]),
     ),
     fault(
         "a directory of the store that is a file",

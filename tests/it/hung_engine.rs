@@ -48,7 +48,7 @@ fn a_hung_engine_shows_in_every_command_that_relies_on_it() {
     }
     serve.process.signal("STOP");
 
-    let sent = ["send", "--issue", "Burst pipe", "--caller", "+19495550150"];
+    let sent = ["send", "--issue", "Burst pipe", "--level", "normal", "--caller", "+19495550150"];
     let with = |id: &'static str, wait: &'static str| [&sent[..], &["--call-id", id, "--wait", wait]].concat();
     let run = hears(&stage, 8, &with("accepted", "accepted"));
     assert!(run.stderr.contains("do not run this again"), "{run:?}");

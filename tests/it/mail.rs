@@ -66,7 +66,8 @@ fn a_shop_without_a_provider_of_texts_starts_is_examined_and_dispatches_by_mail(
     let relay = Relay::start(&mut shop);
     let live = |args: &[&str]| shop.run_as_is(&[&["--store", "sqlite:live.db"], args].concat());
 
-    let sent = live(&["send", "--call-id", "m1", "--issue", "no heat", "--caller", "+19495550150"]);
+    let sent =
+        live(&["send", "--call-id", "m1", "--issue", "no heat", "--level", "normal", "--caller", "+19495550150"]);
     assert_eq!(sent.code, 0, "{sent:?}");
     let mails = relay.mails();
     assert_eq!((mails.len(), &mails[0]["to"]), (1, &json!("sam@example.com")), "{mails:?}");

@@ -48,6 +48,7 @@ fn every_topic_is_shown_without_a_configuration_and_every_command_it_names_exist
     for topic in TOPICS {
         let text = shown(&shop, &[topic]);
         assert!(overview.contains(&format!("  {topic} ")), "{overview}");
+        assert!(!text.contains("fixtures/"), "{topic} names a file that an installed program does not have");
         // Whatever stands behind the program's name within backticks, or begins a line, is a command.
         let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
         for named in flat.split("`dispatchctl ").skip(1) {

@@ -13,7 +13,19 @@ fn shop() -> Option<(Shop, &'static TestServer)> {
 fn a_call_is_sent_shown_taken_and_told_of_with_the_url_alone() {
     let Some((shop, _)) = shop() else { return };
     shop.expect(6, &["status"]);
-    let sent = shop.run(&["-o", "json", "send", "--call-id", "c", "--issue", "Burst pipe", "--timeout", "2s"]);
+    let sent = shop.run(&[
+        "-o",
+        "json",
+        "send",
+        "--call-id",
+        "c",
+        "--issue",
+        "Burst pipe",
+        "--level",
+        "normal",
+        "--timeout",
+        "2s",
+    ]);
     assert!(matches!(sent.code, 0 | 8), "{sent:?}");
     assert_eq!(sent.json()["callId"], "c");
     let shown = shop.expect(0, &["-o", "json", "status", "c"]).json();
@@ -60,6 +72,9 @@ fn what_is_wrong_with_the_store_is_told_before_anything_is_done_and_never_with_i
         Shop::on_server(url.clone()).run(&["send", "--issue", "x", "--timeout", "1ms"]);
         server.psql(url, sql);
     }
+    let Some(locked) = server.database("guest") else { return };
+    let name = locked.split("@/").nth(1).and_then(|rest| rest.split('?').next()).expect("its database").to_owned();
+    server.psql(&server.url, &format!("REVOKE CONNECT ON DATABASE {name} FROM PUBLIC"));
     let as_user = |user: &str| fresh.replace("//postgres@", &format!("//{user}@"));
     let unknown = server.url.replace("/postgres?", "/no_such_shop?");
     for Trouble { label, url, code, words } in [
@@ -68,14 +83,31 @@ fn what_is_wrong_with_the_store_is_told_before_anything_is_done_and_never_with_i
         Trouble { label: "unknown", url: "postgres://u@h/d?pgbouncer=1".into(), code: 2, words: &["pgbouncer"] },
         Trouble { label: "in the list", url: "postgres://u:hush@h/d".into(), code: 2, words: &["password_file"] },
         Trouble { label: "no password", url: checked, code: 6, words: &["password missing", "store.password_file"] },
-        Trouble { label: "no database", url: unknown, code: 6, words: &["\"no_such_shop\" does not exist"] },
+        Trouble {
+            label: "no database",
+            url: unknown,
+            code: 6,
+            words: &["\"no_such_shop\" does not exist", "CREATE DATABASE"],
+        },
         Trouble { label: "live", url: live.clone(), code: 6, words: &["stamped live", "never mixed"] },
         Trouble { label: "newer", url: newer.clone(), code: 6, words: &["schema 99", "newer dispatchctl"] },
-        Trouble { label: "read-only", url: as_user("follower"), code: 6, words: &["does not allow writes"] },
-        Trouble { label: "no rights", url: as_user("guest"), code: 6, words: &["permission denied", "rights"] },
+        Trouble {
+            label: "read-only",
+            url: as_user("follower"),
+            code: 6,
+            words: &["does not allow writes", "default_transaction_read_only"],
+        },
+        Trouble {
+            label: "no rights",
+            url: as_user("guest"),
+            code: 6,
+            words: &["permission denied", "USAGE on the schema"],
+        },
+        Trouble { label: "no door", url: locked, code: 6, words: &["permission denied for database", "GRANT CONNECT"] },
+        Trouble { label: "no role", url: as_user("nobody_here"), code: 6, words: &["does not exist", "CREATE ROLE"] },
         Trouble { label: "gone", url: "postgres://u@/d?host=/gone".into(), code: 6, words: &["/gone", "runs"] },
     ] {
-        let run = Shop::on_server(url).run(&["-o", "json", "send", "--issue", "Burst pipe"]);
+        let run = Shop::on_server(url).run(&["-o", "json", "send", "--issue", "Burst pipe", "--level", "normal"]);
         assert_eq!(run.code, code, "{label}: {run:?}");
         for word in words {
             assert!(run.stderr.contains(word), "{label}: {word}: {run:?}");
@@ -90,6 +122,38 @@ fn what_is_wrong_with_the_store_is_told_before_anything_is_done_and_never_with_i
 }
 
 #[test]
+fn where_no_store_can_be_made_doctor_and_status_say_what_serve_says_and_make_nothing() {
+    let Some(server) = test_server() else { return };
+    let (Some(fresh), Some(other)) = (server.database("maker"), server.database("postgres")) else { return };
+    server.psql(&server.url, "CREATE ROLE maker LOGIN");
+    let fresh_as_owner = fresh.replace("//maker@", "//postgres@");
+    server.psql(&fresh_as_owner, "REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+    Shop::on_server(other.clone()).run(&["send", "--issue", "x", "--timeout", "1ms"]);
+    server
+        .psql(&other, "CREATE SCHEMA bare; CREATE ROLE stray LOGIN SUPERUSER; ALTER ROLE stray SET search_path = bare");
+    for (label, url, words) in [
+        ("no right to make tables", fresh, "permission denied for schema public"),
+        (
+            "a store in another schema",
+            other.replace("//postgres@", "//stray@"),
+            "there is a store in the schema public",
+        ),
+    ] {
+        let shop = Shop::on_server(url);
+        let serve = shop.expect(6, &["serve", "--listen", "127.0.0.1:0"]);
+        let status = shop.expect(6, &["status"]);
+        let doctor = shop.run(&["doctor"]);
+        let found = doctor.stdout.lines().find(|l| l.starts_with("fail  store open")).unwrap_or_default().to_owned();
+        for said in [&serve.stderr, &status.stderr, &found] {
+            assert!(said.contains(words), "{label}: {words}: {serve:?} {status:?} {doctor:?}");
+        }
+        assert!(!doctor.stdout.contains("nothing was recorded"), "{label}: nothing was to be: {doctor:?}");
+    }
+    assert_eq!(server.psql(&fresh_as_owner, "SELECT to_regclass('meta') IS NULL"), "t", "nothing was made");
+    assert_eq!(server.psql(&other, "SELECT to_regclass('bare.meta') IS NULL"), "t", "nothing was made");
+}
+
+#[test]
 fn a_full_disk_of_the_server_refuses_a_call_and_the_same_call_is_taken_once_there_is_room() {
     let Some(server) = test_server() else { return };
     let Some(url) = server.database("postgres") else { return };
@@ -101,7 +165,7 @@ fn a_full_disk_of_the_server_refuses_a_call_and_the_same_call_is_taken_once_ther
              RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
          CREATE TRIGGER full_disk BEFORE INSERT ON calls FOR EACH ROW EXECUTE FUNCTION full_disk()",
     );
-    let args = ["send", "--call-id", "c", "--issue", "Burst pipe", "--timeout", "1ms"];
+    let args = ["send", "--call-id", "c", "--issue", "Burst pipe", "--level", "normal", "--timeout", "1ms"];
     let run = shop.expect(6, &args);
     assert!(run.stderr.contains("No space left") && run.stderr.contains("nothing was recorded"), "{run:?}");
     shop.expect(3, &["status", "c"]);
@@ -121,6 +185,12 @@ fn a_password_comes_from_a_file_or_the_environment_and_is_shown_nowhere() {
     shop.set("DISPATCHCTL_STORE__PASSWORD_FILE", "pw");
     shop.run(&["send", "--call-id", "c", "--issue", "x", "--timeout", "1ms"]);
     shop.expect(0, &["status", "c"]);
+    for (mode, is_named) in [(0o644, true), (0o600, false)] {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(shop.path("pw"), mode).expect("its mode");
+        let report = shop.run(&["doctor"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(report.contains("holds store.password_file and its mode is 644"), is_named, "{report}");
+    }
     std::fs::write(shop.path("pw"), "canary-2\n").expect("written");
     let run = shop.expect(6, &["status", "c", "-vv"]);
     assert!(run.stderr.contains("password authentication failed"), "{run:?}");

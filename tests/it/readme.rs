@@ -1,5 +1,6 @@
 //! The front door and the manual: short, and each command in them does what is said.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::Shop;
@@ -26,6 +27,34 @@ fn commands(text: &str) -> Vec<String> {
         all.push(command);
     }
     all
+}
+
+/// Runs what `help testing` says to do before its sandbox starts, as it stands there; the token of the API.
+fn set_up(stage: &Stage, text: &str) -> String {
+    let from = text.lines().map(str::trim).skip_while(|l| *l != "dispatchctl init");
+    let steps: Vec<&str> = from.take_while(|l| !l.is_empty()).collect();
+    assert!(steps.len() >= 3, "{text}");
+    let program = Path::new(env!("CARGO_BIN_EXE_dispatchctl")).parent().expect("a directory");
+    let run = Command::new("sh")
+        .args(["-ec", &format!("{}\nprintf '%s' \"$DISPATCH_TOKEN\"", steps.join("\n"))])
+        .current_dir(stage.shop.path(""))
+        .env_clear()
+        .env("PATH", format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default()))
+        .env("HOME", stage.shop.path(""))
+        .env("TEST_MODE", "1")
+        .output()
+        .expect("a shell");
+    assert!(run.status.success(), "{steps:?}: {run:?}");
+    let said = String::from_utf8(run.stdout).expect("UTF-8");
+    said.lines().last().expect("a token").to_owned()
+}
+
+/// What an example sets before it calls curl, from this line of it on.
+fn before_its_curl(text: &str, first: &str) -> String {
+    let from = text.lines().map(str::trim).skip_while(|l| !l.starts_with(first));
+    let lines: Vec<&str> = from.take_while(|l| !l.starts_with("curl ")).collect();
+    assert!(!lines.is_empty(), "{first}: {text}");
+    lines.join("\n")
 }
 
 fn topics(shop: &Shop) -> Vec<String> {
@@ -79,13 +108,17 @@ fn every_curl_of_the_readme_and_of_the_manual_works() {
         report("left out: curl is not installed");
         return;
     }
-    let stage = Stage::new("[intake.retell]\napi_key = \"key_test_0123456789\"\n");
-    let serve = stage.serve();
+    let stage = Stage::new("");
+    std::fs::remove_file(stage.shop.path("dispatchctl.toml")).expect("removed");
     let mut texts = vec![("README".to_owned(), README.to_owned())];
     for topic in topics(&stage.shop) {
         let run = stage.shop.run_as_is(&["help", &topic]);
         texts.push((topic, run.stdout));
     }
+    let page = |topic: &str| texts.iter().find(|(name, _)| name == topic).map_or("", |(_, text)| text.as_str());
+    let token = set_up(&stage, page("testing"));
+    let signed = before_its_curl(page("intake"), "BODY=");
+    let serve = stage.serve();
     let (here, sandbox) = (stage.at().to_string(), stage.sandbox_at().to_string());
     let mut ran = 0;
     for (name, text) in &texts {
@@ -97,18 +130,20 @@ fn every_curl_of_the_readme_and_of_the_manual_works() {
                 // Each is an emergency of its own.
                 .replace("test_123", &format!("test_{ran}"))
                 .replacen("curl ", "curl --fail-with-body -m 20 ", 1);
-            let prepared = format!(
-                "BODY=$(cat fixtures/intake/retell-call-analyzed.json); MS=$(date +%s%3N)\n\
-                 SIGN=$(printf '%s%s' \"$BODY\" \"$MS\" | openssl dgst -sha256 -hmac key_test_0123456789 -r | cut -d' ' -f1)\n{told}"
-            );
+            let prepared = format!("{signed}\n{told}");
             let run = Command::new("sh")
                 .args(["-c", &prepared])
-                .current_dir(env!("CARGO_MANIFEST_DIR"))
-                .env("DISPATCH_TOKEN", "nobody-asks-for-one-on-this-machine")
+                .current_dir(stage.shop.path(""))
+                .env("DISPATCH_TOKEN", &token)
                 .output()
                 .expect("a shell");
             let said = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
             assert!(run.status.success(), "{name}: {command}\n{said}\n{}", serve.process.stderr());
+            // What the sandbox posts for somebody is taken too.
+            assert!(
+                !command.contains("\"report\"") || said.contains("\"httpStatus\":200"),
+                "{name}: {command}\n{said}"
+            );
             ran += 1;
         }
     }

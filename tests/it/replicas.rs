@@ -68,6 +68,11 @@ fn a_killed_leader_is_taken_over_and_nothing_is_lost_or_doubled() {
         (flying.join().expect("each is answered"), next, took)
     });
     report(&format!("kill -9: taken over after {} ms", took.as_millis()));
+    let replicas = |n: usize| http::json(r.all[n].at, "GET", "/health", None).map(|a| a.json()["replicas"].clone());
+    until("the dead one is counted no more", || (replicas(next).ok()? == 2).then_some(()));
+    let status = |format: &[&str]| r.stage.shop.expect(0, &[format, &["status"]].concat());
+    assert_eq!(status(&["-o", "json"]).json()["replicas"], 2);
+    assert!(status(&[]).stdout.contains("1 stands by"), "{:?}", status(&[]));
     assert!(took < TAKEN_OVER_WITHIN, "{took:?}");
     let at = r.all[next].at;
     r.stage.turn_to(at);
@@ -145,11 +150,27 @@ fn a_clean_stop_hands_over_at_once() {
     let Some(mut r) = Replicas::start(2) else { return };
     let leader = r.leader();
     r.dispatch(leader, "before", 5);
+    let (is_over, unready, times) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
+    let asked = r.all[r.another(leader)].at;
     let began = now();
-    r.process(leader).signal("TERM");
-    let (next, took) = r.taken_over_from(leader, began);
+    let (next, took) = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                let answer = http::json(asked, "GET", "/readyz", None);
+                let status = answer.map(|a| a.status).unwrap_or_default();
+                unready.fetch_add(usize::from(status == 503), Ordering::Relaxed);
+                times.fetch_add(usize::from(status == 200), Ordering::Relaxed);
+            }
+        });
+        r.signal(leader, "TERM");
+        let taken = r.taken_over_from(leader, began);
+        is_over.store(true, Ordering::Relaxed);
+        taken
+    });
     report(&format!("clean stop: taken over after {} ms", took.as_millis()));
     assert!(took < Duration::from_secs(2), "{took:?}");
+    assert_eq!(unready.into_inner(), 0, "who takes over takes requests all the while");
+    assert!(times.into_inner() > 0, "it was asked");
     assert_eq!(r.process(leader).exit_code(), Some(0));
     r.dispatch(next, "after", 5);
     r.judge(next);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::http;
 use crate::support::postgres_server::test_server;
@@ -56,6 +56,8 @@ fn goes_on_after(r: &mut Replicas, stays: Duration) -> usize {
     let texts = r.stage.ledger().texts().len();
     r.process(0).signal("CONT");
     until("it stands by", || (r.role(0) == "standby").then_some(()));
+    let said = r.process(0).stderr();
+    assert!(!said.contains("Tell people by phone"), "another leads, so nobody needs a phone: {said}");
     texts
 }
 
@@ -197,6 +199,16 @@ fn a_start_waits_for_a_server_that_is_away() {
     r.start_with(0, &[]);
     r.process(0).says("it is waited for");
     assert!(r.process(0).ended().is_none());
+    let at = r.all[0].at;
+    let lives = || http::json(at, "GET", "/livez", None).ok().filter(|a| a.status == 200).map(drop);
+    until("it answers that it lives", lives);
+    for (method, path) in
+        [("POST", "/api/dispatch/manual"), ("GET", "/readyz"), ("POST", "/webhooks/twilio/sms-inbound")]
+    {
+        let answer = http::json(at, method, path, Some(&emergency("early", "normal"))).expect("an answer");
+        assert_eq!(answer.status, 503, "{path}");
+        assert!(answer.json()["detail"].as_str().is_some_and(|d| d.contains("waits for it")), "{path}: {answer:?}");
+    }
     way.stall(false);
     assert_eq!(r.leader(), 0);
     r.dispatch(0, "after", 1);
@@ -243,6 +255,42 @@ fn a_replica_whose_file_differs_says_so_and_changes_nothing() {
     assert_eq!((number(0).as_deref(), number(1).as_deref()), (Some("leader"), Some("standby")));
     let status = r.stage.shop.expect(0, &["-o", "json", "status"]).json();
     assert_eq!(status["settings"]["number"], 1, "{status}");
+}
+
+#[test]
+fn settings_that_a_command_puts_in_force_are_every_replicas_once_its_file_says_the_same() {
+    let Some(server) = test_server() else { return };
+    let mut r = Replicas::on(vec![server.schema(); 2]);
+    r.restart(0);
+    r.restart(1);
+    assert_eq!(r.leader(), 0);
+    // Both machines share the file here: the operator has changed both.
+    let file = r.stage.shop.path("dispatchctl.toml");
+    let before = std::fs::read_to_string(&file).expect("a file");
+    std::fs::write(&file, before.replace("settle = \"4s\"", "settle = \"5s\"")).expect("written");
+    r.stage.shop.expect(0, &["config", "apply"]);
+    for n in 0..2 {
+        r.process(n).says("these settings are in force settings=2");
+    }
+    let differs = |r: &Replicas, n: usize| r.check(n, "settings").is_some();
+    assert!(!differs(&r, 0) && !differs(&r, 1), "each has read its file again");
+    // One machine's file says something else for a while.
+    r.stage.shop.set("DISPATCHCTL_DELIVERY__SETTLE", "6s");
+    r.stage.shop.expect(0, &["config", "apply"]);
+    until("both differ", || (differs(&r, 0) && differs(&r, 1)).then_some(()));
+    let now = std::fs::read_to_string(&file).expect("a file");
+    std::fs::write(&file, now.replace("settle = \"5s\"", "settle = \"6s\"")).expect("written");
+    until("a file that is corrected needs no signal", || (!differs(&r, 0) && !differs(&r, 1)).then_some(()));
+    // Whoever takes over is called at its own address all the same.
+    r.signal(0, "TERM");
+    until("the other is the engine", || (r.role(1) == "leader").then_some(()));
+    r.dispatch(1, "after", 1);
+    let message = until("its text left", || {
+        let ledger = r.stage.control("GET", "ledger", &Value::Null);
+        ledger["messages"].as_array().and_then(|all| all.last().cloned())
+    });
+    let callback = text(&message, "statusCallback");
+    assert!(callback.contains(&r.all[1].at.to_string()), "{message}");
 }
 
 #[test]

@@ -31,6 +31,21 @@ fn it_takes_the_configured_base_and_token_and_can_corrupt_the_wire() {
 }
 
 #[test]
+fn what_it_prints_is_an_environment_that_is_taken_whole() {
+    let mut shop = Shop::new();
+    let mut sandbox = shop.start(&["sandbox", "--listen", "127.0.0.1:0", "--ledger", "l.ndjson"]);
+    let printed: Vec<String> = sandbox.stdout_lines().take_while(|line| !line.contains("ledger: ")).collect();
+    let variables: Vec<(&str, &str)> = printed.iter().filter_map(|line| line.trim().split_once('=')).collect();
+    assert!(variables.iter().any(|(name, _)| *name == "DISPATCHCTL_SMTP__URL"), "{printed:?}");
+    // What is configured is not shown, and stays as it is.
+    for (name, value) in variables.iter().filter(|(_, value)| !value.contains(' ')) {
+        shop.set(name, *value);
+    }
+    let shown = shop.expect(0, &["config", "show"]);
+    assert!(shown.stdout.contains("DISPATCHCTL_SMTP__FROM"), "{shown:?}");
+}
+
+#[test]
 fn a_technician_answers_by_name_and_serve_says_where_replies_go() {
     let stage = Stage::new("");
     // As a sandbox that nobody has told anything.

@@ -9,7 +9,7 @@ use crate::support::wait::until;
 const SOON: &str = "[delivery]\npoll_after = \"100ms\"\n";
 
 fn send(stage: &Stage, code: i32, call: &str, more: &[&str]) -> Run {
-    let args = ["send", "--call-id", call, "--issue", "Burst pipe", "--caller", "+19495550150"];
+    let args = ["send", "--call-id", call, "--issue", "Burst pipe", "--level", "normal", "--caller", "+19495550150"];
     let run = stage.shop.expect(code, &[&args, more].concat());
     assert!(run.stderr.contains(&format!("call {call} (")), "the call's id is said: {run:?}");
     run
@@ -61,7 +61,8 @@ fn the_exit_code_says_what_became_of_the_call() {
 fn what_was_recorded_before_an_interruption_stays_and_goes_on() {
     let stage = Stage::new(SOON);
     stage.fault(&json!([{ "kind": "refuse", "status": 429, "code": 20429 }]));
-    let mut send = stage.start(&["send", "--call-id", "c1", "--issue", "Burst pipe", "--timeout", "60s"]);
+    let mut send =
+        stage.start(&["send", "--call-id", "c1", "--issue", "Burst pipe", "--level", "normal", "--timeout", "60s"]);
     until("the provider has said no once", || (stage.ledger().creates() >= 1).then_some(()));
     send.signal("INT");
     assert_eq!(send.exit_code(), Some(130), "{}", send.stderr());
@@ -84,7 +85,8 @@ fn what_was_recorded_before_an_interruption_stays_and_goes_on() {
 fn a_killed_send_leaves_a_call_that_the_next_engine_goes_on_with() {
     let stage = Stage::new(SOON);
     stage.fault(&json!([{ "kind": "refuse", "status": 429, "code": 20429 }]));
-    let send = stage.start(&["send", "--call-id", "c1", "--issue", "Burst pipe", "--timeout", "60s"]);
+    let send =
+        stage.start(&["send", "--call-id", "c1", "--issue", "Burst pipe", "--level", "normal", "--timeout", "60s"]);
     until("the provider has said no once", || (stage.ledger().creates() >= 1).then_some(()));
     until("the answer is stored", || (state(&story(&stage, "c1"), 1) == "retrying").then_some(()));
     send.kill();
@@ -99,5 +101,5 @@ fn a_killed_send_leaves_a_call_that_the_next_engine_goes_on_with() {
 }
 
 fn send_again(stage: &Stage) -> Run {
-    stage.shop.expect(0, &["send", "--call-id", "c1", "--issue", "Burst pipe"])
+    stage.shop.expect(0, &["send", "--call-id", "c1", "--issue", "Burst pipe", "--level", "normal"])
 }

@@ -315,7 +315,19 @@ fn a_command_of_its_own_settings_decides_by_them_and_a_broken_file_moves_neither
         "other/dispatchctl.toml",
         &shop.config("").replace(SAM, STRANGER).replace("\"twilio\"", "\"../live/twilio\""),
     );
-    let send = ["--settings", "own", "send", "--call-id", "c1", "--issue", "Burst pipe", "--timeout", "5s"];
+    let send = [
+        "--settings",
+        "own",
+        "send",
+        "--call-id",
+        "c1",
+        "--issue",
+        "Burst pipe",
+        "--level",
+        "normal",
+        "--timeout",
+        "5s",
+    ];
     let (_, _, said) = shop.run("other", &send);
     assert!(said.contains("decides by its own settings"), "{said}");
     let ledger = shop.stage.ledger();

@@ -12,9 +12,9 @@ use crate::support::wait::until;
 const SECOND_SCREEN: &str = "\u{1b}[?1049h";
 const FIRST_SCREEN: &str = "\u{1b}[?1049l";
 
-/// The screen of a terminal this wide; `None`, said aloud: there is no `script` here.
-fn on_a_terminal(stage: &Stage, columns: u16) -> Option<Child> {
-    let inner = stage.shop.command(&["--utc", "status", "--watch"]);
+/// A command on a terminal this wide; `None`, said aloud: there is no `script` here.
+fn on_a_terminal(stage: &Stage, columns: u16, args: &[&str]) -> Option<Child> {
+    let inner = stage.shop.command(&[&["--utc"], args].concat());
     let words: Vec<String> = std::iter::once(inner.get_program())
         .chain(inner.get_args())
         .map(|w| format!("'{}'", w.to_string_lossy()))
@@ -81,7 +81,7 @@ fn the_screen_shows_takes_notes_and_gives_the_terminal_back() {
     stage.dispatch("c1", "normal");
     stage.delivered("c1", 1);
     for columns in [40, 80, 140] {
-        let Some(mut child) = on_a_terminal(&stage, columns) else { return };
+        let Some(mut child) = on_a_terminal(&stage, columns, &["status", "--watch"]) else { return };
         let seen = collected(&mut child);
         let mut keys = child.stdin.take().expect("piped");
         let has = |words: &str| shows(&seen.lock().expect("not poisoned"), words).then_some(());
@@ -111,7 +111,7 @@ fn ctrl_c_and_sigterm_give_the_terminal_back() {
     let stage = Stage::new("");
     stage.shop.expect(0, &["send", "--issue", "Leak", "--call-id", "c1", "--wait", "none"]);
     for (label, end) in [("Ctrl-C", None), ("SIGTERM", Some("TERM"))] {
-        let Some(mut child) = on_a_terminal(&stage, 80) else { return };
+        let Some(mut child) = on_a_terminal(&stage, 80, &["status", "--watch"]) else { return };
         let seen = collected(&mut child);
         let mut keys = child.stdin.take().expect("piped");
         let has = |words: &str| shows(&seen.lock().expect("not poisoned"), words).then_some(());
@@ -134,6 +134,35 @@ fn ctrl_c_and_sigterm_give_the_terminal_back() {
         let text = seen.lock().expect("not poisoned").clone();
         assert!(text.rfind(FIRST_SCREEN) > text.rfind(SECOND_SCREEN), "{label}: {text:?}");
         child.wait().expect("ended");
+    }
+}
+
+#[test]
+fn on_a_terminal_of_80_columns_no_line_is_wider() {
+    let stage = Stage::new("");
+    for call in ["c1", "c2"] {
+        let issue = "Water through the kitchen ceiling of the flat below, nobody can find the stop valve";
+        stage.shop.expect(0, &["send", "--issue", issue, "--call-id", call, "--wait", "none"]);
+    }
+    for args in [
+        &["status"][..],
+        &["status", "c1"],
+        &["follow-up", "list"],
+        &["breaker", "list"],
+        &["alerts"],
+        &["contacts", "list"],
+        &["doctor"],
+    ] {
+        let Some(mut child) = on_a_terminal(&stage, 80, &[&["--quiet"], args].concat()) else { return };
+        let seen = collected(&mut child);
+        let all = || seen.lock().expect("not poisoned").clone();
+        until(&format!("{args:?}: its end"), || all().contains("ended with").then_some(()));
+        child.wait().expect("ended");
+        for line in all().lines() {
+            // Nothing breaks a word, such as the path of the store.
+            let has_long_word = line.split_whitespace().any(|w| console::measure_text_width(w) > 44);
+            assert!(console::measure_text_width(line) <= 80 || has_long_word, "{args:?}: {line:?}\n{}", all());
+        }
     }
 }
 

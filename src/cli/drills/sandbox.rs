@@ -20,6 +20,9 @@ use super::super::output::Output;
 use super::super::report::CliError;
 use super::super::signals;
 
+/// What mails of an engine that uses its relay come from; nothing is delivered anywhere.
+const MAIL_FROM: &str = "dispatch@example.com";
+
 /// How the sandbox runs.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -97,6 +100,7 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
             "airtableToken": shown_airtable,
             "airtableBase": accepted.airtable_base,
             "smtpUrl": sandbox.relay_addr().map(|at| format!("smtp://{at}")),
+            "smtpFrom": sandbox.relay_addr().map(|_| MAIL_FROM),
             "ledger": args.ledger,
         }));
     } else {
@@ -109,6 +113,8 @@ pub(crate) async fn run(args: &Args, global: &Global, out: &mut Output) -> Resul
         out.line(&format!("  DISPATCHCTL_AIRTABLE__BASE_URL={url}"));
         if let Some(relay) = sandbox.relay_addr() {
             out.line(&format!("  DISPATCHCTL_SMTP__URL=smtp://{relay}"));
+            // An URL alone is refused: no mail leaves without a sender.
+            out.line(&format!("  DISPATCHCTL_SMTP__FROM={MAIL_FROM}"));
         }
         out.line(&format!("  ledger: {} and {url}/_sandbox/ledger", args.ledger.display()));
     }

@@ -189,9 +189,8 @@ fn chosen(args: &Args) -> Result<Vec<Scenario>, CliError> {
 fn wrong_scenario(e: ScenarioErrors) -> CliError {
     let mut error = CliError::new(ExitStatus::Usage, "a scenario cannot be played");
     error.causes = e.0;
-    error.hint(
-        "see the scenarios with `dispatchctl test-reliability --list`; fixtures/scenarios shows how one is written",
-    )
+    error
+        .hint("see the scenarios with `dispatchctl test-reliability --list`; the source has them in fixtures/scenarios")
 }
 
 fn show_list(scenarios: &[Scenario], out: &mut Output) -> ExitStatus {

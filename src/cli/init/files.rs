@@ -8,6 +8,9 @@ const RULES: &str = include_str!("files/dispatchctl.rules.yml");
 const DASHBOARD: &str = include_str!("files/dispatchctl.dashboard.json");
 /// Where the unit says that the program is.
 const PROGRAM: &str = "@program@";
+/// Where the files name the configuration that is to be installed, and the file of its token.
+const CONFIG: &str = "@config@";
+const TOKEN: &str = "@token@";
 
 /// Which of them.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -23,6 +26,13 @@ pub(crate) struct Extras {
     prometheus: bool,
 }
 
+/// What the configuration and the file of its token are named.
+pub(super) struct Names {
+    pub(super) config: String,
+    /// `None`: the configuration that is there names none that was written.
+    pub(super) token: Option<String>,
+}
+
 /// One file to be written.
 pub(super) struct ExtraFile {
     pub(super) path: PathBuf,
@@ -35,8 +45,13 @@ impl Extras {
     }
 
     /// In this directory; `program`: where the unit finds it.
-    pub(super) fn files(self, directory: &Path, program: &Path) -> Vec<ExtraFile> {
-        let file = |name: &str, text: String| ExtraFile { path: directory.join(name), text };
+    pub(super) fn files(self, directory: &Path, program: &Path, names: &Names) -> Vec<ExtraFile> {
+        let file = |name: &str, text: String| {
+            let lines = text.lines().filter(|line| names.token.is_some() || !line.contains(TOKEN));
+            let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+            let token = names.token.as_deref().unwrap_or_default();
+            ExtraFile { path: directory.join(name), text: text.replace(CONFIG, &names.config).replace(TOKEN, token) }
+        };
         let mut all = Vec::new();
         if self.systemd {
             all.push(file("dispatchctl.service", UNIT.replace(PROGRAM, &escaped(program))));
@@ -70,10 +85,29 @@ mod tests {
             ("/opt/100%/dispatchctl", "/opt/100%%/dispatchctl"),
         ] {
             let all = Extras { systemd: true, container: false, prometheus: false };
-            let files = all.files(Path::new("here"), Path::new(path));
+            let names = Names { config: "shop.toml".into(), token: Some("shop.token".into()) };
+            let files = all.files(Path::new("here"), Path::new(path), &names);
             let text = &files[0].text;
+            for installed in [
+                "dispatchctl shop.toml /etc/dispatchctl/config.toml",
+                "dispatchctl shop.token /etc/dispatchctl/shop.token",
+            ] {
+                assert!(text.contains(installed), "{installed}: {text}");
+            }
             assert!(text.contains(&format!("ExecStart={want} --config")), "{text}");
             assert!(!text.contains(PROGRAM), "{text}");
+        }
+    }
+
+    #[test]
+    fn without_a_file_of_the_token_no_step_names_one() {
+        let all = Extras { systemd: true, container: true, prometheus: false };
+        let files =
+            all.files(Path::new("here"), Path::new("/bin/d"), &Names { config: "shop.toml".into(), token: None });
+        assert_eq!(files.len(), 2);
+        for file in files {
+            assert!(!file.text.contains(TOKEN) && !file.text.contains("token_file"), "{}", file.text);
+            assert!(file.text.contains("shop.toml"), "{}", file.text);
         }
     }
 

@@ -1,5 +1,7 @@
 //! `init`: a commented configuration, made for the shop's own base where it has one. It reads schema and rows of the base and
-//! changes nothing there; it writes one new file, never over another, and says what it could not map and what is to be added.
+//! changes nothing there; it writes new files, never over another, and says what it could not map and what is to be added. The token
+//! of the API has a file of its own: the store keeps the paths of secrets and no secret, so that `serve` starts under the settings
+//! in force where the configuration cannot be read.
 
 mod files;
 mod survey;
@@ -55,7 +57,8 @@ impl Args {
 
 pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<ExitStatus, CliError> {
     let is_there = |path: &Path| path.symlink_metadata().is_ok();
-    let extras = extra_files(&args)?;
+    let token_file = token_file(&args.out);
+    let extras = extra_files(&args, &token_file)?;
     if let Some(file) = extras.iter().find(|file| is_there(&file.path)) {
         return Err(exists(&file.path));
     }
@@ -70,6 +73,9 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
         show_extras(&extras, out);
         return Ok(ExitStatus::Done);
     }
+    if is_there(&token_file) {
+        return Err(exists(&token_file));
+    }
     let learned = if args.from_airtable {
         let sandbox = app.sandbox_if_needed(out).await?;
         let learned = learn(&app, out).await;
@@ -80,8 +86,13 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
     } else {
         None
     };
-    let written = text::configuration(learned.as_ref(), args.ladder, &ids::secret());
-    create(&args.out, &written, 0o600)?;
+    let written = text::configuration(learned.as_ref(), args.ladder, &name_of(&token_file));
+    create(&token_file, &format!("{}\n", ids::secret()), 0o600)?;
+    if let Err(wrong) = create(&args.out, &written, 0o600) {
+        // A token that no configuration names would keep the next `init` from its work.
+        let _ = std::fs::remove_file(&token_file);
+        return Err(wrong);
+    }
     for file in &extras {
         create(&file.path, &file.text, 0o644)?;
     }
@@ -92,19 +103,39 @@ pub(crate) async fn run(args: Args, mut app: App, out: &mut Output) -> Result<Ex
         return Err(CliError::new(ExitStatus::Bug, format!("{} was written and cannot be used", args.out.display()))
             .cause(wrong));
     }
-    show(&args.out, learned.as_ref(), &extras, out);
+    show(&Written { config: &args.out, token: &token_file }, learned.as_ref(), &extras, out);
     Ok(ExitStatus::Done)
 }
 
+/// The two files of a new configuration.
+struct Written<'a> {
+    config: &'a Path,
+    token: &'a Path,
+}
+
+/// The file of the intake's token: beside the configuration and named as it is, as a relative path is meant from there.
+fn token_file(config: &Path) -> PathBuf {
+    let path = config.with_extension("token");
+    if path == config { config.with_extension("token.token") } else { path }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// What is wanted besides; the unit starts this very program.
-fn extra_files(args: &Args) -> Result<Vec<ExtraFile>, CliError> {
+fn extra_files(args: &Args, token_file: &Path) -> Result<Vec<ExtraFile>, CliError> {
     if !args.extras.any() {
         return Ok(Vec::new());
     }
     let program = std::env::current_exe()
         .map_err(|e| CliError::new(ExitStatus::Bug, "it is not known where this program is").cause(e))?;
     let directory = args.out.parent().unwrap_or(Path::new(""));
-    Ok(args.extras.files(directory, &program))
+    // Beside a configuration that was there before, none is written.
+    let is_there = |path: &Path| path.symlink_metadata().is_ok();
+    let has_token = !is_there(&args.out) || is_there(token_file);
+    let names = files::Names { config: name_of(&args.out), token: has_token.then(|| name_of(token_file)) };
+    Ok(args.extras.files(directory, &program, &names))
 }
 
 fn show_extras(extras: &[ExtraFile], out: &mut Output) {
@@ -126,8 +157,11 @@ fn exists(path: &Path) -> CliError {
 fn create(path: &Path, text: &str, mode: u32) -> Result<(), CliError> {
     let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     let written = made.and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
+        let whole = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        whole.inspect_err(|_| {
+            // Half a file would keep the next `init` from its work.
+            let _ = std::fs::remove_file(path);
+        })
     });
     match written {
         Ok(()) => Ok(()),
@@ -239,11 +273,13 @@ fn failed(error: MirrorError, what: &str) -> CliError {
     CliError::new(status, format!("{what} cannot be read; nothing was written")).cause(error).hint(hint)
 }
 
-fn show(path: &Path, learned: Option<&Learned>, extras: &[ExtraFile], out: &mut Output) {
+fn show(written: &Written, learned: Option<&Learned>, extras: &[ExtraFile], out: &mut Output) {
+    let (path, token) = (written.config.display().to_string(), written.token.display().to_string());
     let of =
         |s: &Survey| json!({ "preset": s.preset, "contacts": s.contacts, "businesses": s.businesses, "add": s.add });
     if out.is_json() {
-        let mut document = json!({ "file": path.display().to_string(), "airtable": learned.map(|l| of(&l.survey)) });
+        let airtable = learned.map(|l| of(&l.survey));
+        let mut document = json!({ "file": path, "tokenFile": token, "airtable": airtable });
         if let (Some(learned), Some(map)) = (learned, document.as_object_mut()) {
             map.insert("lines".into(), json!(learned.lines));
             map.insert("lastResort".into(), json!(learned.owners));
@@ -280,11 +316,18 @@ fn show(path: &Path, learned: Option<&Learned>, extras: &[ExtraFile], out: &mut 
     if learned.is_some_and(|l| l.contacts > 0 && l.owners.is_empty()) {
         out.line("Nobody is an owner: name who is told when nobody takes a call, in [last_resort] notify.");
     }
-    out.line(&format!("Wrote {}.", path.display()));
+    out.line(&format!("Wrote {path}."));
+    out.line(&format!(
+        "Wrote {token}: the token by which the intake dispatches over the API; nobody else is to read it."
+    ));
     for file in extras {
-        out.line(&format!("Wrote {}.", file.path.display()));
+        out.line(&format!("Wrote {}; see how to use it at its top.", file.path.display()));
     }
-    out.chat("next: `dispatchctl doctor` says what is still missing; `dispatchctl --test-mode serve` tries it, with no text sent");
+    out.chat(&format!(
+        "next: fill in account_sid and from of [twilio] in {path} (or set TWILIO_ACCOUNT_SID and TWILIO_PHONE_NUMBER) and give \
+         Twilio's auth token by TWILIO_AUTH_TOKEN, or by a file that TWILIO_AUTH_TOKEN_FILE names: without them `serve` ends at once"
+    ));
+    out.chat("then: `dispatchctl doctor` says what is still missing; `dispatchctl --test-mode serve` tries it, with no text sent");
 }
 
 fn said(out: &mut Output, title: &str, all: &[String]) {

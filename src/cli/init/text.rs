@@ -39,17 +39,25 @@ const DEFAULT_LADDER: &str = r#"
 # exhaust_after = "6m"
 "#;
 
+const TWILIO: &str = r#"[twilio]                                # who sends: fill in both, or set TWILIO_ACCOUNT_SID and TWILIO_PHONE_NUMBER
+# account_sid = "AC..."                 # as the console of Twilio shows it
+# from = "+15005550006"                 # a number of that account; or messaging_service_sid = "MG..."
+# auth_token_file = "twilio-auth-token" # a file that holds the auth token alone; the unit of `init --systemd` brings its own
+
+"#;
+
 /// A text as TOML writes it.
 fn quoted(text: &str) -> String {
     toml_edit::Value::from(text).to_string()
 }
 
-/// The whole file. `token` is for the intake.
-pub(super) fn configuration(learned: Option<&Learned>, ladder: Ladder, token: &str) -> String {
+/// The whole file. `token_file` holds the token of the intake.
+pub(super) fn configuration(learned: Option<&Learned>, ladder: Ladder, token_file: &str) -> String {
     let mut text = String::from(
         "# dispatchctl's configuration. Every key and its default: `dispatchctl config show`; what is still missing: `dispatchctl doctor`.\n\
-         # Secrets are read from the environment or from .env: TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_PHONE_NUMBER,\n\
-         # AIRTABLE_API_KEY, AIRTABLE_BASE_ID; each can also be a file (twilio.auth_token_file = \"...\").\n\n",
+         # Read from the environment or from .env too: TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_PHONE_NUMBER, AIRTABLE_API_KEY,\n\
+         # AIRTABLE_BASE_ID. Keep secrets in files of their own (auth_token_file = \"...\", TWILIO_AUTH_TOKEN_FILE): the store keeps\n\
+         # their paths, so that a typo in this file does not keep `serve` down.\n\n",
     );
     let zone = jiff::tz::TimeZone::system();
     let zone = zone.iana_name().unwrap_or("America/Los_Angeles").to_owned();
@@ -66,9 +74,10 @@ pub(super) fn configuration(learned: Option<&Learned>, ladder: Ladder, token: &s
     let _ = writeln!(
         text,
         "[server]\nlisten = \"127.0.0.1:3000\"\n# public_url = \"https://dispatch.example.com\"   # what Twilio calls; without it all rests on polling\n\
-         [[server.tokens]]                       # who may dispatch over the API: `Authorization: Bearer ...`\nname = \"intake\"\nscope = \"dispatch\"\ntoken = {}\n",
-        quoted(token)
+         [[server.tokens]]                       # who may dispatch over the API: `Authorization: Bearer ...`\nname = \"intake\"\nscope = \"dispatch\"\ntoken_file = {}      # beside this file\n",
+        quoted(token_file)
     );
+    text.push_str(TWILIO);
     text.push_str("[alerts]\n# [[alerts.sinks]]                      # where alarms go; without one nobody hears them\n# name = \"office\"\n# kind = \"webhook\"\n# url = \"https://hooks.example.com/...\"\n# min = \"notice\"\n");
     match learned {
         Some(learned) => base(&mut text, learned),

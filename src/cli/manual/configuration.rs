@@ -29,10 +29,10 @@ struct Page {
 impl Page {
     fn line(&mut self, line: &str) {
         let trimmed = line.trim();
-        let bare = trimmed.strip_prefix('#').map_or(trimmed, str::trim_start);
+        let bare = bare(trimmed);
         if trimmed.is_empty() {
             self.flush();
-        } else if trimmed.starts_with('[') || bare.starts_with("[[") {
+        } else if is_heading(bare) {
             self.flush();
             let (section, said) = split(bare);
             self.text.push_str(&format!("\n{section}\n"));
@@ -96,6 +96,19 @@ fn pieces(word: &str, most: usize) -> Vec<String> {
     all.chunks(most.max(1)).map(|c| c.iter().collect()).collect()
 }
 
+/// A line of the file without the signs that comment it out: an example within a commented table has two.
+fn bare(line: &str) -> &str {
+    line.trim_start_matches(['#', ' ', '\t'])
+}
+
+/// The name of a table or of one of a list of tables, with a comment or without one.
+fn is_heading(line: &str) -> bool {
+    let (name, _) = split(line);
+    let is_name = |n: &str| !n.is_empty() && n.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+    let inner = |open, close| name.strip_prefix(open).and_then(|n| n.strip_suffix(close));
+    inner("[[", "]]").or_else(|| inner("[", "]")).is_some_and(is_name)
+}
+
 /// `key = ` at its beginning.
 fn is_key(line: &str) -> bool {
     let name = line.split('=').next().unwrap_or_default().trim();
@@ -126,17 +139,44 @@ mod tests {
     fn every_key_of_the_defaults_is_in_the_reference_with_its_section() {
         let text = reference(crate::config::DEFAULTS);
         for line in crate::config::DEFAULTS.lines() {
-            let bare = line.trim().trim_start_matches('#').trim();
+            let bare = bare(line);
             if line.starts_with([' ', '\t']) || line.trim().is_empty() {
                 continue;
             }
-            if line.starts_with('[') {
+            if is_heading(bare) {
                 assert!(text.contains(&format!("\n{}\n", split(bare).0)), "{line}");
             } else if is_key(bare) {
                 let name = bare.split('=').next().unwrap_or_default().trim();
                 assert!(text.contains(&format!("\n  {name} =")), "{name} is missing: {line}");
             }
         }
+    }
+
+    #[test]
+    fn no_heading_and_no_key_of_the_defaults_is_inside_the_text_of_another_one() {
+        let text = reference(crate::config::DEFAULTS);
+        let headings: Vec<String> =
+            crate::config::DEFAULTS.lines().map(bare).filter(|l| is_heading(l)).map(|l| split(l).0).collect();
+        let shown: Vec<&str> = text.lines().filter(|l| l.starts_with('[')).collect();
+        assert_eq!(shown, headings);
+        for heading in
+            ["[templates]", "[smtp]", "[intake.custom.desk]", "[airtable.values.calls.status]", "[[server.tokens]]"]
+        {
+            assert!(shown.contains(&heading), "{heading}");
+        }
+        // A comment sign that is left is where two lines of the file were joined.
+        for line in text.lines() {
+            assert!(!line.contains(" # ") && !line.trim_start().starts_with('#') && !line.ends_with(" #"), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_commented_heading_begins_a_section_and_an_example_in_it_is_a_key() {
+        let text = reference(
+            "[a]\nx = 1 # one\n# [b.c] # two\n# y = 2 # three\n# # z = 3 # four\n# # # five\n# [d]: no heading\n",
+        );
+        let want = "\n[a]\n  x = 1\n      one\n\n[b.c]\n  two\n  y = 2\n      three\n  z = 3\n      four five [d]: no heading\n";
+        assert!(text.ends_with(want), "{text}");
     }
 
     #[test]

@@ -30,6 +30,10 @@ const ATTEMPT: &[(AttemptState, &str)] = &[
     (AttemptState::Cancelled, "The call was over before it left. Final."),
 ];
 
+/// A list of samples that the tests of the sandbox play, one a line.
+const FAULTS: &str = include_str!("../../../fixtures/sandbox/faults.json");
+const FAULT_WIDTH: usize = 78;
+
 pub(super) fn states() -> String {
     let mut text = "A call is in one of these states:\n\n".to_owned();
     for (state, means) in CALL {
@@ -66,6 +70,27 @@ pub(super) fn metrics() -> String {
     text
 }
 
+/// The page about tests, and behind it what the sandbox can be told to do wrong.
+pub(super) fn testing() -> String {
+    let mut text = include_str!("topics/testing.txt").to_owned();
+    text.push_str("\nEVERY FAULT\nA sample of each, for `/_sandbox/faults`, which takes one or a list of them:\n\n");
+    for line in FAULTS.lines().map(str::trim).filter(|l| l.starts_with('{')) {
+        let mut width = 0;
+        for pair in line.trim_end_matches(',').split_inclusive(", ") {
+            // Between two keys, never inside of a text.
+            if width == 0 || width + pair.len() > FAULT_WIDTH {
+                text.truncate(text.trim_end_matches(' ').len());
+                text.push_str(if width == 0 { "  " } else { "\n    " });
+                width = 4;
+            }
+            text.push_str(pair);
+            width += pair.len();
+        }
+        text.push('\n');
+    }
+    text
+}
+
 #[cfg(feature = "drills")]
 pub(super) fn scenarios() -> String {
     let mut text = "`dispatchctl test-reliability` plays each of these against the sandbox, and\n\
@@ -87,6 +112,16 @@ pub(super) fn scenarios() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_fault_is_shown_as_it_can_be_posted() {
+        let samples: Vec<serde_json::Value> = serde_json::from_str(FAULTS).expect("JSON");
+        let page = testing();
+        let shown = page.split("\nEVERY FAULT\n").nth(1).expect("its part");
+        let (_, shown) = shown.split_once("\n\n").expect("the samples");
+        let read: Result<Vec<serde_json::Value>, _> = serde_json::Deserializer::from_str(shown).into_iter().collect();
+        assert_eq!(read.expect("JSON"), samples);
+    }
 
     #[test]
     fn every_state_is_explained() {

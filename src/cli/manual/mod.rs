@@ -99,7 +99,7 @@ impl Topic {
             Self::Moving => include_str!("topics/moving.txt").to_owned(),
             Self::Events => include_str!("topics/events.txt").to_owned(),
             Self::Postgres => include_str!("topics/postgres.txt").to_owned(),
-            Self::Testing => include_str!("topics/testing.txt").to_owned(),
+            Self::Testing => lists::testing(),
             Self::Configuration => configuration::reference(crate::config::DEFAULTS),
             Self::States => lists::states(),
             Self::Alerts => lists::alerts(),

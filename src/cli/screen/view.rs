@@ -7,10 +7,14 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph, Wrap};
 
+use super::super::table::folded;
 use super::model::{Mode, Row, Screen, Story};
 
 /// At most this part of the window is alerts.
 const ALERTS_PART: u16 = 3;
+/// At most this part of it is the header, which has so many rows in any window.
+const HEADER_PART: u16 = 3;
+const HEADER_MIN: usize = 3;
 /// From these widths on a column is there.
 const WITH_HOLDER: u16 = 60;
 const WITH_NEXT: u16 = 70;
@@ -46,7 +50,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, screen: &Screen, look: Look) {
     let area = frame.area();
     let alerts = alerts(screen, area, look);
     let count = |lines: usize| u16::try_from(lines).unwrap_or(u16::MAX);
-    let header = header(screen, look);
+    let header = header(screen, area, look);
     let parts = [
         Constraint::Length(count(header.len())),
         Constraint::Length(count(alerts.len())),
@@ -63,15 +67,33 @@ pub(super) fn draw(frame: &mut Frame<'_>, screen: &Screen, look: Look) {
     frame.render_widget(Paragraph::new(footer(screen, look)), below);
 }
 
-fn header<'a>(screen: &'a Screen, look: Look) -> Vec<Line<'a>> {
+/// The mode, the engine and the figures, folded between words. Where a window is too low for all of it, the figures come before the
+/// rest of what is said of the engine: alerts and failures are among them.
+fn header<'a>(screen: &Screen, area: Rect, look: Look) -> Vec<Line<'a>> {
     let shown = &screen.shown;
     let mut lines = Vec::new();
     if shown.is_test {
         lines.push(Line::styled("TEST MODE: nothing leaves this machine", look.bold()));
     }
-    lines.push(Line::styled(clean(&shown.engine.1), look.of(Some(shown.engine.0))));
-    lines.push(Line::from(clean(&shown.figures)));
+    let width = usize::from(area.width).max(1);
+    let room = usize::from(area.height / HEADER_PART).max(HEADER_MIN).saturating_sub(lines.len());
+    let figures = rows(&shown.figures, width, room.saturating_sub(1));
+    let engine = rows(&shown.engine.1, width, room.saturating_sub(figures.len()));
+    lines.extend(engine.into_iter().map(|row| Line::styled(row, look.of(Some(shown.engine.0)))));
+    lines.extend(figures.into_iter().map(Line::from));
     lines
+}
+
+/// A sentence in rows of this width, of which there are so many at most; what is cut has a mark.
+fn rows(text: &str, width: usize, most: usize) -> Vec<String> {
+    let mut rows = folded(&clean(text), width);
+    if rows.len() > most.max(1) {
+        rows.truncate(most.max(1));
+        if let Some(last) = rows.last_mut() {
+            *last = console::truncate_str(&format!("{last} …"), width, "…").into_owned();
+        }
+    }
+    rows
 }
 
 /// The alerts that there is room for, the gravest first, and how many there are besides: none is unseen.
@@ -242,6 +264,8 @@ mod tests {
     use super::*;
 
     const PLAIN: Look = Look { has_color: false };
+    const FIGURES: &str = "open calls 3 · alerts 2 · unknown outcomes 7 · failed in the last hour 5 · overdue 0 · \
+         waiting to be sent 0 · awaiting a final status 2 · follow-ups to come 2";
 
     fn row(n: usize) -> Row {
         Row {
@@ -267,7 +291,7 @@ mod tests {
         screen.show(Shown {
             is_test: true,
             engine: (true, "engine: serve, process 4711 since 01:00:00, at http://127.0.0.1:3000".into()),
-            figures: "open calls 3 · follow-ups to come 2 · overdue 0".into(),
+            figures: FIGURES.into(),
             alerts: (0..alerts).map(alert).collect(),
             rows: (0..rows).map(row).collect(),
             cut: None,
@@ -295,13 +319,10 @@ mod tests {
                     let lines = drawn(&screen, width, height);
                     let label = format!("{label}, {rows} rows, {alerts} alerts, {width}x{height}: {lines:#?}");
                     assert!(lines[0].starts_with("TEST MODE") && lines[1].starts_with("engine: serve"), "{label}");
-                    assert!(lines[2].starts_with("open calls 3"), "{label}");
-                    if alerts > 0 {
-                        assert!(
-                            lines[3].starts_with("PAGE") || lines[3].contains("PAGE"),
-                            "the gravest is seen: {label}"
-                        );
-                    }
+                    assert!(lines.iter().any(|l| l.starts_with("open calls 3 · alerts 2")), "{label}");
+                    let all = lines.join(" ");
+                    assert!(all.contains("unknown outcomes 7 · failed in the last hour 5"), "{label}");
+                    assert!(alerts == 0 || all.contains("PAGE"), "the gravest is seen: {label}");
                     assert!(lines.last().is_some_and(|l| l.contains("a take") && l.contains("q quit")), "{label}");
                     let chosen = format!("7K{:02}", presses.min(rows.saturating_sub(1)));
                     assert!(rows == 0 || lines.iter().any(|l| l.starts_with(&chosen)), "{chosen} is in sight: {label}");
@@ -309,6 +330,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_long_engine_line_and_the_figures_have_the_rows_that_they_need() {
+        let mut screen = screen(3, 1);
+        let mut shown = screen.shown.clone();
+        shown.engine.1 =
+            "engine: serve, process 11500 on vm since 2026-11-29 23:50:11 +00:00, at http://127.0.0.1:3000".into();
+        screen.show(shown);
+        let lines = drawn(&screen, 80, 24);
+        assert_eq!(lines[2], "http://127.0.0.1:3000", "{lines:#?}");
+        assert!(lines[3..6].join(" ").ends_with("follow-ups to come 2"), "{lines:#?}");
+        // In a low window the figures go first.
+        let lines = drawn(&screen, 80, 8);
+        assert!(lines[1].ends_with('…') && lines[2].contains("failed in the last hour 5"), "{lines:#?}");
     }
 
     #[test]

@@ -117,6 +117,41 @@ fn a_secret_may_be_a_file() {
 }
 
 #[test]
+fn the_names_that_operators_have_name_files_too() {
+    let bench = || {
+        let sid = "AC00000000000000000000000000000001";
+        let b = Bench::new().env("TWILIO_ACCOUNT_SID", sid).env("TWILIO_PHONE_NUMBER", "12345");
+        let b =
+            b.env("AIRTABLE_BASE_ID", "app00000000000000").env("TWILIO_API_KEY", "SK00000000000000000000000000000001");
+        b.file("secret", "of-a-file\n")
+    };
+    let named = ["TWILIO_AUTH_TOKEN", "TWILIO_API_SECRET", "AIRTABLE_API_KEY"];
+    let c = named.iter().fold(bench(), |b, name| b.env(&format!("{name}_FILE"), "secret")).load();
+    let t = c.twilio_required().expect("complete");
+    assert_eq!(t.auth_token.expose_secret(), "of-a-file");
+    assert_eq!(t.api_key.as_ref().expect("a key").1.expose_secret(), "of-a-file");
+    assert!(c.airtable_required().expect("complete").is_some());
+    // In `.env` as well.
+    let lines: String = named.iter().map(|name| format!("{name}_FILE=secret\n")).collect();
+    let c = bench().file(".env", &lines).load();
+    assert_eq!(c.twilio_required().expect("complete").auth_token.expose_secret(), "of-a-file");
+    for name in named {
+        let gone =
+            named.iter().fold(bench(), |b, n| b.env(&format!("{n}_FILE"), if *n == name { "gone" } else { "secret" }));
+        let c = gone.load();
+        let why = match name {
+            "AIRTABLE_API_KEY" => c.airtable_required().map(|_| ()).expect_err(name).to_string(),
+            _ => c.twilio_required().map(|_| ()).expect_err(name).to_string(),
+        };
+        assert!(why.contains(&format!("{name}_FILE")) && why.contains("cannot read"), "{why}");
+    }
+    // As entrypoints of containers leave it that have read the file.
+    let both = bench().env("TWILIO_AUTH_TOKEN", "hush").env("TWILIO_AUTH_TOKEN_FILE", "gone");
+    let both = both.env("TWILIO_API_SECRET", "of-the-key").load();
+    assert_eq!(both.twilio_required().expect("complete").auth_token.expose_secret(), "hush");
+}
+
+#[test]
 fn a_missing_secret_stops_only_what_needs_it() {
     let toml = format!(
         "{TWILIO}api_key = \"SK00000000000000000000000000000001\"\n[airtable]\nbase_id = \"app00000000000000\"\n\

@@ -25,7 +25,8 @@ impl Level {
     }
 }
 
-/// `by_hand`: a level that does not exist is refused. `by_words`: one that is not given may be that of an emergency's words.
+/// `by_hand`: a level that does not exist is refused. `by_words`: one that is not given may be that of an emergency's words, by hand
+/// as over the API.
 ///
 /// The level by its name or by an alias; without one, and over one that wakes nobody, a word of an emergency raises it.
 pub(super) fn level(
@@ -40,7 +41,6 @@ pub(super) fn level(
     let found = directory.policy_meant(line, asked);
     let can_wait =
         found.is_none() && (asked.eq_ignore_ascii_case(MORNING) || directory.levels.meant(asked) == Some(MORNING));
-    // Whoever dispatches by hand and names no level means the usual one.
     let unsaid = given.is_none() && by_words;
     if (unsaid || can_wait)
         && let Some(word) = emergency_word(data, directory, line)

@@ -52,6 +52,33 @@ fn a_level_is_read_by_its_words_and_raised_by_those_of_an_emergency() {
 }
 
 #[test]
+fn a_call_runs_at_the_same_level_by_hand_and_over_the_api() {
+    let mut directory = directory();
+    assert!(directory.levels.add("morning", "low"));
+    directory.levels.add_keyword("no heat");
+    for (level, issue, want) in [
+        (None, "No heat", "high"),
+        (None, "A tap drips", "normal"),
+        (Some(""), "no heat since noon", "high"),
+        (Some("low"), "no heat", "high"),
+        (Some("low"), "A tap drips", "morning"),
+        (Some("normal"), "no heat", "normal"),
+    ] {
+        for validation in [Validation::Strict, Validation::Lenient] {
+            let data = CallData {
+                emergency_level: level.map(str::to_owned),
+                issue_summary: Some(issue.into()),
+                ..CallData::default()
+            };
+            let intake = Intake { call_id: Some("c".into()), data, ..Intake::default() };
+            let new =
+                new_call(intake, &directory, validation, &Ids::seeded(1), Timestamp::from_millis(1)).expect("taken");
+            assert_eq!(new.level, want, "{validation:?} {level:?} {issue:?}");
+        }
+    }
+}
+
+#[test]
 fn the_command_line_takes_the_same_words_and_names_what_exists() {
     let mut directory = directory();
     assert!(directory.levels.add("morning", "low"));
@@ -64,7 +91,8 @@ fn the_command_line_takes_the_same_words_and_names_what_exists() {
         new_call(intake, &directory, Validation::Strict, &Ids::seeded(1), Timestamp::from_millis(1))
     };
     assert!(new("LOW").expect("an alias").deferred);
-    assert_eq!(new("").expect("the usual one").level, "normal");
+    let unsaid = new("").expect("by its words");
+    assert_eq!((unsaid.level.as_str(), unsaid.level_why.is_some()), ("high", true));
     let why = new("soon").expect_err("no level").to_string();
     assert!(why.contains("high, normal, morning"), "{why}");
 }

@@ -116,7 +116,7 @@ pub fn new_call(
         ));
     }
     let by_hand = validation == Validation::Strict;
-    let by_words = !by_hand && !intake.read_back;
+    let by_words = !intake.read_back;
     let Level { name: level, policy, why: level_why, deferred, warning } =
         level(&intake.data, directory, line, by_hand, by_words).map_err(|why| field("emergencyLevel", why))?;
     warnings.extend(warning.map(|text| (AlertKind::UnknownLevel, text)));

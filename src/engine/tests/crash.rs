@@ -162,6 +162,21 @@ async fn a_follow_up_that_came_due_while_nobody_ran_is_named_and_fires_once() {
     assert_eq!(w.wakes_at().await, Some(420), "one missed step keeps its arithmetic");
 }
 
+#[tokio::test]
+async fn after_a_clean_stop_a_call_is_named_only_where_it_came_due_meanwhile() {
+    for (label, away, is_named) in [("a handover at once", 1, false), ("an hour without an engine", 3600, true)] {
+        let mut w = World::new().await;
+        w.dispatch("normal").await;
+        let (id, now) = (w.process.engine.id.clone(), w.now());
+        w.process.store.engine_stopped(&id, now).await.expect("stopped");
+        w.away(secs(away));
+        w.restart().await;
+        assert!(w.log_of(None).await.contains("the last stop was clean"), "{label}");
+        let named = "Recovering lost retry: it came due while no engine ran";
+        assert_eq!(w.log_text().await.contains(named), is_named, "{label}");
+    }
+}
+
 /// A first notice whose answer is lost, found or not, and what follows, up to the answer of whoever was told.
 async fn lost_chapter(w: &mut World, n: usize) {
     match n {

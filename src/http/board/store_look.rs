@@ -65,8 +65,10 @@ async fn try_it(core: &Core) -> Option<(&'static str, Certainty)> {
     match tokio::time::timeout(PROBE_MAX, core.store.probe(core.clock.now())).await {
         Ok(Ok(_)) => None,
         Ok(Err(StoreError::Full { .. })) => Some(("Its disk is full, or it may not be written.", Certainty::Sure)),
+        Ok(Err(StoreError::Denied { .. })) => Some(("A right to write it is missing.", Certainty::Sure)),
         Ok(Err(StoreError::Broken { .. } | StoreError::Closed)) => Some(("It failed.", Certainty::Sure)),
         Ok(Err(StoreError::Busy)) => Some(("Somebody else holds it.", Certainty::MayPass)),
+        Ok(Err(StoreError::ReadOnly { .. })) => Some(("It takes no writes.", Certainty::MayPass)),
         Ok(Err(_)) => Some(("It cannot be reached.", Certainty::MayPass)),
         Err(_) => Some(("It does not answer.", Certainty::MayPass)),
     }

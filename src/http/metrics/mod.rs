@@ -48,6 +48,10 @@ pub(super) async fn show(State(state): State<Arc<HttpState>>, request: Request) 
     let snapshot = look(&state).await?;
     let mut e = Exposition::default();
     of_this_process(&state, &mut e);
+    if snapshot.replicas.is_some() || !state.settings.is_shared {
+        let help = "How many `serve` are on a store that several share, this one among them; 1 on a file.";
+        e.single("replicas", FamilyType::Gauge, help, as_f64(snapshot.replicas.unwrap_or(1)));
+    }
     of_webhooks(&state, &mut e);
     of_commits(&state.core.store.commits(), &mut e);
     if let Some(figures) = &snapshot.figures {

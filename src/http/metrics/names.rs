@@ -7,6 +7,7 @@ pub const METRICS: &[(&str, &str)] = &[
     ("dispatchctl_scheduler_last_pass_timestamp_seconds", "When those who fire and send had last passed."),
     ("dispatchctl_duty_last_pass_timestamp_seconds", "When each duty of the engine had last passed."),
     ("dispatchctl_duty_restarts_total", "How often a duty died and was begun anew."),
+    ("dispatchctl_replicas", "How many `serve` are on a store that several share; 1 on a file."),
     ("dispatchctl_webhooks_refused_total", "Callbacks that were refused, of our own account and of others."),
     ("dispatchctl_calls_open", "Calls that are neither RESOLVED nor CANCELLED, by state."),
     ("dispatchctl_calls_without_next_step", "Calls that look for somebody and wait for nothing: always 0."),

@@ -44,6 +44,7 @@ timeout = "24h"
 [given]
 engine = false
 pace = "30ms"
+tcp_peer = true
 [given.config.delivery]
 settle = "4s"
 poll_after = "500ms"

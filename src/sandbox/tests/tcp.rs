@@ -68,6 +68,42 @@ async fn nothing_is_changed_where_no_fault_hits() {
     assert!(got.contains("\"paceMs\":7"), "{got}");
 }
 
+/// Asks for the list and leaves: at once, or when the answer is there and unread.
+async fn ask_and_leave(b: &Bench, waits: bool) {
+    use base64::Engine as _;
+    let auth = base64::engine::general_purpose::STANDARD.encode(format!("{DEFAULT_ACCOUNT_SID}:{DEFAULT_AUTH_TOKEN}"));
+    let path = format!("/2010-04-01/Accounts/{DEFAULT_ACCOUNT_SID}/Messages.json");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {auth}\r\n\r\n");
+    let addr = b.sandbox.addr();
+    let leave = move || {
+        let mut stream = std::net::TcpStream::connect(addr).expect("connects");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        stream.write_all(request.as_bytes()).expect("writes");
+        if waits {
+            assert!(stream.peek(&mut [0u8; 1]).expect("an answer") > 0);
+        }
+    };
+    tokio::task::spawn_blocking(leave).await.expect("runs");
+}
+
+#[tokio::test]
+async fn a_list_whose_asker_leaves_before_it_is_read_was_asked_for_in_vain() {
+    let b = bench().await;
+    b.text(SAM, "7K3Q-1 leak", None).await;
+    let vain = async || b.get("/_sandbox/ledger").await.1["vainLists"].as_array().map_or(0, Vec::len);
+    let clock = SystemClock::new();
+    for (n, waits) in [true, false].into_iter().enumerate() {
+        let (_, list) = b.get("/Messages.json").await;
+        assert_eq!((list["messages"].as_array().map(Vec::len), vain().await), (Some(1), n), "that one was read");
+        ask_and_leave(&b, waits).await;
+        let watch = Stopwatch::start();
+        while vain().await == n && watch.passed() < Duration::from_secs(10) {
+            clock.sleep_until(clock.now().plus(Duration::from_millis(2))).await;
+        }
+        assert_eq!(vain().await, n + 1, "left with the answer there: {waits}");
+    }
+}
+
 #[tokio::test]
 async fn a_cut_at_any_byte_is_a_failure_or_the_whole_answer_and_one_message() {
     let b = bench().await;

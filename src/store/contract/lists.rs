@@ -312,6 +312,7 @@ pub(crate) async fn figures_count_what_is(store: &dyn Store) {
             open_breakers: 0,
             open_calls: 8,
             active_retries: 2,
+            follow_ups: 4,
             pending_dispatches: 0,
             overdue: 1,
             oldest_due: Some(at(4_990)),
@@ -326,6 +327,8 @@ pub(crate) async fn figures_count_what_is(store: &dyn Store) {
             ..Figures::default()
         }
     );
+    let listed = store.due_lines(9).await.expect("read");
+    assert_eq!(listed.len(), 4, "one definition: of those without a step and of those that were cancelled too");
     let failures = store.failures(at(4_000)).await.expect("read");
     assert_eq!(failures.len(), 1, "the old one is left out");
     let seen = (failures[0].code, failures[0].count, failures[0].last_at, failures[0].result.as_str());

@@ -17,8 +17,12 @@ use crate::testing::store_at;
 
 /// Opens a store at this URL, or says why not.
 async fn opened(url: PostgresUrl) -> Result<(), StoreError> {
+    kept_open(url).await.map(drop)
+}
+
+async fn kept_open(url: PostgresUrl) -> Result<PostgresStore, StoreError> {
     let settings = StoreSettings { location: Location::Postgres(url), ..store_at(Path::new("")) };
-    tokio::task::spawn_blocking(move || PostgresStore::open(settings).map(drop)).await.expect("no panic")
+    tokio::task::spawn_blocking(move || PostgresStore::open(settings)).await.expect("no panic")
 }
 
 async fn server() -> Option<&'static TestServer> {
@@ -146,7 +150,7 @@ async fn hosts_are_tried_in_turn_and_one_that_is_read_only_or_gone_is_passed_ove
     server.psql(&server.url, "CREATE ROLE follower LOGIN; ALTER ROLE follower SET default_transaction_read_only = on");
     let follower = database.replace("//postgres@", "//follower@");
     let got = opened(PostgresUrl::new(format!("{follower}{dir}"))).await;
-    assert!(matches!(&got, Err(StoreError::Unreachable { what }) if what.contains("does not allow writes")), "{got:?}");
+    assert!(matches!(&got, Err(StoreError::ReadOnly { what }) if what.contains("does not allow writes")), "{got:?}");
     let got = opened(PostgresUrl::new(format!("{database}/nowhere"))).await;
     assert!(matches!(&got, Err(StoreError::Unreachable { what }) if what.contains("/nowhere")), "{got:?}");
     let got = opened(PostgresUrl::new(format!("{database}{dir}&host={dir}&port=1,2,3"))).await;
@@ -246,11 +250,24 @@ async fn a_store_of_a_newer_program_and_a_role_without_rights_leave_everything_a
     server.psql(&server.url, "CREATE ROLE guest LOGIN");
     let guest = PostgresUrl::new(database.replace("//postgres@", "//guest@"));
     let got = opened(guest.clone()).await;
-    assert!(matches!(&got, Err(StoreError::Full { what }) if what.contains("permission denied")), "{got:?}");
+    assert!(matches!(&got, Err(StoreError::Denied { what }) if what.contains("permission denied")), "{got:?}");
     assert_eq!(server.psql(&database, "SELECT to_regclass('meta') IS NULL"), "t");
-    opened(PostgresUrl::new(&database)).await.expect("made");
-    let got = opened(guest).await;
-    assert!(matches!(&got, Err(StoreError::Full { what }) if what.contains("permission denied")), "{got:?}");
+    let store = kept_open(PostgresUrl::new(&database)).await.expect("made");
+    let got = opened(guest.clone()).await;
+    assert!(matches!(&got, Err(StoreError::Denied { what }) if what.contains("permission denied")), "{got:?}");
+    // One right that is missing is seen by whoever asks whether the store takes writes.
+    let now = at(0);
+    store.probe(now).await.expect("its owner may write");
+    server.psql(
+        &database,
+        "GRANT USAGE ON SCHEMA public TO guest; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO guest; \
+         GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO guest",
+    );
+    let store = kept_open(guest).await.expect("with these rights alone");
+    store.probe(now).await.expect("it may write");
+    server.psql(&database, "REVOKE INSERT ON calls FROM guest");
+    let got = store.probe(now).await;
+    assert!(matches!(&got, Err(StoreError::Denied { what }) if what.ends_with("for table calls")), "{got:?}");
     server.psql(&database, "UPDATE meta SET value = '99' WHERE key IN ('schema', 'oldest_schema')");
     let got = opened(PostgresUrl::new(&database)).await;
     assert!(matches!(&got, Err(StoreError::Newer { found: 99, .. })), "{got:?}");

@@ -15,7 +15,7 @@ use super::errors::{self, unreachable, with_cause};
 use super::tls;
 use crate::domain::database::{HostTls, Password};
 use crate::domain::mail::is_this_machine;
-use crate::store::{PostgresUrl, StoreError};
+use crate::store::{NotAdmitted, PostgresUrl, StoreError};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// How long one host may take to let a user in.
@@ -34,29 +34,44 @@ pub(super) type Incoming = Connection<Socket, <MakeRustlsConnect as MakeTlsConne
 ///
 /// # Errors
 /// [`StoreError::Open`]: the URL cannot be used, or each host refuses this user or is not the one that it must be;
-/// [`StoreError::Unreachable`].
+/// [`StoreError::ReadOnly`]: each takes no writes; [`StoreError::Unreachable`].
 pub(super) async fn connect(url: &PostgresUrl) -> Result<(Client, Incoming), StoreError> {
     let hosts = hosts(url)?;
     let is_encrypted = hosts.iter().any(|(_, host)| host.get_ssl_mode() != SslMode::Disable);
     let encryption = MakeRustlsConnect::new(if is_encrypted { tls::client(url)? } else { tls::none(url)? });
     let mut refused = Vec::new();
-    let mut is_lasting = true;
+    let mut codes = Vec::new();
+    let (mut is_lasting, mut is_read_only) = (true, true);
     for (name, host) in hosts {
         let why = match tokio::time::timeout(ADMIT_WITHIN, host.connect(encryption.clone())).await {
             Ok(Ok(connected)) => return Ok(connected),
             Ok(Err(e)) => {
                 is_lasting &= errors::is_lasting(&e);
+                is_read_only &= errors::is_read_only(&e);
+                codes.extend(e.code().map(|code| code.code().to_owned()));
                 with_cause(&e)
             }
             Err(_) => {
-                is_lasting = false;
+                (is_lasting, is_read_only) = (false, false);
                 format!("no answer in {} s", ADMIT_WITHIN.as_secs())
             }
         };
         refused.push(format!("{name}: {why}"));
     }
     let why = refused.join("; ");
-    Err(if is_lasting { cannot(url, why) } else { unreachable(why) })
+    Err(match codes.pop() {
+        _ if is_read_only => StoreError::ReadOnly { what: why },
+        _ if !is_lasting => unreachable(why),
+        // What the last host says: of several, each is refused for the same in most cases.
+        Some(code) => not_admitted(url, code, why),
+        None => cannot(url, why),
+    })
+}
+
+/// What a server says of its user or of the database, with the code of its answer.
+pub(super) fn not_admitted(url: &PostgresUrl, code: impl Into<String>, what: impl Into<String>) -> StoreError {
+    let source = NotAdmitted { code: code.into(), what: what.into() };
+    StoreError::Open { path: url.to_string().into(), source: source.into() }
 }
 
 fn cannot(url: &PostgresUrl, why: impl Into<String>) -> StoreError {

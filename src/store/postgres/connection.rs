@@ -153,7 +153,7 @@ impl PgConnection {
             self.changes.set(self.changes.get() + 1);
             self.is_failed.set(true);
             let meant = self.meaning(&e);
-            if matches!(meant, StoreError::Unreachable { .. }) {
+            if matches!(meant, StoreError::Unreachable { .. } | StoreError::ReadOnly { .. }) {
                 // The server ends the connection, or is none that can be written to: the next one is made anew.
                 self.is_lost.set(true);
             }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use super::connection::PgConnection;
+use super::hints;
 use super::history::COMMITS;
 use super::lease;
 use super::schema_names;
@@ -99,6 +100,11 @@ impl Database for PostgresStore {
 
     async fn holder_seen(&self) -> Result<Option<Holder>, StoreError> {
         self.readers.on_one(lease::holder).await
+    }
+
+    async fn count_replicas(&self) -> Result<Option<u64>, StoreError> {
+        let key = self.hints.key();
+        self.readers.on_one(move |conn| hints::count(conn, key)).await.map(Some)
     }
 
     fn handle_under(&self, lease: &dyn Lease) -> Option<Arc<dyn Store>> {

@@ -36,6 +36,8 @@ fn said_by_server(e: &DbError, place: &str) -> StoreError {
         }
         Meaning::Busy => StoreError::Busy,
         Meaning::NoRoom => StoreError::Full { what },
+        Meaning::NoRight => StoreError::Denied { what },
+        Meaning::ReadOnly => StoreError::ReadOnly { what },
         Meaning::Away => unreachable(what),
         Meaning::NoStore => StoreError::Open { path: place.into(), source: format!("it is not whole: {what}").into() },
         Meaning::Damaged => StoreError::Corrupt { what, call: None },
@@ -55,13 +57,20 @@ pub(super) fn is_surely_not_committed(e: &Error) -> bool {
 /// missing, a parameter that the server does not know, a certificate of somebody else.
 pub(super) fn is_lasting(e: &Error) -> bool {
     match e.code() {
-        Some(code) => code.code() == "42501" || matches!(decided(code.code()).0, Meaning::NoStore | Meaning::Ours),
+        Some(code) => matches!(decided(code.code()).0, Meaning::NoStore | Meaning::NoRight | Meaning::Ours),
         None => match std::error::Error::source(e).and_then(|cause| cause.downcast_ref::<std::io::Error>()) {
             Some(io) => io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
             // Not of the network: a server without encryption, an answer that is none of PostgreSQL's.
             None => std::error::Error::source(e).is_some(),
         },
     }
+}
+
+/// Whether the server lets this user in and takes no writes from it, be it a standby or told so: what connects has looked, and says so
+/// with an error of its own, which no system has a number for.
+pub(super) fn is_read_only(e: &Error) -> bool {
+    let cause = std::error::Error::source(e).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|io| io.kind() == std::io::ErrorKind::PermissionDenied && io.raw_os_error().is_none())
 }
 
 /// The same of a store that is open: whoever cannot be let in now was let in before, so it is waited for as any other outage.

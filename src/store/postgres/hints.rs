@@ -8,7 +8,9 @@ use tokio::sync::Notify;
 use tracing::debug;
 
 use super::connection::PgConnection;
+use super::open::REPLICAS;
 use crate::clock::{Clock as _, SystemClock};
+use crate::store::sql::{Connection, params};
 use crate::store::{PostgresUrl, StoreError};
 
 /// Hints within this time are one.
@@ -18,11 +20,28 @@ const HEARD_WITHIN: Duration = Duration::from_secs(1);
 /// So many times nothing was heard: then the server is asked whether it is there.
 const SILENT_MAX: u32 = 5;
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// On the server's side: a machine that is gone without a word is counted no more after some seconds, not hours. Over a socket of the same
+/// machine these mean nothing.
+const GONE_IS_SEEN: &str = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2;
+    SET tcp_user_timeout = 15000";
 const LOCK_WITHIN: Duration = Duration::from_secs(1);
 
 /// The channel of a store, by the number of its lock.
 pub(super) fn channel(key: i64) -> String {
     format!("dispatchctl_{key}")
+}
+
+/// How many processes wait for hints of this store: those that serve. One whose machine is gone is counted until the server has noticed,
+/// and one that is stopped or hangs as long as it is there.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) fn count(conn: &PgConnection, key: i64) -> Result<u64, StoreError> {
+    let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND CAST(classid AS bigint) = ?1 AND CAST(objid AS bigint) = ?2 AND objsubid = 2";
+    let n: i64 = Connection::Postgres(conn).prepare_cached(sql)?.query_row(params![REPLICAS, key], |r| r.get(0))?;
+    Ok(u64::try_from(n).unwrap_or_default())
 }
 
 /// Where hints come from, and which are not another's.
@@ -63,7 +82,11 @@ impl Drop for Listening<'_> {
 
 fn heard(of: &Channel, bell: &Weak<Notify>, listening: &Listening<'_>) -> Result<(), StoreError> {
     let conn = PgConnection::again(&of.url, LOCK_WITHIN)?;
-    conn.batch(&format!("LISTEN {}", channel(of.key)))?;
+    conn.batch(&format!(
+        "{GONE_IS_SEEN}; LISTEN {}; SELECT pg_advisory_lock_shared({REPLICAS}, {})",
+        channel(of.key),
+        of.key
+    ))?;
     listening.0.store(true, Ordering::Relaxed);
     // What was committed before is seen by looking.
     ring(bell);

@@ -213,6 +213,22 @@ async fn a_term_that_has_no_answer_from_the_server_ends_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_hints_is_counted_as_long_as_it_is_there() {
+    let (_schema, a, b) = two_or_skip!();
+    let count = async || a.replicas().await.expect("counted");
+    assert_eq!(count().await, Some(0), "commands are no replicas");
+    a.hinted().await;
+    assert_eq!(count().await, Some(1));
+    b.hinted().await;
+    assert_eq!(count().await, Some(2));
+    drop(b);
+    let began = SystemClock.boot();
+    while count().await != Some(1) {
+        assert!(SystemClock.boot() - began < Duration::from_secs(10), "one that is gone is counted no more");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_of_another_process_is_heard_of_and_an_own_one_is_not() {
     let (_schema, a, b) = two_or_skip!();
     assert!(!a.is_hinted(), "nobody waits for a hint");

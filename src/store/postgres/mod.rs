@@ -52,7 +52,7 @@ mod versions_tests;
 
 pub(super) use self::connection::PgConnection;
 pub(super) use self::import::ServerImport;
-pub(super) use self::open::{exists, holder, open_calls, peek};
+pub(super) use self::open::{can_be_made, exists, holder, open_calls, peek};
 pub(super) use self::pipeline::Touches;
 pub(super) use self::statement::PgStatement;
 pub(super) use self::store::PostgresStore;

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::connect::not_admitted;
 use super::connection::{BEGIN_READ as READ, PgConnection};
 use super::lease;
 use super::lease::read_time;
@@ -17,6 +18,8 @@ use crate::store::{Holder, Peeked, PostgresUrl, StoreError, StoreMode, StoreSett
 
 /// Names our locks among those that other programs take in the same database: "disp".
 pub(super) const LOCKS: i64 = 0x6469_7370;
+/// The class of the locks that each `serve` shares for as long as it is connected: by them it is counted, and by nothing else.
+pub(super) const REPLICAS: i64 = LOCKS + 1;
 /// Which of them a migration takes; the store's own have the number of one of its tables.
 pub(super) const MIGRATION: i64 = 0;
 
@@ -24,10 +27,14 @@ pub(super) const HAS_META: &str = "SELECT to_regclass('meta') IS NOT NULL";
 /// Where the store is, or would be.
 const SCHEMA: &str = "SELECT COALESCE((SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.oid = to_regclass('meta')), current_schema())";
+/// As a server would say it.
+const INVALID_SCHEMA_NAME: &str = "3F000";
 const NO_SCHEMA: &str = "no schema is there for it: the search_path of this user names none that exists";
 /// A schema with a store in it.
 const ELSEWHERE: &str = "SELECT n.nspname FROM pg_namespace n WHERE (SELECT count(*) FROM pg_class c
     WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND c.relname IN ('meta', 'commits', 'engine', 'calls')) = 4 LIMIT 1";
+/// Whether this user may make tables in the first schema that its search path leads to.
+const MAY_CREATE: &str = "SELECT has_schema_privilege(current_schema(), 'CREATE')";
 /// Within the range of the lock's second key: an oid may be larger.
 const LOCK_KEY: &str = "SELECT CAST(CAST(CAST(to_regclass('meta') AS oid) AS bigint) % 2147483648 AS bigint)";
 
@@ -43,8 +50,7 @@ pub(super) fn prepare(options: &StoreSettings, url: &PostgresUrl) -> Result<Prep
     if version == 0 {
         refuse_a_second_store(&conn, url)?;
     }
-    let no_schema = || StoreError::Open { path: url.to_string().into(), source: NO_SCHEMA.into() };
-    let schema = conn.word(SCHEMA)?.ok_or_else(no_schema)?;
+    let schema = schema_of(&conn, url)?;
     [&conn, &reader].into_iter().try_for_each(|conn| conn.stay_in(&schema))?;
     failpoint::opened(options.mode == StoreMode::Test)
         .map_err(|e| StoreError::Open { path: url.to_string().into(), source: e.into() })?;
@@ -56,6 +62,11 @@ pub(super) fn prepare(options: &StoreSettings, url: &PostgresUrl) -> Result<Prep
     conn.serve();
     reader.serve();
     Ok(Prepared { conn, reader, key, schema })
+}
+
+/// Where the store is, or would be made.
+fn schema_of(conn: &PgConnection, url: &PostgresUrl) -> Result<String, StoreError> {
+    conn.word(SCHEMA)?.ok_or_else(|| not_admitted(url, INVALID_SCHEMA_NAME, NO_SCHEMA))
 }
 
 /// Which lock is that of the store which is there now: made anew in its place, it has another.
@@ -84,7 +95,7 @@ fn refuse_a_second_store(conn: &PgConnection, url: &PostgresUrl) -> Result<(), S
         "there is a store in the schema {schema} of this database, to which this user's search_path does not lead; name the \
          schema in store.url, that one or another: ?options=-csearch_path%3D{schema}"
     );
-    Err(StoreError::Open { path: url.to_string().into(), source: why.into() })
+    Err(not_admitted(url, INVALID_SCHEMA_NAME, why))
 }
 
 /// The version of its schema, 0 where there is none yet and one is to be made.
@@ -147,7 +158,7 @@ pub(in crate::store) fn peek(options: &StoreSettings, url: &PostgresUrl) -> Resu
     let options = StoreSettings { create: false, ..options.clone() };
     look(url, options.busy_timeout, |conn| match recognise(conn, &options, url) {
         Ok(version) if version >= known_schema() => tables::peeked(Connection::Postgres(conn)),
-        Err(e @ (StoreError::Unreachable { .. } | StoreError::Busy)) => Err(e),
+        Err(e @ (StoreError::Unreachable { .. } | StoreError::ReadOnly { .. } | StoreError::Busy)) => Err(e),
         _ => Ok(Peeked::default()),
     })
 }
@@ -175,6 +186,23 @@ pub(in crate::store) fn exists(url: &PostgresUrl) -> Result<bool, StoreError> {
         Ok(_) | Err(StoreError::OtherMode { .. } | StoreError::Newer { .. }) => Ok(true),
         Err(StoreError::Open { .. }) => Ok(false),
         Err(e) => Err(e),
+    })
+}
+
+/// Why no store could be made where there is none: what [`prepare`] would say, with nothing made. Blocks, on a thread that may.
+///
+/// # Errors
+/// [`StoreError::Open`]: there is one in another schema, or no schema; [`StoreError::Denied`]: this user may make no tables;
+/// others: it cannot be reached.
+pub(in crate::store) fn can_be_made(url: &PostgresUrl) -> Result<(), StoreError> {
+    let options = StoreSettings::of(crate::store::Location::Postgres(url.clone()), StoreMode::Live);
+    look(url, options.busy_timeout, |conn| {
+        refuse_a_second_store(conn, url)?;
+        let schema = schema_of(conn, url)?;
+        match conn.word(MAY_CREATE)?.as_deref() {
+            Some("f") => Err(StoreError::Denied { what: format!("permission denied for schema {schema}") }),
+            _ => Ok(()),
+        }
     })
 }
 

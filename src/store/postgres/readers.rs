@@ -128,3 +128,16 @@ impl ServerReaders {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_says_how_many_connections_a_process_holds() {
+        // Beside those that read, one writes, one listens and one has the lease.
+        let most = format!("up to {} connections", READERS + 3);
+        let page = include_str!("../../cli/manual/topics/postgres.txt");
+        assert!(page.contains(&most), "{most}");
+    }
+}

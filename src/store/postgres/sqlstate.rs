@@ -8,8 +8,12 @@ pub(super) enum Meaning {
     Ours,
     /// Others are in the way: the same again may do.
     Busy,
-    /// Somebody must give room, or a right.
+    /// Somebody must give room.
     NoRoom,
+    /// Somebody must give a right.
+    NoRight,
+    /// The server follows another one, or takes no writes from this user.
+    ReadOnly,
     /// The server, or this session of it, does not work for now: another connection may do.
     Away,
     /// There is no such store for this user, or a part of it is missing.
@@ -29,7 +33,7 @@ pub(super) enum AtCommit {
 }
 
 use AtCommit::{Undone, Unsure};
-use Meaning::{Away, Busy, Damaged, Fenced, NoRoom, NoStore, Ours};
+use Meaning::{Away, Busy, Damaged, Fenced, NoRight, NoRoom, NoStore, Ours, ReadOnly};
 
 /// By the first two characters of a code.
 const CLASSES: &[(&str, Meaning, AtCommit)] = &[
@@ -112,7 +116,7 @@ const CLASSES: &[(&str, Meaning, AtCommit)] = &[
 /// Codes that mean something else than their class.
 const CODES: &[(&str, Meaning, AtCommit)] = &[
     // A server that follows another one now.
-    ("25006", Away, Undone),
+    ("25006", ReadOnly, Undone),
     // The server ended a session that waited inside of a transaction: so it had not begun to commit it.
     ("25P03", Away, Undone),
     // It ended a transaction that took too long, which may be one that it was committing.
@@ -121,8 +125,8 @@ const CODES: &[(&str, Meaning, AtCommit)] = &[
     ("40002", Ours, Undone),
     // Statement completion unknown.
     ("40003", Away, Unsure),
-    // A right is missing: somebody else gives it, as room on a disk.
-    ("42501", NoRoom, Undone),
+    // A right is missing: somebody else gives it.
+    ("42501", NoRight, Undone),
     // A column, an object, a function, a table that is not there.
     ("42703", NoStore, Undone),
     ("42704", NoStore, Undone),
@@ -207,7 +211,7 @@ mod tests {
             ("42P01", NoStore, Undone),
             ("42883", NoStore, Undone),
             ("42601", Ours, Undone),
-            ("42501", NoRoom, Undone),
+            ("42501", NoRight, Undone),
             ("22021", Ours, Undone),
             ("23505", Ours, Undone),
             ("40001", Busy, Undone),
@@ -215,7 +219,7 @@ mod tests {
             ("40003", Away, Unsure),
             ("55P03", Busy, Undone),
             ("55000", Away, Undone),
-            ("25006", Away, Undone),
+            ("25006", ReadOnly, Undone),
             ("25P02", Ours, Undone),
             ("25P03", Away, Undone),
             ("53100", NoRoom, Undone),

@@ -81,7 +81,7 @@ impl WriteConnection for ServerWriter {
             self.before = self.conn.changes();
             match self.begin_once() {
                 // The server ended it while nobody looked: a restart, a failover, an idle connection.
-                Err(StoreError::Unreachable { .. }) => {}
+                Err(StoreError::Unreachable { .. } | StoreError::ReadOnly { .. }) => {}
                 done => return done,
             }
         }

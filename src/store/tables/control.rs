@@ -192,6 +192,10 @@ impl<D: Database> Control for D {
         self.holder_seen().await
     }
 
+    async fn replicas(&self) -> Result<Option<u64>, StoreError> {
+        self.count_replicas().await
+    }
+
     fn under(&self, lease: &dyn Lease) -> Option<Arc<dyn Store>> {
         self.handle_under(lease)
     }
@@ -204,8 +208,13 @@ impl<D: Database> Control for D {
         let started = self.shared().clock.boot();
         self.with_tx(move |conn| {
             let changed = conn.prepare_cached(sql::PROBE)?.execute([now.as_millis().to_string()])?;
-            if let Connection::Postgres(conn) = conn {
-                conn.is_no_news(changed);
+            if let Connection::Postgres(server) = conn {
+                server.is_no_news(changed);
+                // A right that was taken away from one table alone refuses every call.
+                let barred: Option<String> = conn.prepare_cached(sql::BARRED)?.query_row([], |r| r.get(0))?;
+                if let Some(table) = barred {
+                    return Err(StoreError::Denied { what: format!("permission denied for table {table}") });
+                }
             }
             Ok(())
         })

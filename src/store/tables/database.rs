@@ -91,6 +91,11 @@ pub(in crate::store) trait Database: Send + Sync + 'static {
     /// See [`crate::store::Control::lease_holder`].
     fn holder_seen(&self) -> impl Future<Output = Result<Option<Holder>, StoreError>> + Send;
 
+    /// See [`crate::store::Control::replicas`].
+    fn count_replicas(&self) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send {
+        std::future::ready(Ok(None))
+    }
+
     /// See [`crate::store::Control::under`].
     fn handle_under(&self, lease: &dyn Lease) -> Option<Arc<dyn Store>>;
 

@@ -7,6 +7,7 @@ use crate::store::sql::{Connection, Params, params};
 
 use super::load::str_at;
 use super::reads::{ReadContext, all, at_most, id_at_front, moment, readable};
+use super::sql::follow_ups;
 use super::{mirror, policies};
 use crate::domain::call::CallStatus;
 use crate::domain::policy::Policy;
@@ -27,6 +28,7 @@ const COUNTED_MAX: usize = 100_000;
 pub(in crate::store) const OPEN: &str = "calls INDEXED BY calls_by_status WHERE status = ?1";
 pub(in crate::store) const ACTIVE: &str =
     "calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' AND next_step < steps_total AND muted = 0";
+pub(in crate::store) const TO_COME: &str = follow_ups!();
 pub(in crate::store) const OVERDUE: &str =
     "calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' AND wake_at < ?1";
 const OLDEST_DUE: &str = "SELECT wake_at FROM calls INDEXED BY calls_by_wake
@@ -65,6 +67,7 @@ pub(in crate::store) fn figures(context: ReadContext<'_>, now: Timestamp) -> Res
         open_calls: open_by_status.iter().map(|(_, n)| n).sum(),
         open_by_status,
         active_retries: count(conn, ACTIVE, [])?,
+        follow_ups: count(conn, TO_COME, [])?,
         pending_dispatches: count_of(stranded(context, now.minus(QUIET), COUNTED_MAX)?.len()),
         overdue: count(conn, OVERDUE, [late])?,
         oldest_due: [OLDEST_DUE, OLDEST_UNSENT]

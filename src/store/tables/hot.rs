@@ -72,6 +72,7 @@ pub(in crate::store) fn reads() -> Vec<(&'static str, String)> {
         ("how many nobody is told of", figures::counting(board::NOBODY_TOLD)),
         ("how many quiet hours hold", figures::counting(board::HELD)),
         ("active retries", figures::counting(figures::ACTIVE)),
+        ("follow-ups to come", figures::counting(figures::TO_COME)),
         ("overdue", figures::counting(figures::OVERDUE)),
         ("unknown", figures::counting(figures::UNKNOWN)),
         ("submitted", figures::counting(figures::SUBMITTED)),

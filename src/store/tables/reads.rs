@@ -7,7 +7,7 @@ use crate::store::sql::{Connection, Params, Row, params};
 
 use super::damage::Damage;
 use super::load::{call_from, call_state, str_at, text, update_from};
-use super::sql::call_columns;
+use super::sql::{call_columns, follow_ups};
 use super::work_list::work;
 use crate::domain::attempt::Channel;
 use crate::domain::call::CallStatus;
@@ -282,11 +282,8 @@ pub(in crate::store) fn next_wakes(
     })
 }
 
-pub(in crate::store) const DUE_LINES: &str = concat!(
-    "SELECT ",
-    call_columns!(),
-    " FROM calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING' ORDER BY wake_at LIMIT ?1"
-);
+pub(in crate::store) const DUE_LINES: &str =
+    concat!("SELECT ", call_columns!(), " FROM ", follow_ups!(), " ORDER BY wake_at LIMIT ?1");
 
 pub(in crate::store) fn due_lines(context: ReadContext<'_>, limit: usize) -> Result<Vec<DueLine>, StoreError> {
     readable(context, CALLS_TABLE, DUE_LINES, [at_most(limit)], |row| {

@@ -20,6 +20,15 @@ macro_rules! attempt_columns {
     };
 }
 pub(in crate::store) use attempt_columns;
+
+/// Follow-ups that are still to come, one a call that is looked for somebody for: its next step, the last resort, or its end. What
+/// lists them and what counts them have this one definition.
+macro_rules! follow_ups {
+    () => {
+        "calls INDEXED BY calls_by_wake WHERE status = 'DISPATCHING'"
+    };
+}
+pub(in crate::store) use follow_ups;
 /// How many they are: what a statement selects behind them begins here.
 pub(in crate::store) const ATTEMPT_COLUMNS: usize = 44;
 
@@ -156,6 +165,11 @@ pub(in crate::store) const KEEP_LINK_KEY: &str =
 pub(in crate::store) const LINK_KEY: &str = "SELECT value FROM meta WHERE key = 'link_key'";
 pub(in crate::store) const PROBE: &str = "INSERT INTO meta (key, value) VALUES ('probe', ?1)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+/// Of a server: a table of the store that this user may not write to.
+pub(in crate::store) const BARRED: &str = "SELECT min(CAST(relname AS text)) FROM pg_class
+    WHERE relkind = 'r' AND relname IN ('calls', 'notices', 'attempts', 'receipts', 'inbound', 'log', 'alerts')
+    AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('meta'))
+    AND NOT (has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'UPDATE'))";
 pub(in crate::store) const HISTORY_DOUBT: &str = "SELECT value FROM meta WHERE key = 'history_doubt'";
 pub(in crate::store) const NO_HISTORY_DOUBT: &str =
     "UPDATE meta SET value = '' WHERE key = 'history_doubt' AND value <> ''";

@@ -204,11 +204,12 @@ impl Shop {
         Beside { child }
     }
 
-    /// Dispatches a call and waits until the provider has its first text.
+    /// Dispatches a call and waits until the provider has its first text; at level normal, where `more` names no other.
     pub(crate) fn send(&self, call: &str, more: &[&str]) -> Run {
+        let level: &[&str] = if more.contains(&"--level") { &[] } else { &["--level", "normal"] };
         self.expect(
             0,
-            &[&["send", "--call-id", call, "--issue", "Burst pipe", "--caller", "+19495550150"], more].concat(),
+            &[&["send", "--call-id", call, "--issue", "Burst pipe", "--caller", "+19495550150"], level, more].concat(),
         )
     }
 

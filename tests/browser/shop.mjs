@@ -17,7 +17,7 @@ export async function freePort() {
 }
 
 /** Looks until `look` gives something; says what was seen last where it never does. */
-export async function until(what, look, ms = 15_000) {
+export async function until(what, look, ms = 60_000) {
   const end = Date.now() + ms;
   let last;
   for (;;) {
@@ -118,7 +118,7 @@ quiet = "${this.quiet}"
     this.process.stdout.on("data", (d) => (this.said += d));
     this.process.stderr.on("data", (d) => (this.said += d));
     this.ended = new Promise((done) => this.process.on("exit", done));
-    await until(`the listener (${this.said})`, async () => (await fetch(`${this.url}/livez`)).ok, 30_000);
+    await until(`the listener (${this.said})`, async () => (await fetch(`${this.url}/livez`)).ok);
   }
 
   async command(...args) {

@@ -12,7 +12,17 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 export const HOSTILE = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>\u202e{{7*7}} ${"x".repeat(1600)}`;
 const only = process.argv[2];
 
-export const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
+const chromiumOfRun = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
+/** What is waited for comes at last, or the case fails; how soon it came is printed where somebody may want to know. */
+const PATIENCE_MS = 60_000;
+export const browser = {
+  async newContext(options) {
+    const context = await chromiumOfRun.newContext(options);
+    context.setDefaultTimeout(PATIENCE_MS);
+    return context;
+  },
+  close: () => chromiumOfRun.close(),
+};
 let failed = 0;
 
 export async function check(name, run) {
@@ -54,12 +64,12 @@ export async function signedIn(shop, options = {}, { token = OPERATE, base = sho
 export async function press(page, selector) {
   const gone = page.waitForNavigation();
   gone.catch(() => {});
-  for (let tries = 0; tries < 5; tries += 1) {
+  for (let tries = 0; tries < 20; tries += 1) {
     const asked = page.waitForRequest((r) => r.isNavigationRequest() && r.frame() === page.mainFrame(), { timeout: 2_000 }).catch(() => null);
     await page.click(selector);
     if (await asked) return gone;
   }
-  throw new Error(`pressed five times, and nothing was asked: ${selector}`);
+  throw new Error(`pressed twenty times, and nothing was asked: ${selector}`);
 }
 
 export async function axe(page, rules = {}) {

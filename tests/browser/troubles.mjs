@@ -25,10 +25,10 @@ await check("the page of a call keeps itself fresh, and what was said stays", as
   for (const p of [page, other]) await p.goto(`${shop.url}/board/calls/fresh`);
   await press(other, "text=I take it");
   await other.waitForURL("**/board/calls/fresh?said=take");
-  await page.waitForSelector("h1:has-text('Taken by Ana Lund')", { timeout: 5_000 });
+  await page.waitForSelector("h1:has-text('Taken by Ana Lund')");
   is((await page.title()).includes("Taken"), await page.title());
   await shop.api("POST", "/api/calls/fresh/resolve", { note: "done at three" });
-  await other.waitForSelector("h1:has-text('Resolved')", { timeout: 5_000 });
+  await other.waitForSelector("h1:has-text('Resolved')");
   equal(await other.$("text=The ladder has stopped"), null, "what is not so any more is not said");
   equal(page.said.join("\n"), "", "the console");
   await page.context().close();
@@ -55,7 +55,7 @@ await check("a button that comes under the finger a moment before the tap is not
   // A worse one comes, and moves all others down.
   await shop.fault({ kind: "refuse", status: 429, code: 20429, retryAfter: 600, times: 1_000 });
   await shop.dispatch("worse", "slow", { issueSummary: "Smoke" });
-  await page.waitForFunction(() => window.tapped !== undefined, null, { timeout: 10_000 });
+  await page.waitForFunction(() => window.tapped !== undefined);
   await shop.clear();
   equal(await page.evaluate(() => window.tapped), true, "it was not meant");
   equal((await shop.call("under")).status, "DISPATCHING", "nothing was done");
@@ -86,7 +86,7 @@ await check("a page that is paused says so after a while, louder than its footer
     is((await page.textContent("#stale")).startsWith("This page is paused for 2"), await page.textContent("#stale"));
     await page.click("#pause");
     await page.clock.runFor(2_000);
-    await page.waitForSelector("#stale[hidden]", { state: "attached", timeout: 5_000 });
+    await page.waitForSelector("#stale[hidden]", { state: "attached" });
     await page.context().close();
   }
 });
@@ -161,7 +161,7 @@ await check("a store that takes no writes is shouted, the page stays, and a butt
     equal(answer.status(), 503, "refused");
     is((await page.textContent("main")).includes("The store cannot write. Nothing was recorded"), await page.textContent("main"));
     await page.goto(`${full.url}/board`);
-    await page.waitForSelector("text=THE STORE TAKES NO WRITES: no new call is taken", { timeout: 20_000 });
+    await page.waitForSelector("text=THE STORE TAKES NO WRITES: no new call is taken");
     is((await page.title()).startsWith("THE STORE TAKES NO WRITES. "), await page.title());
     is((await page.textContent("article.call")).includes("No hot water"), "what is known is shown");
     equal((await axe(page)).join("\n"), "", "axe");
@@ -170,7 +170,7 @@ await check("a store that takes no writes is shouted, the page stays, and a butt
     is((await page.textContent("main")).includes("THE STORE TAKES NO WRITES"), "the call's page says so too");
     full.limitWrites("unlimited");
     await page.goto(`${full.url}/board`);
-    await page.waitForFunction(() => !document.title.includes("NO WRITES"), null, { timeout: 30_000 });
+    await page.waitForFunction(() => !document.title.includes("NO WRITES"));
     await press(page, "text=I take it");
     equal(new URL(page.url()).search, "?said=take", "taken");
     await page.context().close();

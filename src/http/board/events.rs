@@ -50,11 +50,8 @@ async fn watch(state: Arc<HttpState>) {
         // A store that cannot be read is said by the page itself, which asks.
         let version = state.core.store.version().await.unwrap_or_default();
         if seen != Some(version) || is_old {
-            (seen, made_at) = (Some(version), Some(boot));
-            let fresh = match read::numbered(&state, Sight::Read).await {
-                Ok((number, view)) => Hint { number, verdict: view.verdict.sentence },
-                Err(_) => Hint { number: 0, verdict: String::new() },
-            };
+            let (of, fresh) = look(&state).await;
+            (seen, made_at) = (of, Some(boot));
             // Whoever comes because of this hint is shown nothing that was made before it.
             state.board.parts_are_old();
             sender.send_if_modified(|hint| {
@@ -67,6 +64,17 @@ async fn watch(state: Arc<HttpState>) {
         let pause = clock.boot().saturating_sub(boot).saturating_mul(REST).clamp(LOOKS_EVERY, LOOKS_AT_LEAST);
         clock.sleep_until(clock.now().plus(pause)).await;
     }
+}
+
+/// What is told now, and the commit that it is of. What was read a moment ago may be of one before the last, and then the next look
+/// reads again: a change that nothing follows is not kept for later.
+pub(in crate::http) async fn look(state: &HttpState) -> (Option<u64>, Hint) {
+    let read = async {
+        let kept = read::kept(state).await?;
+        let view = read::view_of(state, Sight::Read, &kept).await?;
+        Ok::<_, Problem>((Some(kept.version), Hint { number: kept.number, verdict: view.verdict.sentence }))
+    };
+    read.await.unwrap_or_default()
 }
 
 struct Stream {

@@ -85,9 +85,9 @@ pub(super) struct KeptPart {
 
 /// What streams are told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Hint {
+pub(in crate::http) struct Hint {
     /// Of what the page shows: see [`KeptRows::number`].
-    pub(super) number: u64,
+    pub(in crate::http) number: u64,
     pub(super) verdict: String,
 }
 

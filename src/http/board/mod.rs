@@ -12,7 +12,7 @@ mod call_page;
 mod call_view;
 mod confirm;
 mod duties;
-mod events;
+pub(super) mod events;
 mod facts;
 pub(super) mod kept;
 mod night_view;

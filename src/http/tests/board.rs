@@ -526,6 +526,23 @@ async fn the_page_is_short_and_its_part_is_known_by_its_tag() {
     assert!(page.text.len() < 45 * 1024, "{} bytes for 50 calls", page.text.len());
 }
 
+/// Somebody looked the moment before, and nothing comes after this one change that would tell of it.
+#[tokio::test]
+async fn a_change_right_after_a_look_is_told_and_not_taken_for_told() {
+    use crate::http::board::events::look;
+    let shop = shop_with(open());
+    let (_, before) = look(&shop.state).await;
+    shop.dispatch("", "c1", "Burst pipe").await;
+    loop {
+        let (of, hint) = look(&shop.state).await;
+        if of == Some(shop.store.version().await.expect("a version")) {
+            assert_ne!(hint.number, before.number, "it counts as told");
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn a_stream_begins_with_what_the_page_shows_tells_of_the_next_and_ends_at_a_stop() {
     use futures_util::StreamExt as _;

@@ -145,6 +145,47 @@ impl Stopwatch {
     }
 }
 
+/// Sees by its own waiting how long this process was not run: a machine that stood still says nothing of who worked on it.
+#[cfg(any(test, feature = "drills"))]
+#[derive(Debug)]
+pub struct StandstillWatch {
+    longest_ms: Arc<AtomicU64>,
+    ended: Arc<std::sync::atomic::AtomicBool>,
+}
+
+#[cfg(any(test, feature = "drills"))]
+impl StandstillWatch {
+    const LOOK: Duration = Duration::from_millis(20);
+
+    /// Looks from now on, in a thread of its own, until it is dropped.
+    pub fn start() -> Self {
+        let watch = Self { longest_ms: Arc::default(), ended: Arc::default() };
+        let (longest_ms, ended) = (watch.longest_ms.clone(), watch.ended.clone());
+        std::thread::spawn(move || {
+            while !ended.load(Ordering::Relaxed) {
+                let began = SystemClock.boot();
+                std::thread::park_timeout(Self::LOOK);
+                let late = SystemClock.boot().saturating_sub(began).saturating_sub(Self::LOOK);
+                longest_ms.fetch_max(u64::try_from(late.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            }
+        });
+        watch
+    }
+
+    /// The longest standstill so far, the one that ends now too: it is waited for who sees it.
+    pub fn longest(&self) -> Duration {
+        std::thread::park_timeout(2 * Self::LOOK);
+        Duration::from_millis(self.longest_ms.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(any(test, feature = "drills"))]
+impl Drop for StandstillWatch {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Until when this process may begin what two processes must not both do. By the boot clock; clones share it. One that has ended
 /// never lasts again.
 #[derive(Debug, Clone)]

@@ -89,6 +89,8 @@ pub use cli::run;
 /// What the tests and the benches of this repository use beside the binary. No other program should.
 #[doc(hidden)]
 pub mod testkit {
+    #[cfg(any(test, feature = "drills"))]
+    pub use crate::clock::StandstillWatch;
     pub use crate::clock::{Clock, Stopwatch, SystemClock};
     pub use crate::config::{SANDBOX_ACCOUNT_SID, SANDBOX_AIRTABLE_TOKEN, SANDBOX_AUTH_TOKEN};
     pub use crate::domain::Timestamp;

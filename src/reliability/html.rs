@@ -219,6 +219,7 @@ mod tests {
             skipped: None,
             faults: BTreeMap::from([("reset & more".to_owned(), Tally { ok: 2, recovered: 1, ..Tally::default() })]),
             kills: BTreeMap::from([("post.answered".to_owned(), 1)]),
+            standstill_ms: None,
         };
         Report {
             suite: "sandbox",

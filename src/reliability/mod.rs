@@ -145,7 +145,8 @@ pub async fn play_all(
         futures_util::stream::iter(order.into_iter().filter_map(|i| Some((i, scenarios.get(i)?)))).map(
             move |(i, scenario)| {
                 let drill_env = drill_env.clone();
-                async move { (i, Box::pin(play(scenario, drill_env, &format!("{i}-{}", scenario.name))).await) }
+                let dir = format!("{i}-{}", scenario.name);
+                async move { (i, Box::pin(play(scenario, drill_env, &dir)).await) }
             },
         )
     };

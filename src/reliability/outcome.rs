@@ -53,6 +53,8 @@ pub struct Outcome {
     pub faults: BTreeMap<String, Tally>,
     /// Kills by their place: a kill point, or `SIGKILL` where the engine was.
     pub kills: BTreeMap<String, usize>,
+    /// It was played before this, and its bounds were missed while the machine stood still for so many milliseconds.
+    pub standstill_ms: Option<i64>,
 }
 
 /// Counts each call under what hit it, or under the scenario's own fault where its file says nothing else.

@@ -15,7 +15,7 @@
 //!   "kills": { "SIGKILL": 4, "post.answered": 2 },
 //!   "scenarios": [ { "name": "…", "title": "…", "fault": "…", "verdict": "held", "tookMs": 900, "time": "policy",
 //!                    "checks": [ { "what": "…", "held": true, "seen": "…" } ], "judged": { "lost": 0, "wrong": [] },
-//!                    "repeat": "dispatchctl test-reliability --scenario …" } ],
+//!                    "repeat": "dispatchctl test-reliability --scenario …", "standstillMs": null } ],
 //!   "notes": [ "…" ], "baseline": { "slower": [], "broken": [], "mended": [], "missing": [], "new": [] } }
 //! ```
 //!
@@ -23,7 +23,8 @@
 //! engine's clock was set apart). `upper95` is the upper end of the one-sided 95 % bound (Clopper-Pearson).
 //! `airtable` holds the shop's rows against the store, where scenarios have them compared (`bounds` has it then too, as `wrong in
 //! Airtable`); rows that are none of ours are `foreign`, and no fault. `faults` counts calls by the fault that faults_hit them (a storm's calls under each fault and each kill of their moment). `kills`
-//! counts kills by kill point, `SIGKILL` where it came at no point.
+//! counts kills by kill point, `SIGKILL` where it came at no point. `standstillMs`: the scenario was played before, and missed its bounds
+//! of time while the machine stood still for so long.
 
 use std::collections::BTreeMap;
 
@@ -189,7 +190,7 @@ fn scenario(o: &Outcome, repeat: &str) -> Value {
     json!({
         "name": o.name, "title": o.title, "fault": o.fault, "verdict": o.verdict(), "skipped": o.skipped, "tookMs": o.took_ms,
         "time": o.time, "checks": checks, "judged": o.judged.json(), "measures": o.measures.json(),
-        "logTail": o.log_tail, "repeat": repeat,
+        "logTail": o.log_tail, "repeat": repeat, "standstillMs": o.standstill_ms,
     })
 }
 
@@ -284,6 +285,7 @@ pub(super) mod tests {
             skipped: None,
             faults: BTreeMap::from([("reset".to_owned(), Tally { ok: 99, recovered: 1, ..Tally::default() })]),
             kills: BTreeMap::from([("SIGKILL".to_owned(), 2)]),
+            standstill_ms: None,
         };
         if held {
             o.log_tail.clear();

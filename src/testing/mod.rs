@@ -16,6 +16,7 @@ mod properties;
 pub(crate) mod relay;
 pub(crate) mod replies;
 mod simulation;
+pub(crate) mod steady;
 pub(crate) mod story;
 pub(crate) mod world;
 

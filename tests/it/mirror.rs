@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::Shop;
 use crate::support::stage::{Stage, state, text};
-use crate::support::wait::{later_ms, now, time, until, until_time, until_within};
+use crate::support::wait::{later_ms, now, time, until, until_time};
 
 /// The base of the sandbox, with room for commands beside the engine.
 pub(crate) const AIRTABLE: &str = r#"
@@ -226,7 +226,7 @@ fn a_base_that_is_away_holds_up_no_dispatch_and_catches_up() {
     assert_eq!(stage.base_rows(EVENTS).len(), 0);
     assert!(stage.mirror_figures().waiting > 0);
     stage.clear_faults();
-    until_within(Duration::from_secs(60), "it catches up", || (stage.rows_of(&event).len() == 1).then_some(()));
+    until("it catches up", || (stage.rows_of(&event).len() == 1).then_some(()));
     stage.until_proven(&event, "delivered");
 }
 
@@ -254,9 +254,7 @@ fn a_base_with_the_required_columns_alone_is_equal() {
     let call = stage.delivered("c1", 1);
     stage.until_proven(&event_of(&call), "delivered");
     // Its row in Calls is the intake's to make; the engine makes it where nobody has after half a minute.
-    until_within(Duration::from_secs(60), "its row in Calls", || {
-        (stage.verify(0, &[])["callsEqual"] == 1).then_some(())
-    });
+    until("its row in Calls", || (stage.verify(0, &[])["callsEqual"] == 1).then_some(()));
     for more in [&[][..], &["--call", "c1"], &["--repair"]] {
         let seen = stage.verify(0, more);
         assert_eq!((&seen["equal"], &seen["callsEqual"]), (&json!(1), &json!(1)), "{more:?}: {seen:#}");

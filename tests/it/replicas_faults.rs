@@ -11,7 +11,8 @@ use crate::support::process::report;
 use crate::support::replicas::{Replicas, TAKEN_OVER_WITHIN};
 use crate::support::socket_proxy::SocketProxy;
 use crate::support::stage::{attempts, emergency, text};
-use crate::support::wait::{now, until, until_within};
+use crate::support::steady::while_the_machine_runs;
+use crate::support::wait::{PATIENCE, now, until, until_within};
 
 /// An engine whose loops stand still gives its work up after 10 s.
 const HUNG_TAKEN_OVER_WITHIN: Duration = Duration::from_secs(14);
@@ -23,7 +24,7 @@ fn has_left(call: &serde_json::Value) -> bool {
 /// The process is stopped right there, another takes over and finds out what became of the text, and then the first one goes on as if
 /// nothing had been.
 fn stopped_at(point: &str) {
-    stopped_for(point, Duration::ZERO);
+    while_the_machine_runs(|| stopped_for(point, Duration::ZERO));
 }
 
 /// The first of two replicas is stopped at this point with a text in hand, and another took over: which, and after how long. `None`:
@@ -52,7 +53,7 @@ fn taken_over_at(point: &str) -> Option<(Replicas, usize, Duration)> {
 /// It goes on after so long, as if nothing had been; how many texts there were before.
 fn goes_on_after(r: &mut Replicas, stays: Duration) -> usize {
     let over = now().plus(stays);
-    until_within(stays + Duration::from_secs(5), "it was stopped for so long", || (now() >= over).then_some(()));
+    until_within(stays + PATIENCE, "it was stopped for so long", || (now() >= over).then_some(()));
     let texts = r.stage.ledger().texts().len();
     r.process(0).signal("CONT");
     until("it stands by", || (r.role(0) == "standby").then_some(()));
@@ -135,22 +136,27 @@ fn a_leader_that_is_stopped_for_long_between_its_last_look_and_the_first_byte_is
 
 #[test]
 fn a_leader_whose_loops_hang_gives_its_work_up() {
-    let Some(server) = test_server() else { return };
-    let mut r = Replicas::on(vec![server.schema(); 2]);
-    r.start_with(0, &[("DISPATCHCTL_FAILPOINT", "timer.claimed:1:hang")]);
-    assert_eq!(r.leader(), 0);
-    r.restart(1);
-    // Its first follow-up hangs the scheduler.
-    r.dispatch_as(1, "hangs", 1, "quick");
-    let began = now();
-    let next = until_within(Duration::from_secs(25), "another is the engine", || (r.role(1) == "leader").then_some(1));
-    let took = now().since(began);
-    report(&format!("hung: another is the engine after {} ms, 3000 of them before the loop hung", took.as_millis()));
-    assert!(took < HUNG_TAKEN_OVER_WITHIN + Duration::from_secs(3), "{took:?}");
-    let at = r.all[next].at;
-    r.stage.turn_to(at);
-    r.stage.until_call("hangs-0", "its follow-up has fired", |c| attempts(c).len() == 2 && has_left(c));
-    r.judge(next);
+    while_the_machine_runs(|| {
+        let Some(server) = test_server() else { return };
+        let mut r = Replicas::on(vec![server.schema(); 2]);
+        r.start_with(0, &[("DISPATCHCTL_FAILPOINT", "timer.claimed:1:hang")]);
+        assert_eq!(r.leader(), 0);
+        r.restart(1);
+        // Its first follow-up hangs the scheduler.
+        r.dispatch_as(1, "hangs", 1, "quick");
+        let began = now();
+        let next = until("another is the engine", || (r.role(1) == "leader").then_some(1));
+        let took = now().since(began);
+        report(&format!(
+            "hung: another is the engine after {} ms, 3000 of them before the loop hung",
+            took.as_millis()
+        ));
+        assert!(took < HUNG_TAKEN_OVER_WITHIN + Duration::from_secs(3), "{took:?}");
+        let at = r.all[next].at;
+        r.stage.turn_to(at);
+        r.stage.until_call("hangs-0", "its follow-up has fired", |c| attempts(c).len() == 2 && has_left(c));
+        r.judge(next);
+    });
 }
 
 #[test]
@@ -164,14 +170,14 @@ fn no_replica_ends_while_the_server_is_away_and_the_office_is_told() {
     for way in &ways {
         way.stall(true);
     }
-    until_within(Duration::from_secs(20), "nobody is the engine", || {
+    until("nobody is the engine", || {
         let roles = (0..2).map(|n| r.shown_role(n));
         roles.into_iter().all(|role| role == "standby").then_some(())
     });
     // Whoever hands over a call hears that it is not taken.
     let refused = http::json(r.all[leader].at, "POST", "/api/dispatch/manual", Some(&emergency("away", "normal")));
     assert_eq!(refused.expect("an answer").status, 503);
-    until_within(Duration::from_secs(40), "the office is told", || (r.told("store", "raised") > 0).then_some(()));
+    until("the office is told", || (r.told("store", "raised") > 0).then_some(()));
     for way in &ways {
         way.stall(false);
     }
@@ -182,7 +188,7 @@ fn no_replica_ends_while_the_server_is_away_and_the_office_is_told() {
     r.stage.turn_to(at);
     r.dispatch(leader, "after", 2);
     r.stage.until_call("after-1", "its text has left", has_left);
-    until_within(Duration::from_secs(40), "and of its end", || (r.told("store", "resolved") > 0).then_some(()));
+    until("and of its end", || (r.told("store", "resolved") > 0).then_some(()));
     for n in 0..2 {
         assert!(r.process(n).ended().is_none(), "replica {n} lives");
     }

@@ -34,7 +34,7 @@ fn many(usual: usize, long: usize) -> usize {
 
 /// A second for every twenty calls, and a minute: a bound, not a measure.
 fn patience(calls: usize) -> Duration {
-    Duration::from_secs(60 + u64::try_from(calls / 20).expect("few"))
+    Duration::from_secs(180 + u64::try_from(calls / 20).expect("few"))
 }
 
 /// Hands so many calls over, by so many clients at once.

@@ -363,6 +363,11 @@ fn say(report: &Report, out: &mut Output) {
             out.line(&format!("{} is skipped: {why}", o.name));
         }
     }
+    for o in &report.outcomes {
+        if let Some(ms) = o.standstill_ms {
+            out.line(&format!("{} was played again: before, the machine stood still for {:.1} s", o.name, seconds(ms)));
+        }
+    }
     out.line("");
     let (j, m) = (report.judged(), report.measures());
     for b in report.bounds() {

@@ -63,6 +63,7 @@ pub(super) fn row(name: &str, title: &str, fault: &str) -> Outcome {
         log_tail: Vec::new(),
         faults: std::collections::BTreeMap::new(),
         kills: std::collections::BTreeMap::new(),
+        standstill_ms: None,
         skipped: None,
     }
 }

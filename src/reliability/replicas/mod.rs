@@ -133,6 +133,7 @@ pub async fn play(storm: ReplicaStorm, drill_env: Arc<DrillEnv>, told: impl Fn(&
         skipped: None,
         faults: BTreeMap::new(),
         kills: BTreeMap::new(),
+        standstill_ms: None,
     };
     if let Err(e) = Box::pin(through(storm, drill_env, &mut outcome, &told)).await {
         outcome.checks.push(Check::of("the storm can be played to its end", false, e));

@@ -10,6 +10,7 @@ pub(crate) mod process;
 pub(crate) mod replicas;
 pub(crate) mod socket_proxy;
 pub(crate) mod stage;
+pub(crate) mod steady;
 pub(crate) mod wait;
 
 use std::io::{BufRead as _, BufReader};
@@ -21,7 +22,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The longest that a single command may take: a test that hangs fails instead.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Sam is told first, Ana after him; nobody is an owner. Statuses are asked for at once, as no listener takes receipts.
 const CONFIG: &str = r#"

@@ -10,7 +10,7 @@ use super::http;
 use super::postgres_server::test_server;
 use super::process::Process;
 use super::stage::{Stage, emergency, free_port, text};
-use super::wait::{now, until, until_within};
+use super::wait::{now, until};
 
 const SETTINGS: &str = r#"
 [delivery]
@@ -146,7 +146,7 @@ impl Replicas {
 
     /// How long until another replica than this one is the engine.
     pub(crate) fn taken_over_from(&self, gone: usize, began: Timestamp) -> (usize, Duration) {
-        let next = until_within(Duration::from_secs(20), "another is the engine", || {
+        let next = until("another is the engine", || {
             (0..self.all.len()).find(|n| *n != gone && self.lives(*n) && self.role(*n) == "leader")
         });
         (next, now().since(began))

@@ -6,8 +6,8 @@ use dispatchctl::testkit::Timestamp;
 use dispatchctl::testkit::{Clock as _, Stopwatch, SystemClock};
 use serde_json::Value;
 
-/// The longest that a single state is waited for.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+/// The longest that a single state is waited for: it is there soon, but for a machine that does much else.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 

@@ -1,8 +1,10 @@
-// What the cases of the office's page share: a browser, a way to say each case, judges.
+// What the cases of the office's page share: a browser, a shop with every kind of call, a way to say each case, judges. Each file of
+// cases is a program: `node pages.mjs [part of a case's name]` with DISPATCHCTL naming the binary and, where it is elsewhere, CHROMIUM and
+// NGINX naming those programs. It says each case; exit 1 if one fails.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
-import { OPERATE } from "./shop.mjs";
+import { OPERATE, Shop, until } from "./shop.mjs";
 
 export const BINARY = process.env.DISPATCHCTL;
 const CHROMIUM = process.env.CHROMIUM || "/usr/bin/chromium";
@@ -90,6 +92,34 @@ export async function asWithoutScript(page) {
 
 export const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
 
-export function failures() {
-  return failed;
+/** Every state that a call can be in, and hostile words in one. */
+export async function stocked() {
+  const shop = await Shop.open(BINARY);
+  await shop.dispatch("taken");
+  await shop.api("POST", "/api/calls/taken/ack", { contact: "sam" });
+  await shop.dispatch("done");
+  await shop.api("POST", "/api/calls/done/resolve");
+  await shop.dispatch("gone");
+  await shop.api("POST", "/api/calls/gone/cancel");
+  await shop.dispatch("looking");
+  await shop.dispatch("exhausted", "once");
+  await until("exhausted", async () => (await shop.call("exhausted")).status === "EXHAUSTED");
+  await shop.dispatch("asleep", "morning", { issueSummary: "A tap drips" });
+  await shop.dispatch("a/b<script>", "slow", { issueSummary: HOSTILE, callerName: HOSTILE, address: HOSTILE, callerPhone: HOSTILE });
+  // It is not accepted, and nobody can know that: it is looked for, for ten minutes.
+  await shop.fault({ kind: "drop_before_accept", times: 1 });
+  await shop.dispatch("unknown");
+  await until("unknown", async () => (await shop.call("unknown")).attempts.some((a) => a.attemptState === "unknown"));
+  await shop.fault({ kind: "refuse", status: 429, code: 20429, retryAfter: 600, times: 1_000 });
+  await shop.dispatch("untold", "slow", { issueSummary: "Gas smell" });
+  await shop.clear();
+  return shop;
+}
+
+/** The end of a file of cases. */
+export async function closed(shop) {
+  await shop.close();
+  await browser.close();
+  if (failed) console.log(`${failed} failed`);
+  process.exit(failed ? 1 : 0);
 }

@@ -1,4 +1,4 @@
-//! The office's page in a real browser: `tests/browser/board.mjs` plays the cases, over the real binary, behind a real proxy too.
+//! The office's page in a real browser: programs in `tests/browser` play the cases, over the real binary, behind a real proxy too.
 //! Left out aloud where Chromium, node or nginx are not there, or their packages; `DISPATCHCTL_TEST_BROWSER=required` makes that a
 //! failure.
 
@@ -26,8 +26,7 @@ fn missing(dir: &Path) -> Option<String> {
     lacks.map(|name| format!("{name} is not there: npm install --no-package-lock --prefix tests/browser"))
 }
 
-#[test]
-fn the_page_in_a_real_browser() {
+fn played_in_a_real_browser(cases: &str) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
     if let Some(why) = missing(&dir) {
         assert!(std::env::var_os(DEMANDED_BY).is_none(), "{DEMANDED_BY} is set, and {why}");
@@ -35,9 +34,24 @@ fn the_page_in_a_real_browser() {
         return;
     }
     let mut node = Command::new("node");
-    node.arg(dir.join("board.mjs")).env("DISPATCHCTL", env!("CARGO_BIN_EXE_dispatchctl"));
+    node.arg(dir.join(cases)).env("DISPATCHCTL", env!("CARGO_BIN_EXE_dispatchctl"));
     let done = node.output().expect("node runs");
     let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     report(&said);
     assert!(done.status.success(), "{said}");
+}
+
+#[test]
+fn each_page_reads_well_in_a_real_browser() {
+    played_in_a_real_browser("pages.mjs");
+}
+
+#[test]
+fn the_page_lives_with_what_happens_in_a_real_browser() {
+    played_in_a_real_browser("live.mjs");
+}
+
+#[test]
+fn the_page_stands_what_goes_wrong_around_it_in_a_real_browser() {
+    played_in_a_real_browser("troubles.mjs");
 }

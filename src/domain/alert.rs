@@ -407,9 +407,10 @@ pub struct AlertKey {
 }
 
 impl AlertKey {
+    pub(super) const NO_PHONE_CALLS: &str = ":phone-calls";
     /// That this contact's phone is rung no more, by its own word.
     pub fn of_no_phone_calls(contact: &str) -> Self {
-        AlertKind::OptedOut.about(format_args!("{contact}:phone-calls"))
+        AlertKind::OptedOut.about(format_args!("{contact}{}", Self::NO_PHONE_CALLS))
     }
 
     /// Its kind.

@@ -151,7 +151,9 @@ fn people(state: &CallState, log: &[&LogEntry], directory: &Directory) -> BTreeM
     for a in notices() {
         let person = people.entry(a.recipient.contact.clone()).or_default();
         person.name.clone_from(&a.recipient.name);
-        let has_left = a.sent_at.is_some() && !a.state.is_waiting();
+        // What surely did not leave and was not tried again has a time at which it was tried.
+        let was_given_up = matches!(a.state, AttemptState::Skipped | AttemptState::Cancelled) && a.sid.is_none();
+        let has_left = a.sent_at.is_some() && !a.state.is_waiting() && !was_given_up;
         if has_left && a.notice().is_some_and(|key| left.insert(key)) {
             person.notices += 1;
         }
@@ -182,7 +184,6 @@ fn people(state: &CallState, log: &[&LogEntry], directory: &Directory) -> BTreeM
                     people.entry(contact).or_default().passes += 1;
                 }
             }
-            LogKind::CallRaised => holder = None,
             LogKind::ContactPassed => {
                 if let Some(contact) = named() {
                     people.entry(contact).or_default().passes += 1;

@@ -119,7 +119,8 @@ pub const fn is_about_telling(kind: AlertKind) -> bool {
 /// Whether a text may tell this owner of it: none says that texts or sinks do not go, and nobody is told by text of their own words
 /// or that they are not reached. A phone that answers by itself would be told of its own answers for ever.
 pub fn is_for(key: &AlertKey, owner: &Contact, directory: &Directory) -> bool {
-    let is = |id: &str| key.subject().strip_suffix(id).is_some_and(|rest| rest.is_empty() || rest.ends_with(':'));
+    let subject = key.subject().strip_suffix(AlertKey::NO_PHONE_CALLS).unwrap_or(key.subject());
+    let is = |id: &str| subject.strip_suffix(id).is_some_and(|rest| rest.is_empty() || rest.ends_with(':'));
     // Of contacts with one phone the first is said to have written.
     let is_theirs = || {
         let writer = directory.by_phone(owner.phone.e164());

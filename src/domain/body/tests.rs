@@ -290,3 +290,18 @@ proptest! {
         prop_assert!(!ordinary || segments(&body) == 1, "{} segments: {}", segments(&body), body);
     }
 }
+
+#[test]
+fn a_persons_own_words_for_a_call_stand_in_its_notices_alone() {
+    let own_words = Some("Bring the big pump");
+    for kind in [TextKind::First, TextKind::Reminder] {
+        assert!(body(RenderInput { own_words, kind, ..call() }).contains("Bring the big pump"), "{kind:?}");
+    }
+    for kind in [
+        TextKind::StandDown { why: StandDown::Taken { by: "Ana Reyes" } },
+        TextKind::StandDown { why: StandDown::Cancelled },
+        TextKind::Answer { text: "It is yours." },
+    ] {
+        assert_eq!(body(RenderInput { own_words, kind, ..call() }), body(RenderInput { kind, ..call() }), "{kind:?}");
+    }
+}

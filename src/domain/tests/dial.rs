@@ -314,3 +314,21 @@ fn orders() -> Vec<[usize; 4]> {
     assert_eq!(all.len(), 24);
     all
 }
+
+#[test]
+fn a_phone_call_may_be_under_way_from_its_claim_to_its_end_and_while_nobody_knows() {
+    for (label, state, is_decided, may_be) in [
+        ("it waits", AttemptState::Scheduled, false, false),
+        ("it is claimed", AttemptState::Sending, false, true),
+        ("the provider has it", AttemptState::Submitted, false, true),
+        ("nobody knows whether it was placed", AttemptState::Unknown, false, true),
+        ("that was decided, whatever is true", AttemptState::Unknown, true, false),
+        ("it failed", AttemptState::Failed, false, false),
+    ] {
+        let mut a = fixtures::attempt("c", 1);
+        (a.channel, a.state, a.decided_at) = (Channel::Voice, state, is_decided.then_some(a.created_at));
+        assert_eq!(a.is_open_phone_call(), may_be, "{label}");
+        a.channel = Channel::Sms;
+        assert!(!a.is_open_phone_call(), "{label}: a text rings nobody");
+    }
+}

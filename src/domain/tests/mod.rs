@@ -1,10 +1,21 @@
 //! Decisions of the pure core, as tables and as every order of what the provider can say.
 
+mod alert_texts;
+mod breakers;
+mod call_facts;
+mod claims;
 mod dial;
+mod due_steps;
 mod found;
+mod found_again;
+mod ladder_ends;
+mod ladder_rules;
 mod late;
 mod lateness;
+mod later_first_steps;
+mod one_call;
 mod orders;
+mod repeats;
 mod replies;
 mod reports;
 mod settlements;

@@ -1,0 +1,173 @@
+//! How a ladder ends that nobody took, and when it is alarming that nobody is told, or answers.
+
+use super::one_call::{OneCall, ladder_by, raised};
+use crate::domain::AlertKind;
+use crate::domain::attempt::{AttemptKind, AttemptState, Channel};
+use crate::domain::call::CallStatus;
+use crate::domain::event::Event;
+use crate::testing::{fixtures, mins, secs};
+
+/// What is otherwise in a row of a table.
+type Otherwise = fn(&mut OneCall);
+
+#[test]
+fn an_end_that_waits_for_a_text_is_alarming_after_a_minute_and_says_what_it_waits_for() {
+    use AttemptState as S;
+    for (state, waited, said) in [
+        (S::Scheduled, 59, None),
+        (S::Scheduled, 60, Some("texts of it could not be sent yet")),
+        (S::Unknown, 60, Some("nobody knows yet whether its text was sent")),
+    ] {
+        let mut one = OneCall::new(fixtures::policy("p", &[(secs(0), &["primary"])]));
+        one.notice(0, "sam", state);
+        one.now = one.now.plus(secs(waited));
+        (one.state.call.next_step, one.state.call.wake_at) = (1, Some(one.now));
+        let change = one.wake();
+        let raised = raised(&change.alerts);
+        assert_eq!(raised.len(), usize::from(said.is_some()), "{state} {waited}: {raised:?}");
+        for (key, message) in &raised {
+            assert_eq!(*key, AlertKind::Exhausted.about("c"), "{state} {waited}");
+            assert!(message.contains(said.unwrap_or_default()), "{state} {waited}: {message}");
+        }
+        assert_eq!(one.state.call.status, CallStatus::Dispatching, "{state} {waited}: it is still to be told");
+    }
+}
+
+#[test]
+fn when_the_end_has_waited_for_a_breaker_only_a_notice_that_goes_now_has_its_time_to_be_answered() {
+    use AttemptState as S;
+    let table: [(&str, Otherwise, CallStatus); 3] = [
+        ("nothing waits any more", |_| {}, CallStatus::Exhausted),
+        ("a note waits", |o| o.notice(1, "ana", S::Scheduled).kind = AttemptKind::Update, CallStatus::Exhausted),
+        (
+            "a notice waits",
+            |o| {
+                o.notice(1, "ana", S::Scheduled);
+            },
+            CallStatus::Dispatching,
+        ),
+    ];
+    for (label, otherwise, want) in table {
+        let mut one = OneCall::new(fixtures::policy("p", &[(secs(0), &["primary"]), (secs(60), &["backup"])]));
+        one.notice(0, "sam", S::Delivered);
+        otherwise(&mut one);
+        let due = one.now.plus(secs(660));
+        one.now = due.plus(secs(100));
+        let call = &mut one.state.call;
+        (call.next_step, call.deferred_from, call.wake_at) = (2, Some(due), Some(one.now));
+        one.wake();
+        assert_eq!(one.state.call.status, want, "{label}");
+        let answers_until = (want == CallStatus::Dispatching).then(|| one.now.plus(mins(10)));
+        assert_eq!(one.state.call.wake_at, answers_until, "{label}");
+    }
+}
+
+#[test]
+fn that_nobody_is_told_is_alarming_only_while_somebody_is_looked_for_and_nobody_was_told_or_tried() {
+    use AttemptState as S;
+    use Channel::{Email, Sms, Voice};
+    let table: [(&str, &[Channel], Otherwise, bool); 8] = [
+        (
+            "a text waits",
+            &[Sms],
+            |o| {
+                o.notice(0, "sam", S::Scheduled);
+            },
+            true,
+        ),
+        (
+            "told",
+            &[Sms],
+            |o| {
+                o.notice(0, "sam", S::Submitted);
+                o.state.call.notified_at = Some(o.now);
+            },
+            false,
+        ),
+        (
+            "taken before anybody was told",
+            &[Sms],
+            |o| {
+                o.notice(0, "sam", S::Cancelled);
+                (o.state.call.status, o.state.call.wake_at) = (CallStatus::Acknowledged, None);
+            },
+            false,
+        ),
+        (
+            "a mail waits where no text tells",
+            &[Email, Voice],
+            |o| {
+                o.notice_by(Email, 0, "sam", S::Scheduled);
+            },
+            true,
+        ),
+        (
+            "a mail is out where no text tells",
+            &[Email, Voice],
+            |o| {
+                o.notice_by(Email, 0, "sam", S::Submitted);
+            },
+            false,
+        ),
+        (
+            "a mail is out where texts tell too",
+            &[Email, Sms],
+            |o| {
+                o.notice_by(Email, 0, "sam", S::Submitted);
+            },
+            true,
+        ),
+        (
+            "a phone call was placed and no phone has rung",
+            &[Email, Voice],
+            |o| {
+                o.notice_by(Voice, 1, "sam", S::Submitted);
+            },
+            true,
+        ),
+        ("a phone rang", &[Email, Voice], |o| o.notice_by(Voice, 1, "sam", S::Submitted).trace.rang = true, false),
+    ];
+    for (label, channels, otherwise, alarming) in table {
+        let steps: Vec<(Channel, u64)> = channels.iter().map(|c| (*c, 0)).collect();
+        let mut one = OneCall::new(ladder_by(&steps));
+        otherwise(&mut one);
+        one.now = one.now.plus(secs(60));
+        let call = one.id();
+        let change = one.apply(&Event::Unnotified { call });
+        let keys: Vec<_> = raised(&change.alerts).into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys.contains(&AlertKind::Unnotified.about("c")), alarming, "{label}: {keys:?}");
+    }
+}
+
+#[test]
+fn that_nobody_answers_is_alarming_after_five_minutes_where_no_text_tells_and_says_what_was_tried() {
+    use AttemptState as S;
+    use Channel::{Email, Sms, Voice};
+    let taken: Otherwise = |o| (o.state.call.status, o.state.call.wake_at) = (CallStatus::Acknowledged, None);
+    let open: Otherwise = |_| {};
+    // The ladder, how its first notice went and where it is, what is otherwise, the seconds since → what is said.
+    let table: [(&[Channel], S, Otherwise, u64, Option<&str>); 7] = [
+        (&[Email], S::Submitted, open, 299, None),
+        (&[Email], S::Submitted, open, 420, Some("mails are out for 7 min")),
+        (&[Email], S::Scheduled, open, 300, Some("no mail is out after 5 min")),
+        (&[Voice], S::Submitted, open, 300, Some("phones are rung for 5 min")),
+        (&[Voice], S::Scheduled, open, 300, Some("no phone could be rung for 5 min")),
+        (&[Email, Sms], S::Submitted, open, 600, None),
+        (&[Email], S::Submitted, taken, 600, None),
+    ];
+    for (channels, state, otherwise, seconds, want) in table {
+        let steps: Vec<(Channel, u64)> = channels.iter().map(|c| (*c, 0)).collect();
+        let mut one = OneCall::new(ladder_by(&steps));
+        one.notice_by(channels[0], 0, "sam", state);
+        otherwise(&mut one);
+        one.now = one.now.plus(secs(seconds));
+        let call = one.id();
+        let change = one.apply(&Event::Unanswered { call });
+        let said: Vec<String> = raised(&change.alerts).into_iter().map(|(_, message)| message).collect();
+        let as_wanted = match want {
+            Some(text) => said.len() == 1 && said[0].contains(text),
+            None => said.is_empty(),
+        };
+        assert!(as_wanted, "{channels:?} {state} {seconds}: {said:?}, not {want:?}");
+    }
+}

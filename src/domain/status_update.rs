@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::alert::{AlertKey, AlertKind};
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, Move};
-use super::call::ExclusionReason;
+use super::call::{ExclusionReason, Out};
 use super::change::{Answer, Change, ReceiptRow};
 use super::codes::{Class, ErrorClass};
 use super::dial;
@@ -120,7 +120,7 @@ pub(super) fn join(
             return Ok("conflict");
         }
         // `read` follows `delivered`; what is not final never follows what is.
-        Move::Stale if higher && (backwards || !was.is_final() || (old_rank.is_some() && verdict.is_some())) => {
+        Move::Stale if higher && (backwards || !was.is_final() || verdict.is_some()) => {
             w.attempt_mut(id)?.message_status = Some(status.clone());
             let number = w.attempt(id)?.number;
             w.log_as(
@@ -212,17 +212,17 @@ fn twin(w: &Work<'_>, id: AttemptId, was: AttemptState) -> Result<Option<u32>, I
     Ok(w.state.attempts.iter().find(is_twin).map(|b| b.number))
 }
 
-/// A notice arrived: what had been alarming about earlier texts to the same contact is over, and so is what a failure of an
-/// earlier one had said of their number.
+/// A notice arrived: what had been alarming about earlier ones to the same contact is over, and so is what the failure of an earlier one
+/// by the same channel had said of their number.
 fn reached(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
     let a = w.attempt(id)?;
     if a.kind != AttemptKind::Notice {
         return Ok(());
     }
-    let (number, contact) = (a.number, a.recipient.contact.clone());
-    let since = |b: &&Attempt| excludes(b, &contact) && b.number > number;
-    if !w.state.attempts.iter().any(|b| since(&b)) {
-        take_back_in(w, &contact);
+    let (number, contact, channel) = (a.number, a.recipient.contact.clone(), a.channel);
+    let since = |b: &Attempt| excludes(b, &contact, channel) && b.number > number;
+    if !w.state.attempts.iter().any(since) {
+        take_back_in(w, &contact, channel);
     }
     let call = w.state.call.id.clone();
     for kind in [AlertKind::Failed, AlertKind::Refused] {
@@ -272,40 +272,27 @@ fn settle_conflict(w: &mut Work<'_>, id: AttemptId, update: &StatusUpdate) -> Re
     Ok("moved")
 }
 
-/// It did arrive: what its failure had said of the contact no longer holds, unless another of their texts failed too.
+/// It did arrive: it has no error any more. What its failure had said of the contact ends as with every delivery: see [`reached`].
 fn take_back_failure(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
     let a = w.attempt_mut(id)?;
     (a.error_code, a.class) = (None, None);
-    let contact = a.recipient.contact.clone();
-    let theirs = |a: &&Attempt| a.id != id && a.kind == AttemptKind::Notice && a.recipient.contact == contact;
-    let failed = |a: &Attempt| a.state == AttemptState::Failed;
-    let (excluded, others) = {
-        let mut all = w.state.attempts.iter().filter(theirs);
-        (all.clone().any(|a| excludes(a, &contact)), all.any(failed))
-    };
-    if !excluded {
-        take_back_in(w, &contact);
-    }
-    if !others {
-        let call = w.state.call.id.clone();
-        for kind in [AlertKind::Failed, AlertKind::Refused] {
-            w.resolve(kind.about(format_args!("{call}:{}", contact.as_str())));
-        }
-    }
     Ok(())
 }
 
-/// Whether this text's failure says that the contact's number cannot be reached for good.
-fn excludes(a: &Attempt, contact: &ContactId) -> bool {
+/// Whether this notice's failure says that the contact's number cannot be reached by this channel for good.
+fn excludes(a: &Attempt, contact: &ContactId, channel: Channel) -> bool {
     a.kind == AttemptKind::Notice
+        && a.channel == channel
         && &a.recipient.contact == contact
         && a.state == AttemptState::Failed
         && a.class == Some(Class::NumberPermanent)
 }
 
-/// The contact can be reached after all: they get further notices. Who passed stays out.
-fn take_back_in(w: &mut Work<'_>, contact: &ContactId) {
-    w.state.call.excluded.retain(|o| &o.contact != contact || o.why != ExclusionReason::Failed);
+/// The contact can be reached by this channel after all: they get further notices by it. Who passed stays out.
+fn take_back_in(w: &mut Work<'_>, contact: &ContactId, channel: Channel) {
+    let is_of_it =
+        |o: &Out| &o.contact == contact && o.why == ExclusionReason::Failed && o.channel.is_none_or(|by| by == channel);
+    w.state.call.excluded.retain(|o| !is_of_it(o));
 }
 
 /// We asked in vain, or the message is still under way: when to ask again.

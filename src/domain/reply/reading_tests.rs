@@ -415,3 +415,117 @@ proptest::proptest! {
         proptest::prop_assert!(!matches!(said.says, Says::Take | Says::Pass | Says::Done | Says::Later), "{:?}: {:?}", text, said);
     }
 }
+
+/// What each text says, and which call it names.
+fn assert_says(texts: &[(&str, Says, &str)]) {
+    for (text, says, call) in texts {
+        let r = read(text, SAM, &Lexicon::default());
+        let named = r.reference.as_ref().map(ToString::to_string).unwrap_or_default();
+        assert_eq!((r.says, named.as_str()), (*says, *call), "{text:?}: {r:?}");
+    }
+}
+
+#[test]
+fn only_what_is_surely_a_way_an_address_or_a_name_stands_behind_a_word_that_takes() {
+    assert_says(&[
+        // Somebody by his title; a number is no name.
+        ("1, Mrs Vega called", Says::Take, ""),
+        ("1, Mr 6", Says::Other, ""),
+        ("1, calling Mr", Says::Other, ""),
+        // A code is no more than itself.
+        ("1, bringing the pump to 7K3Q-2", Says::Take, "7K3Q"),
+        ("1, bringing the pump to 7K3Q zorqx", Says::Other, "7K3Q"),
+        // An address has a number of a house or a name, in one clause; a time of day is no house.
+        ("1, 22nd street", Says::Take, ""),
+        ("1, 12 Tran Drive", Says::Take, ""),
+        ("1, 12 drive", Says::Other, ""),
+        ("1, 12 Tran, drive", Says::Other, ""),
+        ("1, 6pm Oak St", Says::Other, ""),
+        ("1, st Oak Drive", Says::Other, ""),
+        // A number, with one letter at most, is behind `apt`; a letter alone may be a no.
+        ("1, gate 6b", Says::Take, ""),
+        ("1, gate 6ish", Says::Other, ""),
+        ("1, gate n", Says::Other, ""),
+    ]);
+}
+
+#[test]
+fn a_word_that_is_harmless_before_another_stands_right_before_it_in_one_clause() {
+    assert_says(&[
+        ("1, stuck in the traffic", Says::Take, ""),
+        ("1, ill call the customer", Says::Take, ""),
+        // He is ill.
+        ("1, ill. Call the customer", Says::Other, ""),
+        ("1, ill so call the customer", Says::Other, ""),
+        ("1, bad traffic stuck", Says::Other, ""),
+    ]);
+}
+
+#[test]
+fn hours_behind_done_take_it_back_and_the_minutes_that_it_took_do_not() {
+    assert_says(&[
+        ("done, took 40 min", Says::Done, ""),
+        ("done, back in 2 hours", Says::Other, ""),
+        ("done, test it at 6", Says::Other, ""),
+        ("done, water is on at 6:30", Says::Other, ""),
+        ("done, left at 6pm", Says::Other, ""),
+    ]);
+}
+
+#[test]
+fn a_code_and_a_word_are_told_apart_without_a_space_and_where_the_code_may_be_a_number() {
+    assert_says(&[
+        ("8M42,1", Says::Take, "8M42"),
+        ("8M42:1", Says::Take, "8M42"),
+        ("ok,1", Says::Take, ""),
+        ("ok,1,2345", Says::Take, "2345"),
+        ("2345 1", Says::Take, "2345"),
+        ("2345 done", Says::Done, "2345"),
+        ("1 2345 zorqx", Says::Other, ""),
+        ("1.5", Says::Other, ""),
+        ("1:30", Says::Other, ""),
+    ]);
+}
+
+#[test]
+fn whoever_names_one_call_and_says_all_is_asked() {
+    assert_says(&[
+        ("1 all 7K3Q", Says::Other, "7K3Q"),
+        ("7K3Q all", Says::Other, "7K3Q"),
+        ("done all 7K3Q", Says::Other, "7K3Q"),
+    ]);
+}
+
+#[test]
+fn a_word_of_the_shop_has_forty_characters_at_most_and_is_no_code() {
+    let add = |word: &str| Lexicon::default().add(OwnWord::Take, word);
+    for word in ["x".repeat(40).as_str(), "voy", "rgrd", "unit 12 rolling"] {
+        assert_eq!(add(word), Ok(()), "{word}");
+    }
+    for word in ["x".repeat(41).as_str(), "x".repeat(60).as_str(), "7k3q", "8M42"] {
+        assert!(add(word).is_err(), "{word}");
+    }
+}
+
+#[test]
+fn am_is_a_time_of_day_behind_a_number_alone() {
+    assert_says(&[
+        ("1, I am on my way, 20 min", Says::Take, ""),
+        ("no, I am in Reno", Says::Pass, ""),
+        ("2, I am at home with the kids", Says::Pass, ""),
+        ("1 at 6 am", Says::Other, ""),
+        ("1, 6 am", Says::Other, ""),
+        ("1, 6am", Says::Other, ""),
+        ("1, am I on call", Says::Other, ""),
+    ]);
+}
+
+#[test]
+fn a_comma_without_a_space_behind_minutes_is_no_clock() {
+    assert_says(&[
+        ("omw in 20,traffic", Says::Take, ""),
+        ("be there in 30,thanks", Says::Take, ""),
+        ("omw in 1:30", Says::Other, ""),
+        ("omw in 1,30", Says::Other, ""),
+    ]);
+}

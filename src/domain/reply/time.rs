@@ -23,7 +23,8 @@ pub(super) fn is_at(word: &str) -> bool {
 /// Hours, a time of day, or more minutes than belong to a way.
 pub(super) fn is_time(words: &Words, i: usize) -> bool {
     let word = words.word(i);
-    if HOURS.contains(&word) {
+    // `I am on my way`: a time of day has its number before it.
+    if HOURS.contains(&word) && word != "am" {
         return true;
     }
     let (number, unit) = split_number(word);
@@ -119,6 +120,6 @@ fn way_of(words: &Words, from: usize) -> Option<Way> {
     }
     let ends = i >= words.len() || words.gap(i).parts;
     // `in 1:30`
-    let is_clock = !is_unit && words.gap(i).is_glued && i < words.len();
+    let is_clock = !is_unit && words.gap(i).is_glued && words.word(i).starts_with(|c: char| c.is_ascii_digit());
     (!is_clock && (is_unit || (is_clear && ends))).then_some(Way { end: i, minutes, is_unit })
 }

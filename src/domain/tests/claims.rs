@@ -1,6 +1,6 @@
 //! What is claimed for its POST is looked at once more: whether it is still wanted, and by whom it goes.
 
-use super::one_call::{OneCall, contact, open_breaker, raised};
+use super::one_call::{OneCall, contact, ladder_by, open_breaker, raised};
 use crate::domain::alert::{AlertKey, AlertKind};
 use crate::domain::attempt::{AttemptKind, AttemptState, Channel};
 use crate::domain::call::CallStatus;
@@ -162,5 +162,61 @@ fn whoever_opted_out_before_their_notice_left_is_told_of_by_the_channel_that_the
         let keys: Vec<AlertKey> = keys.filter(|key| key.kind() == AlertKind::OptedOut).collect();
         assert_eq!(keys, [want], "{channel}");
         assert_eq!(one.told_after(1), ["ana"], "{channel}: the next one is told at once");
+    }
+}
+
+#[test]
+fn a_stand_down_waits_while_a_text_that_it_takes_back_is_being_posted() {
+    use AttemptState as S;
+    let table: [(&str, Otherwise, bool); 4] = [
+        ("nothing is", |_| {}, false),
+        (
+            "a notice to its reader is",
+            |o| {
+                o.notice(1, "sam", S::Sending);
+            },
+            true,
+        ),
+        (
+            "a notice to somebody else is",
+            |o| {
+                o.notice(1, "ana", S::Sending);
+            },
+            false,
+        ),
+        ("a note to its reader is", |o| o.notice(1, "sam", S::Sending).kind = AttemptKind::Update, false),
+    ];
+    for (label, otherwise, waits) in table {
+        let mut one = beside_a_notice(AttemptKind::StandDown, CallStatus::Cancelled, None);
+        otherwise(&mut one);
+        claim(&mut one, 2);
+        let (state, not_before) = (one.attempt(2).state, one.attempt(2).not_before);
+        assert_eq!(state, if waits { S::Scheduled } else { S::Sending }, "{label}");
+        assert_eq!(not_before == one.now.plus(secs(1)), waits, "{label}: {not_before}");
+    }
+}
+
+#[test]
+fn a_repeat_goes_unless_what_it_repeats_or_a_later_text_to_the_same_contact_was_accepted() {
+    use AttemptState as S;
+    // What became of the text that is repeated, and of the next one to him.
+    for (repeated, next, goes) in [
+        (S::Failed, S::Failed, true),
+        (S::Unknown, S::Skipped, true),
+        (S::Submitted, S::Failed, false),
+        (S::Delivered, S::Failed, false),
+        (S::Failed, S::Submitted, false),
+        (S::Unknown, S::Delivered, false),
+    ] {
+        let steps = [(Channel::Sms, 0), (Channel::Sms, 60), (Channel::Sms, 600)];
+        let mut one = OneCall::new(ladder_by(&steps));
+        let first = one.notice(0, "sam", repeated).id;
+        one.notice(1, "sam", next);
+        one.notice(0, "sam", S::Scheduled).repeats = Some(first);
+        one.state.call.next_step = 2;
+        let (_, why) = claim(&mut one, 3);
+        assert_eq!(why.is_none(), goes, "{repeated} {next}: {why:?}");
+        let state = if goes { S::Sending } else { S::Skipped };
+        assert_eq!(one.attempt(3).state, state, "{repeated} {next}");
     }
 }

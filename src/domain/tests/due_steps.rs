@@ -7,6 +7,7 @@ use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel};
 use crate::domain::call::CallStatus;
 use crate::domain::codes::Class;
 use crate::domain::mail::RELAY;
+use crate::domain::missed_steps;
 use crate::domain::sequence;
 use crate::domain::types::Timestamp;
 use crate::testing::{fixtures, secs};
@@ -298,5 +299,38 @@ fn cancelled_follow_ups_go_all_the_same_where_they_are_the_first_that_anybody_he
             w.state.attempts.last().map(|a| a.state)
         });
         assert_eq!(state, Some(want), "{label}");
+    }
+}
+
+#[test]
+fn missed_steps_are_those_of_a_call_that_looks_for_somebody_and_whose_time_is_past() {
+    // The call's status, when it is looked at and since when its steps wait, in seconds; it is the two hundredth.
+    for (status, wake, since, want) in [
+        (CallStatus::Dispatching, 60, None, vec![1_u32, 2]),
+        (CallStatus::Dispatching, 130, None, vec![1, 2]),
+        (CallStatus::Dispatching, 150, None, vec![1]),
+        (CallStatus::Dispatching, 200, Some(60), vec![1, 2]),
+        (CallStatus::Dispatching, 201, None, vec![]),
+        (CallStatus::Deferred, 60, None, vec![]),
+    ] {
+        let mut one = OneCall::new(ladder_by(&[(Channel::Sms, 0), (Channel::Sms, 60), (Channel::Sms, 60)]));
+        let begin = one.now;
+        let call = &mut one.state.call;
+        (call.status, call.next_step) = (status, 1);
+        (call.wake_at, call.deferred_from) = (Some(begin.plus(secs(wake))), since.map(|s| begin.plus(secs(s))));
+        assert_eq!(missed_steps(call, begin.plus(secs(200))), want, "{status} {wake} {since:?}");
+    }
+}
+
+#[test]
+fn a_step_follows_where_one_to_come_finds_somebody_the_last_resort_included() {
+    const OLGA: Option<&str> = Some("olga");
+    for (next, last_resort, want) in
+        [(0, None, true), (1, None, false), (2, None, false), (1, OLGA, true), (2, OLGA, true), (3, OLGA, false)]
+    {
+        let mut one = OneCall::new(fixtures::policy("p", &[(secs(0), &["primary"]), (secs(60), &["nobody"])]));
+        one.state.call.next_step = next;
+        one.directory.last_resort = last_resort.map(contact).into_iter().collect();
+        assert_eq!(one.work(|w| sequence::a_step_follows(w)), want, "{next} {last_resort:?}");
     }
 }

@@ -1,7 +1,8 @@
 //! How a ladder ends that nobody took, and when it is alarming that nobody is told, or answers.
 
-use super::one_call::{OneCall, ladder_by, raised};
+use super::one_call::{OneCall, contact, ladder_by, raised};
 use crate::domain::AlertKind;
+use crate::domain::alert::AlertChange;
 use crate::domain::attempt::{AttemptKind, AttemptState, Channel};
 use crate::domain::call::CallStatus;
 use crate::domain::event::Event;
@@ -170,4 +171,116 @@ fn that_nobody_answers_is_alarming_after_five_minutes_where_no_text_tells_and_sa
         };
         assert!(as_wanted, "{channels:?} {state} {seconds}: {said:?}, not {want:?}");
     }
+}
+
+/// Ana's text left after so many seconds.
+fn ana_left(one: &mut OneCall, seconds: u64) {
+    one.state.attempts[1].sent_at = Some(one.state.call.accepted_at.plus(secs(seconds)));
+}
+
+#[test]
+fn whoever_was_told_only_after_the_end_of_the_ladder_has_the_same_time_to_answer() {
+    use AttemptState as S;
+    // The end is at 660 s. When the engine looks, in seconds → when it looks again; `None`: the call is exhausted.
+    let table: [(&str, Otherwise, u64, Option<u64>); 11] = [
+        ("told in time", |_| {}, 660, None),
+        ("told at the very end", |o| ana_left(o, 660), 660, None),
+        ("told later", |o| ana_left(o, 661), 700, Some(1_261)),
+        ("told later, and that time is over", |o| ana_left(o, 661), 1_261, None),
+        (
+            "her text failed",
+            |o| {
+                ana_left(o, 661);
+                o.state.attempts[1].state = S::Failed;
+            },
+            700,
+            None,
+        ),
+        (
+            "she has passed",
+            |o| {
+                ana_left(o, 661);
+                o.state.call.exclude_passed(&contact("ana"));
+            },
+            700,
+            None,
+        ),
+        (
+            "it was no notice",
+            |o| {
+                ana_left(o, 661);
+                o.state.attempts[1].kind = AttemptKind::Update;
+            },
+            700,
+            None,
+        ),
+        (
+            "it was of the round before",
+            |o| {
+                ana_left(o, 661);
+                o.state.attempts[1].round = 1;
+            },
+            700,
+            None,
+        ),
+        (
+            "a repeat of her text left later",
+            |o| {
+                let first = o.state.attempts[1].id;
+                let begin = o.state.call.accepted_at;
+                let again = o.notice(1, "ana", S::Submitted);
+                (again.repeats, again.created_at) = (Some(first), begin.plus(secs(650)));
+                again.sent_at = Some(begin.plus(secs(670)));
+            },
+            700,
+            Some(1_270),
+        ),
+        (
+            "her text waits: she is told first",
+            |o| {
+                let a = &mut o.state.attempts[1];
+                (a.state, a.sent_at, a.sid) = (S::Scheduled, None, None);
+            },
+            660,
+            Some(1_260),
+        ),
+        (
+            "a reminder waits for whoever was told",
+            |o| {
+                o.notice(1, "sam", S::Scheduled);
+            },
+            660,
+            None,
+        ),
+    ];
+    for (label, otherwise, seconds, want) in table {
+        let mut one = OneCall::new(fixtures::policy("p", &[(secs(0), &["primary"]), (secs(60), &["backup"])]));
+        let begin = one.now;
+        one.state.call.round = 2;
+        one.notice(0, "sam", S::Delivered);
+        one.notice(1, "ana", S::Submitted).created_at = begin.plus(secs(60));
+        ana_left(&mut one, 60);
+        otherwise(&mut one);
+        one.now = begin.plus(secs(seconds));
+        (one.state.call.next_step, one.state.call.wake_at) = (2, Some(one.now));
+        one.wake();
+        let status = if want.is_some() { CallStatus::Dispatching } else { CallStatus::Exhausted };
+        assert_eq!(one.state.call.status, status, "{label}");
+        assert_eq!(one.state.call.wake_at, want.map(|s| begin.plus(secs(s))), "{label}");
+    }
+}
+
+#[test]
+fn that_the_last_resort_did_not_take_a_call_either_is_told_under_the_alert_that_stands() {
+    let mut one = OneCall::new(fixtures::policy("p", &[(secs(0), &["primary"])]));
+    one.directory.last_resort = vec![contact("olga")];
+    one.notice(0, "sam", AttemptState::Delivered);
+    one.notice(1, "olga", AttemptState::Delivered);
+    one.now = one.now.plus(mins(30));
+    (one.state.call.next_step, one.state.call.wake_at) = (2, Some(one.now));
+    let change = one.wake();
+    assert_eq!(one.state.call.status, CallStatus::Exhausted);
+    let key = AlertKind::Exhausted.about("c");
+    let is_told = |a: &AlertChange| matches!(a, AlertChange::Again { key: of, .. } if *of == key);
+    assert!(change.alerts.iter().any(is_told), "{:?}", change.alerts);
 }

@@ -1,9 +1,11 @@
 //! Whom a step names: who was told already, who is on a job, and who holds the duty now.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use super::one_call::{OneCall, contact};
-use crate::domain::attempt::{AttemptKind, AttemptState};
+use crate::domain::attempt::{AttemptKind, AttemptState, Channel};
 use crate::domain::call::Override;
 use crate::domain::ladder;
 use crate::domain::oncall::{DutyOverride, OverrideId, OverrideKind, OverrideScope};
@@ -67,9 +69,14 @@ fn the_last_step_asks_whoever_was_on_a_job_and_whom_no_step_of_the_round_has_tol
         one.state.call.round = 2;
         one.notice(0, "sam", S::Delivered);
         otherwise(&mut one);
-        let named = one.work(|w| ladder::who(w, 1)).recipients;
-        let named: Vec<&str> = named.iter().map(|r| r.contact.as_str()).collect();
+        let recipients = one.work(|w| ladder::who(w, 1)).recipients;
+        let named: Vec<&str> = recipients.iter().map(|r| r.contact.as_str()).collect();
         assert_eq!(named, want, "{label}");
+        let why = recipients.iter().find(|r| r.contact.as_str() == "ana").map(|r| r.why.as_deref());
+        assert!(why.is_none_or(|why| why == Some("was on a job, so asked last")), "{label}: {why:?}");
+        one.state.call.exclude_passed(&contact("olga"));
+        let recipients = one.work(|w| ladder::who(w, 1)).recipients;
+        assert!(recipients.iter().all(|r| r.why.is_none()), "{label}: whoever alone is left is asked like anybody");
     }
 }
 
@@ -205,5 +212,36 @@ fn a_step_is_named_by_its_place_and_from_the_second_round_on_by_its_round() {
     {
         one.state.call.round = round;
         assert_eq!(one.work(|w| ladder::step_name(w, index)), want);
+    }
+}
+
+#[test]
+fn a_step_that_tells_nobody_says_why() {
+    let table: [(u32, Otherwise, &str); 5] = [
+        (0, |_| {}, "nobody holds night"),
+        (1, |o| o.state.call.exclude_passed(&contact("ana")), "Ana Reyes passed or cannot be reached"),
+        (
+            1,
+            |o| {
+                let pair = (fixtures::phone("ana").to_owned(), fixtures::SENDER.to_owned());
+                o.loaded.opted_out.insert(pair);
+            },
+            "Ana Reyes opted out",
+        ),
+        (2, |o| o.directory.contacts.iter_mut().for_each(|c| c.email = None), "Ana Reyes has no mail address"),
+        (3, |o| o.directory.last_resort = vec![contact("kim")], "there is no contact kim"),
+    ];
+    for (index, otherwise, want) in table {
+        let steps = [(Channel::Sms, &["night"]), (Channel::Sms, &["backup"]), (Channel::Email, &["backup"])];
+        let waits: Vec<(Duration, &[&str])> = steps.iter().map(|(_, roles)| (secs(60), &roles[..])).collect();
+        let mut policy = fixtures::policy("p", &waits);
+        for (step, (channel, _)) in policy.steps.iter_mut().zip(steps) {
+            step.channel = channel;
+        }
+        let mut one = OneCall::new(policy);
+        otherwise(&mut one);
+        let found = one.work(|w| ladder::who(w, index));
+        assert!(found.recipients.is_empty(), "{index}");
+        assert_eq!(found.why_nobody(), want, "{index}");
     }
 }

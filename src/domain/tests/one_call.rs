@@ -43,7 +43,7 @@ impl OneCall {
         Self { state, directory, rules, loaded: Loaded::default(), now, ids: Cell::new(1_000) }
     }
 
-    /// A notice of this step to this contact, in this state; it was made at the call's acceptance, and left then if at all.
+    /// A notice of this step to this contact, made when the call was accepted, and sent then where it has left.
     pub(super) fn notice(&mut self, step: u32, who: &str, state: AttemptState) -> &mut Attempt {
         let known = self.directory.contacts.iter().find(|c| c.id.as_str() == who);
         let recipient = known.expect("a contact").recipient();

@@ -1,11 +1,13 @@
 //! Every word of a person on every state of an attempt and every status of its call.
 
-use crate::domain::Settlement;
-use crate::domain::attempt::AttemptState;
+use uuid::Uuid;
+
+use crate::domain::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::domain::call::{CallStatus, CallVersion};
 use crate::domain::change::Answer;
 use crate::domain::event::{Decision, Event};
-use crate::domain::types::Actor;
+use crate::domain::types::{Actor, AttemptId};
+use crate::domain::{AlertKind, Settlement};
 use crate::testing::harness::{CoreHarness, sid};
 use crate::testing::mins;
 
@@ -123,5 +125,37 @@ fn late_news_after_any_word_is_never_illegal() {
                 assert!(ingested.is_ok(), "{status} by {source:?} after {how:?}: {ingested:?}");
             }
         }
+    }
+}
+
+#[test]
+fn what_was_kept_of_a_message_counts_in_the_decision_that_links_it() {
+    use crate::domain::event::Source;
+    let mut harness = with(AttemptState::Unknown, CallStatus::Dispatching);
+    for message in [1, 2] {
+        let update = crate::testing::harness::update(None, message, "delivered", None, Source::Receipt);
+        assert!(matches!(harness.apply(Event::StatusUpdate(update)), Answer::NotFound), "whose it is is not known");
+    }
+    assert_eq!(word(&settle(&mut harness, Settlement::Sent(sid(1)))), "changed");
+    let a = harness.attempt(1);
+    assert_eq!((a.state, a.sid.as_ref()), (AttemptState::Delivered, Some(&sid(1))));
+}
+
+#[test]
+fn a_later_notice_that_was_sent_ends_the_alert_about_an_earlier_unknown_one_and_no_other_text_does() {
+    for (kind, stands) in [(AttemptKind::Notice, false), (AttemptKind::Update, true)] {
+        let mut harness = with(AttemptState::Unknown, CallStatus::Dispatching);
+        let (earlier, now) = (harness.attempt(1).clone(), harness.now);
+        let (alert, attempt) =
+            (AlertKind::UnknownOutcome.about(earlier.id), AttemptId::from_uuid(Uuid::from_u128(2_000)));
+        let call = &mut harness.calls[0];
+        call.attempts[0].decided_at = Some(now);
+        call.call.attempts = 2;
+        call.attempts.push(Attempt { id: attempt, number: 2, kind, ..earlier });
+        harness.alerts.insert(alert.clone(), "nobody knows whether it arrived".into());
+        let (how, by) = (Settlement::Sent(sid(2)), Actor("mia".into()));
+        assert_eq!(word(&harness.apply(Event::Settle { attempt, how, seen: None, by, note: None })), "changed");
+        assert_eq!(harness.attempt(2).state, AttemptState::Submitted, "{kind}");
+        assert_eq!(harness.alerts.contains_key(&alert), stands, "{kind}");
     }
 }

@@ -389,3 +389,85 @@ fn a_decision_about_a_call_as_it_was_seen_is_done_while_it_is_so_and_not_after()
     harness.send_all();
     assert!(matches!(decide(&mut harness, cancel), Answer::Changed(_)));
 }
+
+#[test]
+fn a_level_is_raised_only_of_a_call_that_sleeps_and_only_a_deferred_one_is_ticked_off() {
+    use CallStatus as S;
+    let decisions = [
+        Decision::Raise { level: Some("high".into()) },
+        Decision::Raise { level: Some("nosuch".into()) },
+        Decision::Raise { level: None },
+        Decision::Seen,
+    ];
+    let table = [
+        (S::Deferred, ["changed", "not allowed", "changed", "changed"]),
+        (S::Dispatching, ["not allowed", "not allowed", "already", "not allowed"]),
+        (S::Acknowledged, ["not allowed"; 4]),
+        (S::Resolved, ["not allowed"; 4]),
+        (S::Cancelled, ["not allowed"; 4]),
+        (S::Exhausted, ["not allowed"; 4]),
+    ];
+    for (status, outcomes) in table {
+        for (what, want) in decisions.iter().zip(outcomes) {
+            let mut harness = in_status(status);
+            let before = harness.calls.clone();
+            let got = match decide(&mut harness, what.clone()) {
+                Answer::Changed(_) => "changed",
+                Answer::Already(_) => "already",
+                Answer::NotAllowed(..) => "not allowed",
+                other => panic!("{status} {what:?}: {other:?}"),
+            };
+            assert_eq!(got, want, "{status} {what:?}");
+            let call = &harness.call().call;
+            match (got, what) {
+                ("changed", Decision::Seen) => assert_eq!((call.status, call.wake_at), (S::Deferred, None)),
+                ("changed", _) => assert_eq!((call.status, call.round), (S::Dispatching, 2), "{what:?}"),
+                _ => assert_eq!(harness.calls, before, "{status} {what:?}: nothing is done"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_form_that_is_sent_twice_is_told_that_it_is_so_already() {
+    use CallStatus as S;
+    let forms = [
+        (S::Dispatching, ACK),
+        (S::Dispatching, Decision::Acknowledge { holder: "sam".parse().ok() }),
+        (S::Deferred, ACK),
+        (S::Dispatching, Decision::Resolve),
+        (S::Acknowledged, Decision::Resolve),
+        (S::Exhausted, Decision::Cancel),
+        (S::Deferred, Decision::Cancel),
+        (S::Acknowledged, Decision::Reopen),
+        (S::Exhausted, Decision::Reopen),
+        (S::Deferred, Decision::Raise { level: None }),
+        (S::Deferred, Decision::Raise { level: Some("high".into()) }),
+        (S::Deferred, Decision::Seen),
+    ];
+    for (status, what) in forms {
+        let mut harness = in_status(status);
+        let form = Decision::AsSeen { version: CallVersion::of(&harness.call().call), what: Box::new(what.clone()) };
+        let first = decide(&mut harness, form.clone());
+        assert!(matches!(first, Answer::Changed(_)), "{status} {what:?}: {first:?}");
+        let once = harness.calls.clone();
+        let second = decide(&mut harness, form);
+        assert!(matches!(second, Answer::Already(_)), "{status} {what:?}: {second:?}");
+        assert_eq!(harness.calls, once, "{status} {what:?}");
+    }
+}
+
+#[test]
+fn whoever_was_told_of_a_call_may_be_named_as_its_holder_also_where_the_settings_know_them_no_more() {
+    let mut harness = CoreHarness::new();
+    harness.dispatch("c", "normal");
+    harness.send_all();
+    harness.directory.contacts.clear();
+    let holder = |who: &str| Decision::Acknowledge { holder: who.parse().ok() };
+    let stranger = decide(&mut harness, holder("joe"));
+    assert!(matches!(&stranger, Answer::NotAllowed(_, why) if why == "there is no contact joe"), "{stranger:?}");
+    let known = decide(&mut harness, holder("sam"));
+    assert!(matches!(known, Answer::Changed(_)), "{known:?}");
+    let call = &harness.call().call;
+    assert_eq!((call.status, call.holder.as_ref().map(|h| h.as_str())), (CallStatus::Acknowledged, Some("sam")));
+}

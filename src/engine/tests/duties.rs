@@ -11,6 +11,7 @@ use crate::domain::AlertKind;
 use crate::engine::duty::{Duty, DutyLimits, DutyWork};
 use crate::engine::heartbeats::DutyLine;
 use crate::store::StoreError;
+use crate::testing::steady::while_the_machine_runs;
 use crate::testing::{Reaction, World, secs};
 
 /// Time passes until this is so: a bound on rounds, not on time.
@@ -65,29 +66,32 @@ async fn a_duty_that_panics_or_fails_is_started_again_and_both_are_shown() {
 
 #[tokio::test]
 async fn the_alarm_that_nobody_was_told_waits_for_no_other_duty() {
-    let mut w = World::new().await;
-    w.sms.otherwise(Reaction::away());
-    let call = w.dispatch("slow").await;
-    let hang = |name: &'static str| {
-        let work = DutyWork::of(&Arc::new(()), |_| Box::pin(std::future::pending()));
-        Duty::new(name, DutyLimits::usual().still_after(Duration::from_secs(10)), work)
-    };
-    // In the place of those that ask somebody outside, and as a further one.
-    w.process.supervisor.assign("alerts", vec![hang("alerts")]);
-    w.process.supervisor.assign("test", vec![hang("further")]);
-    let (stop, running) = run(&w);
-    let key = AlertKind::Unnotified.about(&call);
-    until(&w, "the alarm", async || {
-        let alerts = w.process.store.alerts().await.expect("alerts");
-        alerts.iter().any(|a| a.key == key)
+    while_the_machine_runs(async || {
+        let mut w = World::new().await;
+        w.sms.otherwise(Reaction::away());
+        let call = w.dispatch("slow").await;
+        let hang = |name: &'static str| {
+            let work = DutyWork::of(&Arc::new(()), |_| Box::pin(std::future::pending()));
+            Duty::new(name, DutyLimits::usual().still_after(Duration::from_secs(10)), work)
+        };
+        // In the place of those that ask somebody outside, and as a further one.
+        w.process.supervisor.assign("alerts", vec![hang("alerts")]);
+        w.process.supervisor.assign("test", vec![hang("further")]);
+        let (stop, running) = run(&w);
+        let key = AlertKind::Unnotified.about(&call);
+        until(&w, "the alarm", async || {
+            let alerts = w.process.store.alerts().await.expect("alerts");
+            alerts.iter().any(|a| a.key == key)
+        })
+        .await;
+        let further = line(&w, "further");
+        assert!(further.is_still && further.since_pass.is_none(), "it is shown: {further:?}");
+        assert!(!line(&w, "silence").is_still);
+        stop.cancel();
+        // What may send is waited for at a stop; these never end.
+        running.abort();
     })
     .await;
-    let further = line(&w, "further");
-    assert!(further.is_still && further.since_pass.is_none(), "it is shown: {further:?}");
-    assert!(!line(&w, "silence").is_still);
-    stop.cancel();
-    // What may send is waited for at a stop; these never end.
-    running.abort();
 }
 
 #[tokio::test]

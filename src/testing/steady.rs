@@ -14,6 +14,7 @@ const STOOD_STILL: Duration = Duration::from_millis(300);
 
 /// Plays a test whose bounds are those of a machine that runs. Where it fails and the machine stood still meanwhile, it says nothing of
 /// us, and is played again.
+#[expect(clippy::print_stderr, reason = "whoever reads the run is to know")]
 pub async fn while_the_machine_runs(test: impl AsyncFn()) {
     for tries in 1.. {
         let watch = StandstillWatch::start();

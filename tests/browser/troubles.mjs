@@ -62,11 +62,29 @@ await check("a button that comes under the finger a moment before the tap is not
   equal(await page.evaluate(() => window.tapped), true, "it was not meant");
   equal((await shop.call("under")).status, "DISPATCHING", "nothing was done");
   // While a finger is down nothing moves.
-  await page.locator(`#take-${reference}`).scrollIntoViewIfNeeded();
-  await page.waitForTimeout(600);
-  const box = await page.locator(`#take-${reference}`).boundingBox();
-  await page.mouse.move(box.x + 20, box.y + 20);
-  await page.mouse.down();
+  const isUnder = ([id, at]) => {
+    const hit = document.elementFromPoint(at.x, at.y);
+    return hit !== null && hit.closest("[id]")?.id === id;
+  };
+  let pressed = false;
+  while (!pressed) {
+    // In one go: between two questions the page may change.
+    const at = await page.evaluate((id) => {
+      const button = document.getElementById(id);
+      button.scrollIntoView({ block: "center" });
+      const box = button.getBoundingClientRect();
+      return { x: box.x + 20, y: box.y + 20 };
+    }, `take-${reference}`);
+    await page.waitForTimeout(600);
+    if (!(await page.evaluate(isUnder, [`take-${reference}`, at]))) continue;
+    await page.mouse.move(at.x, at.y);
+    await page.mouse.down();
+    pressed = await page.evaluate(isUnder, [`take-${reference}`, at]);
+    if (!pressed) {
+      await page.mouse.move(0, 0);
+      await page.mouse.up();
+    }
+  }
   await shop.dispatch("meanwhile", "slow", { issueSummary: "While it was pressed" });
   await page.waitForTimeout(1_500);
   equal(await page.$("text=While it was pressed"), null, "nothing moves");

@@ -19,7 +19,8 @@ type Otherwise = fn(&mut OneCall);
 fn while_a_step_waits_for_a_breaker_the_call_is_looked_at_for_a_step_by_another_channel_or_for_the_next_probe() {
     use Channel::{Email, Sms};
     // The ladder with its waits, what fails → the seconds until the call is looked at again, and what is said to wait.
-    let table: [(&str, &[(Channel, u64)], &str, u64, &str); 5] = [
+    type Row = (&'static str, &'static [(Channel, u64)], &'static str, u64, &'static str);
+    let table: [Row; 5] = [
         ("a mail is next", &[(Sms, 0), (Sms, 60), (Email, 20)], fixtures::SENDER, 20, "step 2 is due and waits"),
         ("a mail is much later", &[(Sms, 0), (Sms, 60), (Email, 90)], fixtures::SENDER, 60, "step 2 is due and waits"),
         ("texts alone", &[(Sms, 0), (Sms, 60)], fixtures::SENDER, 60, "step 2 is due and waits"),

@@ -147,7 +147,8 @@ fn that_nobody_answers_is_alarming_after_five_minutes_where_no_text_tells_and_sa
     let taken: Otherwise = |o| (o.state.call.status, o.state.call.wake_at) = (CallStatus::Acknowledged, None);
     let open: Otherwise = |_| {};
     // The ladder, how its first notice went and where it is, what is otherwise, the seconds since → what is said.
-    let table: [(&[Channel], S, Otherwise, u64, Option<&str>); 7] = [
+    type Row = (&'static [Channel], S, Otherwise, u64, Option<&'static str>);
+    let table: [Row; 7] = [
         (&[Email], S::Submitted, open, 299, None),
         (&[Email], S::Submitted, open, 420, Some("mails are out for 7 min")),
         (&[Email], S::Scheduled, open, 300, Some("no mail is out after 5 min")),

@@ -30,7 +30,8 @@ fn told_by_text(one: &mut OneCall) {
 fn whoever_was_told_is_stood_down_once_by_text_where_one_told_them() {
     use AttemptState as S;
     use Channel::{Email, Sms, Voice};
-    let table: [(&str, Sent, &[(&str, Channel)]); 13] = [
+    type Row = (&'static str, Sent, &'static [(&'static str, Channel)]);
+    let table: [Row; 13] = [
         ("a text", told_by_text, &[("sam", Sms)]),
         (
             "a text that waits",

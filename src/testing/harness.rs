@@ -56,6 +56,35 @@ pub(crate) struct CoreHarness {
     ids: Cell<u128>,
 }
 
+/// A decision by this time, these people and these bounds; fresh ids count on from `ids`.
+pub(crate) fn deciding<T>(
+    (now, directory, rules): (Timestamp, &Directory, &Rules),
+    ids: &Cell<u128>,
+    actor: Actor,
+    decide: impl FnOnce(&Ctx<'_>) -> T,
+) -> T {
+    let new_id = || {
+        ids.set(ids.get() + 1);
+        AttemptId::from_uuid(Uuid::from_u128(ids.get()))
+    };
+    decide(&Ctx { now, directory, rules, new_id: &new_id, link: &|_| None, actor })
+}
+
+/// What this number writes to us, as a webhook brings it.
+pub(crate) fn inbound(message: u32, from: &str, body: &str) -> InboundText {
+    InboundText {
+        sid: sid(message),
+        from: from.to_owned(),
+        to: fixtures::SENDER.to_owned(),
+        body: body.to_owned(),
+        provider_replied: false,
+        at: None,
+        at_ours: None,
+        listed: false,
+        waited_since: None,
+    }
+}
+
 /// The SID of the message with that number.
 pub(crate) fn sid(n: u32) -> MessageSid {
     format!("SM{n:032x}").parse().expect("a SID")
@@ -126,19 +155,8 @@ impl CoreHarness {
     /// Decides and keeps the change.
     pub(crate) fn try_apply(&mut self, event: Event) -> Result<Answer, Illegal> {
         let loaded = self.load(&event);
-        let new_id = || {
-            self.ids.set(self.ids.get() + 1);
-            AttemptId::from_uuid(Uuid::from_u128(self.ids.get()))
-        };
-        let ctx = Ctx {
-            now: self.now,
-            directory: &self.directory,
-            rules: &self.rules,
-            new_id: &new_id,
-            link: &|_| None,
-            actor: Actor("mia".into()),
-        };
-        let change = step(&loaded, &event, &ctx)?;
+        let by = (self.now, &self.directory, &self.rules);
+        let change = deciding(by, &self.ids, Actor("mia".into()), |ctx| step(&loaded, &event, ctx))?;
         Ok(self.keep(change))
     }
 
@@ -187,17 +205,7 @@ impl CoreHarness {
     }
 
     pub(crate) fn reply(&mut self, message: u32, who: &str, text: &str) -> String {
-        let text = InboundText {
-            listed: false,
-            waited_since: None,
-            sid: sid(0xbeef_0000 + message),
-            from: fixtures::phone(who).to_owned(),
-            to: fixtures::SENDER.to_owned(),
-            body: text.to_owned(),
-            provider_replied: false,
-            at: None,
-            at_ours: None,
-        };
+        let text = inbound(0xbeef_0000 + message, fixtures::phone(who), text);
         match self.apply(Event::Inbound(text)) {
             Answer::Reply(said) => said,
             other => panic!("a text is answered with a text: {other:?}"),

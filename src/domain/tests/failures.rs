@@ -40,6 +40,24 @@ fn told_and_noted() -> CoreHarness {
     harness
 }
 
+/// A call of whose first text nobody knows what became.
+fn unknown() -> (CoreHarness, AttemptId) {
+    let mut harness = CoreHarness::new();
+    harness.dispatch("c", "normal");
+    let attempt = harness.attempt(1).id;
+    harness.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
+    harness.apply(Event::Sent { attempt, by: None, outcome: SendOutcome::Unknown { why: "reset".into() } });
+    (harness, attempt)
+}
+
+/// The same, and a person says that it was not sent.
+fn said_not_sent() -> (CoreHarness, AttemptId) {
+    let (mut harness, attempt) = unknown();
+    let by = Actor("mia".into());
+    harness.apply(Event::Settle { attempt, how: Settlement::NotSent, seen: None, by, note: None });
+    (harness, attempt)
+}
+
 /// The provider says this of the attempt with that number.
 fn says(harness: &mut CoreHarness, number: u32, word: &str, code: Option<u32>, source: Source) {
     let attempt = harness.attempt(number).id;
@@ -157,13 +175,7 @@ fn kept(harness: &CoreHarness) -> Vec<(Option<AttemptId>, &'static str)> {
 #[test]
 fn news_that_links_a_message_or_brings_a_code_is_kept_by_whatever_way_it_came() {
     // A person says that it was not sent; then the list that was being read has it all the same.
-    let mut harness = CoreHarness::new();
-    harness.dispatch("c", "normal");
-    let attempt = harness.attempt(1).id;
-    harness.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
-    harness.apply(Event::Sent { attempt, by: None, outcome: SendOutcome::Unknown { why: "reset".into() } });
-    let by = Actor("mia".into());
-    harness.apply(Event::Settle { attempt, how: Settlement::NotSent, seen: None, by, note: None });
+    let (mut harness, attempt) = said_not_sent();
     for time in ["once", "twice"] {
         says(&mut harness, 1, "sent", None, Source::List);
         assert_eq!(kept(&harness), [(Some(attempt), "moved")], "{time}");
@@ -183,13 +195,7 @@ fn news_that_links_a_message_or_brings_a_code_is_kept_by_whatever_way_it_came() 
 
 #[test]
 fn the_providers_final_word_is_kept_of_a_text_of_which_a_person_had_said_that_it_was_not_sent() {
-    let mut harness = CoreHarness::new();
-    harness.dispatch("c", "normal");
-    let attempt = harness.attempt(1).id;
-    harness.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
-    harness.apply(Event::Sent { attempt, by: None, outcome: SendOutcome::Unknown { why: "reset".into() } });
-    let by = Actor("mia".into());
-    harness.apply(Event::Settle { attempt, how: Settlement::NotSent, seen: None, by, note: None });
+    let (mut harness, _) = said_not_sent();
     says(&mut harness, 1, "undelivered", Some(HANDSET_OFF), Source::Receipt);
     let a = harness.attempt(1);
     assert_eq!(a.message_status.as_ref().map(|s| s.as_str()), Some("undelivered"), "{a:?}");
@@ -223,11 +229,7 @@ fn that_a_message_is_gone_at_the_provider_is_said_once_and_ends_no_search() {
     harness.apply(Event::Gone { attempt });
     assert_eq!((harness.log.len(), &harness.calls), (entries, &calls), "asked by two at once");
     // A text whose message nobody knows cannot be gone: it is searched for.
-    let mut harness = CoreHarness::new();
-    harness.dispatch("c", "normal");
-    let attempt = harness.attempt(1).id;
-    harness.apply(Event::Claim { attempt, engine: "e".into(), provider_after: None });
-    harness.apply(Event::Sent { attempt, by: None, outcome: SendOutcome::Unknown { why: "reset".into() } });
+    let (mut harness, attempt) = unknown();
     let calls = harness.calls.clone();
     harness.apply(Event::Gone { attempt });
     assert_eq!(harness.calls, calls);

@@ -1,16 +1,15 @@
 //! A call whose ladder itself begins later: it is whole from its acceptance on.
 
+use std::cell::Cell;
 use std::time::Duration;
-
-use uuid::Uuid;
 
 use crate::domain::change::Effect;
 use crate::domain::event::{Event, Loaded, Report};
 use crate::domain::step::step;
-use crate::domain::types::{Actor, AttemptId};
-use crate::domain::work::Ctx;
+use crate::domain::types::Actor;
 use crate::engine::intake::{self, Validation};
 use crate::ids::Ids;
+use crate::testing::harness::deciding;
 use crate::testing::world::START;
 use crate::testing::{fixtures, mins, story};
 
@@ -22,16 +21,8 @@ fn effects(hold: Option<Duration>) -> Vec<Effect> {
     let report = Report { source: "retell".into(), event: "call_ended".into(), hold };
     let event = Event::Report(Box::new(new.expect("a call")), report);
     let loaded = Loaded { free_reference: "7K32".parse().ok(), ..Loaded::default() };
-    let new_id = || AttemptId::from_uuid(Uuid::from_u128(1));
-    let ctx = Ctx {
-        now: START,
-        directory: &directory,
-        rules: &rules,
-        new_id: &new_id,
-        link: &|_| None,
-        actor: Actor("mia".into()),
-    };
-    step(&loaded, &event, &ctx).expect("a decision").effects
+    let by = (START, &directory, &rules);
+    deciding(by, &Cell::new(1), Actor("mia".into()), |ctx| step(&loaded, &event, ctx)).expect("a decision").effects
 }
 
 #[test]

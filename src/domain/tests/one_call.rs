@@ -3,8 +3,6 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use crate::domain::alert::{AlertChange, AlertKey};
 use crate::domain::attempt::{Attempt, AttemptState, Channel};
 use crate::domain::breaker::{Breaker, Evidence, Probe};
@@ -15,9 +13,9 @@ use crate::domain::policy::Policy;
 use crate::domain::rules::Rules;
 use crate::domain::step::step;
 use crate::domain::team::Directory;
-use crate::domain::types::{Actor, AttemptId, CallId, ContactId, Timestamp};
+use crate::domain::types::{Actor, CallId, ContactId, Timestamp};
 use crate::domain::work::{Ctx, Work};
-use crate::testing::harness::sid;
+use crate::testing::harness::{deciding, sid};
 use crate::testing::{fixtures, secs};
 
 /// See the module.
@@ -92,19 +90,7 @@ impl OneCall {
     }
 
     fn with<T>(&self, decide: impl FnOnce(&Ctx<'_>) -> T) -> T {
-        let new_id = || {
-            self.ids.set(self.ids.get() + 1);
-            AttemptId::from_uuid(Uuid::from_u128(self.ids.get()))
-        };
-        let ctx = Ctx {
-            now: self.now,
-            directory: &self.directory,
-            rules: &self.rules,
-            new_id: &new_id,
-            link: &|_| None,
-            actor: Actor::engine(),
-        };
-        decide(&ctx)
+        deciding((self.now, &self.directory, &self.rules), &self.ids, Actor::engine(), decide)
     }
 
     /// A part of a decision about the call as it is; nothing of it is kept.

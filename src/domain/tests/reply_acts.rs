@@ -20,9 +20,8 @@ use crate::domain::step::step;
 use crate::domain::team::Directory;
 use crate::domain::types::{Actor, AttemptId, Timestamp};
 use crate::domain::voice::NO_PHONE_CALLS;
-use crate::domain::work::Ctx;
 use crate::testing::fixtures::{self, SENDER};
-use crate::testing::harness::sid;
+use crate::testing::harness::{deciding, inbound, sid};
 use crate::testing::world::START;
 use crate::testing::{mins, secs};
 
@@ -62,19 +61,9 @@ impl Night {
 
     fn hear(&self, text: InboundText) -> Change {
         let ids = Cell::new(1_u128 << 100);
-        let new_id = || {
-            ids.set(ids.get() + 1);
-            AttemptId::from_uuid(Uuid::from_u128(ids.get()))
-        };
-        let ctx = Ctx {
-            now: self.now,
-            directory: &self.directory,
-            rules: &self.rules,
-            new_id: &new_id,
-            link: &|_| None,
-            actor: Actor::engine(),
-        };
-        step(&self.loaded, &Event::Inbound(text), &ctx).expect("a decision")
+        let by = (self.now, &self.directory, &self.rules);
+        let heard = Event::Inbound(text);
+        deciding(by, &ids, Actor::engine(), |ctx| step(&self.loaded, &heard, ctx)).expect("a decision")
     }
 
     /// The call with this code, as it is then.
@@ -113,17 +102,7 @@ fn taken_by(who: &str, state: &mut CallState) {
 }
 
 fn by_webhook(who: &str, body: &str) -> InboundText {
-    InboundText {
-        sid: sid(0xbeef),
-        from: fixtures::phone(who).to_owned(),
-        to: SENDER.to_owned(),
-        body: body.to_owned(),
-        provider_replied: false,
-        at: None,
-        at_ours: None,
-        listed: false,
-        waited_since: None,
-    }
+    inbound(0xbeef, fixtures::phone(who), body)
 }
 
 /// It was written then, by both clocks, and is read from the provider's list now.

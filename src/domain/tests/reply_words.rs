@@ -15,8 +15,7 @@ use crate::domain::standalone_text::{Reader, StandaloneKind, StandaloneText};
 use crate::domain::step::step;
 use crate::domain::team::Contact;
 use crate::domain::types::{Actor, AttemptId, Timestamp};
-use crate::domain::work::Ctx;
-use crate::testing::harness::sid;
+use crate::testing::harness::{deciding, inbound, sid};
 use crate::testing::world::START;
 use crate::testing::{fixtures, mins};
 
@@ -89,35 +88,14 @@ fn alert(about: &str, who: &str, minute: u64) -> AlertText {
 
 /// What Sam writes, by webhook.
 fn words(body: &str) -> InboundText {
-    InboundText {
-        sid: sid(0xbeef),
-        from: fixtures::phone("sam").to_owned(),
-        to: fixtures::SENDER.to_owned(),
-        body: body.to_owned(),
-        provider_replied: false,
-        at: None,
-        at_ours: None,
-        listed: false,
-        waited_since: None,
-    }
+    inbound(0xbeef, fixtures::phone("sam"), body)
 }
 
 /// It comes half an hour after the start, when no text of ours is younger than a minute.
 fn come(loaded: &Loaded, text: InboundText) -> Change {
-    let (directory, rules, ids) = (fixtures::directory(), fixtures::rules(), Cell::new(1_000));
-    let new_id = || {
-        ids.set(ids.get() + 1);
-        AttemptId::from_uuid(Uuid::from_u128(ids.get()))
-    };
-    let ctx = Ctx {
-        now: at(30),
-        directory: &directory,
-        rules: &rules,
-        new_id: &new_id,
-        link: &|_| None,
-        actor: Actor("mia".into()),
-    };
-    step(loaded, &Event::Inbound(text), &ctx).expect("a decision")
+    let (directory, rules, heard) = (fixtures::directory(), fixtures::rules(), Event::Inbound(text));
+    let by = (at(30), &directory, &rules);
+    deciding(by, &Cell::new(1_000), Actor("mia".into()), |ctx| step(loaded, &heard, ctx)).expect("a decision")
 }
 
 /// What became of the call of that id; `None`: nothing was written about it.

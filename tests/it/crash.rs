@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::http;
 use crate::support::process::report;
 use crate::support::stage::{ANA, LEE, Ledger, SAM, SECOND_MS, Stage, attempts, emergency, entries, state, text};
+use crate::support::steady::while_the_machine_runs;
 use crate::support::wait::{later_ms, time, until, until_time};
 
 const LADDERS: &str = r#"
@@ -15,7 +16,7 @@ steps = [ { wait = "0s", notify = ["primary"] }, { wait = "3s", notify = ["prima
 exhaust_after = "1h"
 [policies.widening]
 steps = [ { wait = "0s", notify = ["owner"] }, { wait = "3s", notify = ["primary"] }, { wait = "300ms", notify = ["primary", "backup"] },
-          { wait = "300ms", notify = ["backup"] }, { wait = "2s", notify = ["owner"] } ]
+          { wait = "300ms", notify = ["backup"] }, { wait = "10s", notify = ["owner"] } ]
 exhaust_after = "1h"
 [policies.backup]
 steps = [ { wait = "0s", notify = ["backup"] }, { wait = "1h", notify = ["owner"] } ]
@@ -24,64 +25,69 @@ exhaust_after = "1h"
 
 #[test]
 fn a_follow_up_that_came_due_while_dead_goes_out_within_a_second_of_the_restart_once() {
-    let stage = Stage::new(LADDERS);
-    let serve = stage.serve();
-    stage.dispatch("c1", "brisk");
-    let accepted = time(&stage.delivered("c1", 1)["acceptedAt"]);
-    serve.process.kill();
-    until_time(accepted.plus(Duration::from_millis(3_300)));
-    assert_eq!(stage.ledger().creates(), 1, "nobody fires it while the engine is dead");
+    while_the_machine_runs(|| {
+        let stage = Stage::new(LADDERS);
+        let serve = stage.serve();
+        stage.dispatch("c1", "brisk");
+        let accepted = time(&stage.delivered("c1", 1)["acceptedAt"]);
+        serve.process.kill();
+        until_time(accepted.plus(Duration::from_millis(3_300)));
+        assert_eq!(stage.ledger().creates(), 1, "nobody fires it while the engine is dead");
 
-    let serve = stage.serve();
-    let call = stage.delivered("c1", 2);
-    let ledger = stage.ledger();
-    let follow_up = ledger.of(&call, 2);
-    assert_eq!((follow_up.len(), &follow_up[0]["to"]), (1, &json!(SAM)));
-    let after = serve.resumed_after_ms(follow_up[0]);
-    assert!(after <= SECOND_MS, "{after} ms after the listener answered");
-    for words in ["the last stop was not clean", "Recovering lost retry", "Retry attempt 2"] {
-        serve.process.says(words);
-    }
-    // One missed step keeps its arithmetic.
-    let hour = Duration::from_secs(3_603);
-    assert_eq!(time(&call["nextFollowUpAt"]), accepted.plus(hour));
-    // A second death and restart find nothing to do again.
-    serve.process.kill();
-    let _serve = stage.serve();
-    stage.dispatch("c2", "normal");
-    stage.delivered("c2", 1);
-    assert_eq!(stage.ledger().creates(), 3);
-    stage.judge();
+        let serve = stage.serve();
+        let call = stage.delivered("c1", 2);
+        let ledger = stage.ledger();
+        let follow_up = ledger.of(&call, 2);
+        assert_eq!((follow_up.len(), &follow_up[0]["to"]), (1, &json!(SAM)));
+        let after = serve.resumed_after_ms(follow_up[0]);
+        assert!(after <= SECOND_MS, "{after} ms after the listener answered");
+        for words in ["the last stop was not clean", "Recovering lost retry", "Retry attempt 2"] {
+            serve.process.says(words);
+        }
+        // One missed step keeps its arithmetic.
+        let hour = Duration::from_secs(3_603);
+        assert_eq!(time(&call["nextFollowUpAt"]), accepted.plus(hour));
+        // A second death and restart find nothing to do again.
+        serve.process.kill();
+        let _serve = stage.serve();
+        stage.dispatch("c2", "normal");
+        stage.delivered("c2", 1);
+        assert_eq!(stage.ledger().creates(), 3);
+        stage.judge();
+    });
 }
 
 #[test]
 fn of_several_missed_steps_everyone_is_told_once_and_the_ladder_goes_on_from_now() {
-    let stage = Stage::new(LADDERS);
-    let serve = stage.serve();
-    stage.dispatch("c1", "widening");
-    let accepted = time(&stage.delivered("c1", 1)["acceptedAt"]);
-    serve.process.kill();
-    until_time(accepted.plus(Duration::from_millis(3_900)));
+    while_the_machine_runs(|| {
+        let stage = Stage::new(LADDERS);
+        let serve = stage.serve();
+        stage.dispatch("c1", "widening");
+        let accepted = time(&stage.delivered("c1", 1)["acceptedAt"]);
+        serve.process.kill();
+        // The last step is far enough away that no start, however slow, misses it too.
+        until_time(accepted.plus(Duration::from_millis(3_900)));
 
-    let serve = stage.serve();
-    let call = stage.delivered("c1", 3);
-    let ledger = stage.ledger();
-    let told: Vec<&str> = [2, 3].iter().flat_map(|n| ledger.of(&call, *n)).map(|m| text(m, "to")).collect();
-    assert_eq!(told, [SAM, ANA], "each once, under the latest step that named them");
-    assert_eq!((&call["attempts"][1]["step"], &call["attempts"][2]["step"]), (&json!(4), &json!(4)));
-    assert!(serve.resumed_after_ms(ledger.of(&call, 2)[0]) <= SECOND_MS);
-    let fired = entries(&call, "step.fired").last().copied().cloned().expect("the missed steps fired");
-    assert_eq!(fired["data"]["missed"], 3, "{fired}");
-    let next = time(&fired["data"]["nextDue"]);
-    assert_eq!(later_ms(next, time(&fired["at"])), 2 * SECOND_MS, "what follows counts from now");
+        let serve = stage.serve();
+        let call = stage.delivered("c1", 3);
+        let ledger = stage.ledger();
+        let told: Vec<&str> = [2, 3].iter().flat_map(|n| ledger.of(&call, *n)).map(|m| text(m, "to")).collect();
+        assert_eq!(told, [SAM, ANA], "each once, under the latest step that named them");
+        assert_eq!((&call["attempts"][1]["step"], &call["attempts"][2]["step"]), (&json!(4), &json!(4)));
+        assert!(serve.resumed_after_ms(ledger.of(&call, 2)[0]) <= SECOND_MS);
+        let fired = entries(&call, "step.fired").last().copied().cloned().expect("the missed steps fired");
+        assert_eq!(fired["data"]["missed"], 3, "{fired}");
+        let next = time(&fired["data"]["nextDue"]);
+        assert_eq!(later_ms(next, time(&fired["at"])), 10 * SECOND_MS, "what follows counts from now");
 
-    let call = stage.delivered("c1", 4);
-    let ledger = stage.ledger();
-    let late = later_ms(time(&ledger.of(&call, 4)[0]["createdAt"]), next);
-    assert!((0..SECOND_MS).contains(&late), "the next step left {late} ms after its time");
-    let counts = [SAM, ANA, LEE].map(|p| ledger.texts_to(p).len());
-    assert_eq!(counts, [1, 1, 2]);
-    stage.judge();
+        let call = stage.delivered("c1", 4);
+        let ledger = stage.ledger();
+        let late = later_ms(time(&ledger.of(&call, 4)[0]["createdAt"]), next);
+        assert!((0..SECOND_MS).contains(&late), "the next step left {late} ms after its time");
+        let counts = [SAM, ANA, LEE].map(|p| ledger.texts_to(p).len());
+        assert_eq!(counts, [1, 1, 2]);
+        stage.judge();
+    });
 }
 
 /// Half of the calls have receipts that come after the restart and settle them; the other half's never come.

@@ -193,7 +193,7 @@ fn left_out_before(w: &Work<'_>, last: u32) -> Vec<Recipient> {
 
 /// Whether a notice that has not left waits for the last step: whoever it is for has taken another call since, and others are told.
 pub(super) fn waits_for_last(w: &Work<'_>, a: &Attempt) -> bool {
-    if !w.loaded.busy.contains(&a.recipient.contact) || a.repeats.is_some() || a.step + 1 >= total(w) {
+    if !w.loaded.busy.contains(&a.recipient.contact) || a.repeats.is_some() {
         return false;
     }
     let found = who(w, a.step);

@@ -99,7 +99,7 @@ impl<'a> Reply<'a> {
     /// A code alone, or `all` alone: it completes the word that was asked for.
     pub(super) fn code(&mut self, r: &Reading) -> Decided {
         match (self.asked_for(self.when()), &r.reference) {
-            (Some(Word::Take), None) if r.all => self.every_call(),
+            (Some(Word::Take), None) => self.every_call(),
             (Some(word), Some(reference)) => self.named_at_all(word, reference, r).map(Some),
             _ => Ok(Some(self.other(r))),
         }

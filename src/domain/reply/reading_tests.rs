@@ -521,6 +521,18 @@ fn am_is_a_time_of_day_behind_a_number_alone() {
 }
 
 #[test]
+fn a_number_and_a_letter_behind_the_name_of_a_place_are_no_time_of_day() {
+    assert_says(&[
+        ("1, apt 4a", Says::Take, ""),
+        ("1, unit 12a", Says::Take, ""),
+        ("1, gate 6p", Says::Take, ""),
+        ("1, 6p", Says::Other, ""),
+        ("1, at 4a", Says::Other, ""),
+        ("1, apt 4am", Says::Other, ""),
+    ]);
+}
+
+#[test]
 fn a_comma_without_a_space_behind_minutes_is_no_clock() {
     assert_says(&[
         ("omw in 20,traffic", Says::Take, ""),

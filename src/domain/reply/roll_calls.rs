@@ -60,8 +60,7 @@ impl Reply<'_> {
     /// A word about this roll call.
     pub(super) fn on_roll_call(&mut self, of: &RollCall, word: Word, r: &Reading) -> Said {
         let actor = self.actor();
-        let changed = self.change.roll_calls.iter().position(|c| c.id == of.id);
-        let mut of = changed.map_or_else(|| of.clone(), |at| self.change.roll_calls.remove(at));
+        let mut of = of.clone();
         let (meaning, text) = match word {
             Word::Take => ("confirmed the roll call", answer::confirm(&mut of, &actor, self.ctx, &mut self.change)),
             Word::Pass => {

@@ -12,6 +12,24 @@ pub(super) const MINUTES: &[&str] = &["m", "min", "mins", "minute", "minutes"];
 /// Longer than this is a matter of hours.
 const MINUTES_MAX: u32 = 90;
 
+/// Before a number they name a place: `apt 4a` is no time of day.
+const PLACES: &[&str] = &[
+    "apartment",
+    "apt",
+    "bldg",
+    "building",
+    "door",
+    "flat",
+    "floor",
+    "gate",
+    "house",
+    "lot",
+    "room",
+    "ste",
+    "suite",
+    "unit",
+];
+
 /// A number up to this may be a time of day.
 const HOUR_MAX: u32 = 24;
 
@@ -32,7 +50,8 @@ pub(super) fn is_time(words: &Words, i: usize) -> bool {
         return false;
     }
     let is_unit = |list: &[&str]| list.contains(&unit) || (unit.is_empty() && list.contains(&words.word(i + 1)));
-    let is_named = i > 0 && AT.contains(&words.word(i - 1));
+    let before = i.checked_sub(1).map_or("", |i| words.word(i));
+    let is_named = AT.contains(&before);
     let next = words.word(i + 1);
     // `6:30`, `1.5`, `1/2`
     let is_clock = unit.is_empty()
@@ -45,7 +64,7 @@ pub(super) fn is_time(words: &Words, i: usize) -> bool {
         || (is_named && is_unit(&[""]))
         || is_named && unit.is_empty()
         || (is_long && is_unit(MINUTES))
-        || matches!(unit, "a" | "p")
+        || (matches!(unit, "a" | "p") && !PLACES.contains(&before))
 }
 
 fn split_number(word: &str) -> (&str, &str) {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::connection::{BEGIN_READ, PgConnection};
 use crate::clock::{Clock as _, SystemClock};
@@ -14,6 +14,9 @@ use crate::store::{PostgresUrl, StoreError};
 const READERS: usize = 4;
 /// One that nobody has needed for so long is closed, but for the last: each costs memory here and a process of the server.
 const IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// What is done with the pool.
+type InTurn = Box<dyn FnOnce(&ServerReaders) -> Result<(), StoreError> + Send>;
 
 /// A pool of connections, each opened when it is first needed.
 #[derive(Clone)]
@@ -42,16 +45,19 @@ impl ServerReaders {
         T: Send + 'static,
         F: FnOnce(Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        self.in_turn(move |this| {
-            let (conn, ()) = this.on_idle(|conn| conn.batch(BEGIN_READ))?;
+        let (answer, asked) = oneshot::channel();
+        let work = move |this: &Self| {
+            let conn = this.on_idle(&mut |conn| conn.batch(BEGIN_READ))?;
             let done = read(Connection::Postgres(&conn));
             if conn.batch("ROLLBACK").is_err() {
                 conn.leave();
             }
             this.give_back(conn);
-            done
-        })
-        .await
+            drop(answer.send(done));
+            Ok(())
+        };
+        self.in_turn(Box::new(work)).await?;
+        asked.await.unwrap_or(Err(StoreError::Closed))
     }
 
     /// Runs `work` on a connection of the pool, outside of any transaction. It runs again on another where the server has ended the
@@ -61,20 +67,24 @@ impl ServerReaders {
         T: Send + 'static,
         F: Fn(&PgConnection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.in_turn(move |this| {
-            let (conn, done) = this.on_idle(work)?;
+        let (answer, asked) = oneshot::channel();
+        let work = move |this: &Self| {
+            let mut done = Err(StoreError::Closed);
+            let conn = this.on_idle(&mut |conn| {
+                done = Ok(work(conn)?);
+                Ok(())
+            })?;
             this.give_back(conn);
-            Ok(done)
-        })
-        .await
+            drop(answer.send(done));
+            Ok(())
+        };
+        self.in_turn(Box::new(work)).await?;
+        asked.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    /// On a thread that may block, when it is its turn.
-    async fn in_turn<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
-    {
+    /// On a thread that may block, when it is its turn. For whatever is asked: a task of the runtime for the type of each question
+    /// would be a megabyte of the program.
+    async fn in_turn(&self, work: InTurn) -> Result<(), StoreError> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let this = self.clone();
         let done = tokio::task::spawn_blocking(move || {
@@ -98,32 +108,25 @@ impl ServerReaders {
         drop(closed);
     }
 
-    /// The connection that was used last, and what came of `work` on it: the server may have ended those that were idle, which only
-    /// their use shows. Asking each first whether it is there would be a question for every question.
-    fn on_idle<T>(
+    /// The connection that was used last, after `work` on it: the server may have ended those that were idle, which only their use
+    /// shows. Asking each first whether it is there would be a question for every question.
+    fn on_idle(
         &self,
-        work: impl Fn(&PgConnection) -> Result<T, StoreError>,
-    ) -> Result<(PgConnection, T), StoreError> {
+        work: &mut dyn FnMut(&PgConnection) -> Result<(), StoreError>,
+    ) -> Result<PgConnection, StoreError> {
         loop {
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some((conn, _)) = idle else {
-                let conn = PgConnection::again(&self.url, self.lock_within)?;
-                let done = work(&conn);
-                return self.with(conn, done);
+            let (conn, is_new) = match idle {
+                Some((conn, _)) => (conn, false),
+                None => (PgConnection::again(&self.url, self.lock_within)?, true),
             };
-            let done = work(&conn);
-            if done.is_ok() || !conn.was_ended() {
-                return self.with(conn, done);
-            }
-        }
-    }
-
-    fn with<T>(&self, conn: PgConnection, done: Result<T, StoreError>) -> Result<(PgConnection, T), StoreError> {
-        match done {
-            Ok(done) => Ok((conn, done)),
-            Err(e) => {
-                self.give_back(conn);
-                Err(e)
+            match work(&conn) {
+                Ok(()) => return Ok(conn),
+                Err(_) if !is_new && conn.was_ended() => {}
+                Err(e) => {
+                    self.give_back(conn);
+                    return Err(e);
+                }
             }
         }
     }

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::connections::Opener;
 use super::open::Use;
@@ -43,6 +43,13 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
+        let (answer, asked) = oneshot::channel();
+        self.lend(Box::new(move |conn| drop(answer.send(read(conn))))).await?;
+        asked.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// The same for whatever is read: a task of the runtime for the type of each question would be a megabyte of the program.
+    async fn lend(&self, read: Box<dyn FnOnce(&Connection) + Send>) -> Result<(), StoreError> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let (idle, opener) = (Arc::clone(&self.idle), self.opener.clone());
         let done = tokio::task::spawn_blocking(move || {
@@ -50,7 +57,8 @@ impl Readers {
             let lent = Lent::take(&idle, &opener)?;
             let conn = lent.conn()?;
             conn.prepare_cached("BEGIN")?.execute([])?;
-            read(conn)
+            read(conn);
+            Ok(())
         });
         done.await
             .unwrap_or_else(|_| Err(StoreError::Refused { what: "a read panicked or the runtime stopped".into() }))

@@ -31,6 +31,8 @@ use super::work::{Illegal, Work};
 const UNDER_WAY_PAUSE_S: u64 = 1;
 /// How long an attempt waits where no sender is configured for its line, in seconds.
 const NO_SENDER_PAUSE_S: u64 = 30;
+/// How long what probes nothing waits at least for a breaker whose probe is due, in seconds, each time it looks.
+const DUE_PROBE_PAUSE_S: u64 = 5;
 
 /// Checks that the attempt is still wanted, claims it for `engine` and writes the intent: the text is what will be sent.
 /// `provider_after`: the newest moment of the provider's clock that is known.
@@ -96,9 +98,10 @@ pub(super) fn claim(
         Route::Hold { until } => {
             if attempt.kind != AttemptKind::Notice || trip::passes_over(w, &attempt) {
                 // What probes nothing is looked at again when it can go, or when it is too late for it; so is what the
-                // dispatcher would try by a stand-in again and again.
+                // dispatcher would try by a stand-in again and again. A probe that is due may have nothing to go with for hours.
                 let late = attempt.expires_at.map(|at| at.plus(std::time::Duration::from_millis(1)));
-                w.attempt_mut(id)?.not_before = late.into_iter().chain([until]).min().unwrap_or(until);
+                let again = until.max(w.now().plus(std::time::Duration::from_secs(DUE_PROBE_PAUSE_S)));
+                w.attempt_mut(id)?.not_before = late.into_iter().chain([again]).min().unwrap_or(again);
             }
             return refuse(w, format!("no sender works: a probe may go at {until}"));
         }
@@ -397,6 +400,7 @@ fn bad_url(w: &mut Work<'_>, id: AttemptId) -> Result<(), Illegal> {
 
 /// The relay has the mail. Nobody can be asked whether it arrived: its reader was tried, and is not told.
 fn relayed(w: &mut Work<'_>, id: AttemptId, said: &str) -> Result<(), Illegal> {
+    let was = w.attempt(id)?.state;
     if w.attempt_on(id, AttemptEvent::ProviderHasIt)? != Move::To(AttemptState::Submitted) {
         return Ok(());
     }
@@ -405,6 +409,9 @@ fn relayed(w: &mut Work<'_>, id: AttemptId, said: &str) -> Result<(), Illegal> {
     a.result = format!("the relay took it ({said}); whether it was read, nobody says");
     let text = format!("attempt {}: the relay took the mail to {}", a.number, a.recipient.name);
     w.log(LogKind::AttemptSubmitted, Some(id), text, json!({ "said": said }));
+    if was == AttemptState::Unknown {
+        w.resolve(resend::unknown_key(id));
+    }
     resend::resolve_earlier(w, id)?;
     trip::ingested(w, id, &MessageStatus::Accepted)
 }

@@ -130,3 +130,86 @@ impl Reconciler {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::attempt::Channel;
+    use crate::domain::types::AttemptId;
+    use crate::domain::voice::status::PhoneCallStatus;
+    use crate::testing::{World, fixtures, secs};
+
+    /// A phone call to Sam whose answer was lost.
+    fn intent(number: u32, sent_at: Timestamp) -> Searchable {
+        Searchable {
+            attempt: AttemptId::from_uuid(uuid::Uuid::from_u128(u128::from(number))),
+            reference: "7K3Q".parse().expect("a reference"),
+            number,
+            to: fixtures::phone("sam").parse().expect("a phone"),
+            sender: fixtures::VOICE_SENDER.parse().expect("a sender"),
+            channel: Channel::Voice,
+            sent_at,
+            provider_after: None,
+        }
+    }
+
+    /// One that the list shows, from our number to Sam's.
+    fn placed(at: Timestamp) -> PhoneCallRecord {
+        PhoneCallRecord {
+            sid: format!("CA{:032x}", 7).parse().expect("a SID"),
+            status: PhoneCallStatus::Queued,
+            to: fixtures::phone("sam").into(),
+            from: fixtures::VOICE_SENDER.into(),
+            direction: "outbound-api".into(),
+            created_at: Some(at),
+            queue_time: None,
+        }
+    }
+
+    /// A provider that has answered before: how far its clock is from ours is known.
+    async fn world() -> World {
+        let mut w = World::new().await;
+        w.dispatch("normal").await;
+        w
+    }
+
+    async fn is_found(w: &World, s: &Searchable, group: &[Searchable], call: &PhoneCallRecord) -> bool {
+        let calls = std::slice::from_ref(call);
+        w.process.reconciler.find_phone_call(s, group, calls).await.expect("read").is_some()
+    }
+
+    #[tokio::test]
+    async fn a_phone_call_that_may_be_anothers_is_not_taken_for_it() {
+        type Change = fn(&mut PhoneCallRecord);
+        let all: [(&str, Change, bool); 9] = [
+            ("made at its time", |_| {}, true),
+            ("100 s before", |c| c.created_at = c.created_at.map(|at| at.minus(secs(100))), true),
+            ("3 minutes before", |c| c.created_at = c.created_at.map(|at| at.minus(secs(180))), false),
+            ("40 s after", |c| c.created_at = c.created_at.map(|at| at.plus(secs(40))), true),
+            ("a minute after", |c| c.created_at = c.created_at.map(|at| at.plus(secs(60))), false),
+            ("nobody knows when", |c| c.created_at = None, false),
+            ("a caller's", |c| c.direction = "inbound".into(), false),
+            ("to another phone", |c| c.to = fixtures::phone("ana").into(), false),
+            ("from another number", |c| c.from = fixtures::SENDER.into(), false),
+        ];
+        let w = world().await;
+        let group = [intent(1, w.now())];
+        for (label, change, want) in all {
+            let mut call = placed(w.now());
+            change(&mut call);
+            assert_eq!(is_found(&w, &group[0], &group, &call).await, want, "{label}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_phone_call_is_that_of_the_attempt_whose_intent_was_nearest() {
+        let w = world().await;
+        let group = [intent(1, w.now()), intent(2, w.now().plus(secs(60)))];
+        for (made_after, whose) in [(5, 0), (40, 1), (70, 1)] {
+            let call = placed(w.now().plus(secs(made_after)));
+            for (n, s) in group.iter().enumerate() {
+                assert_eq!(is_found(&w, s, &group, &call).await, n == whose, "{made_after} s: attempt {}", s.number);
+            }
+        }
+    }
+}

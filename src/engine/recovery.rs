@@ -299,7 +299,7 @@ mod tests {
     use crate::domain::change::{Change, ReceiptRow};
     use crate::domain::event::Load;
     use crate::domain::types::{AttemptId, MessageSid};
-    use crate::testing::world::Setup;
+    use crate::testing::world::{START, Setup};
     use crate::testing::{Reaction, World, fixtures, harness, mins, secs};
 
     /// What the plan finds; the tests' mirror is told of nothing, ever, and is left out.
@@ -482,5 +482,40 @@ mod tests {
         let snapshot = StoreSnapshot { stranded: vec!["a".parse().expect("id")], ..StoreSnapshot::default() };
         let rows = plan(&snapshot, Timestamp::default());
         assert!(matches!(rows.as_slice(), [r] if r.finding.is_for_a_person() && r.action.contains("person")));
+    }
+
+    #[test]
+    fn what_an_attempt_needs_goes_by_its_state_its_time_and_what_was_decided_of_it() {
+        type Case = (&'static str, fn(&mut Attempt), Option<RecoveryAction>);
+        let cases: [Case; 6] = [
+            ("its time has come", |_| {}, Some(RecoveryAction::Unsent)),
+            ("its time is to come", |a| a.not_before = a.not_before.plus(secs(1)), None),
+            ("a retry", |a| a.state = AttemptState::Retrying, Some(RecoveryAction::Unsent)),
+            ("a later retry", |a| (a.state, a.not_before) = (AttemptState::Retrying, a.not_before.plus(secs(1))), None),
+            ("unknown", |a| a.state = AttemptState::Unknown, Some(RecoveryAction::UnknownOutcome)),
+            ("decided", |a| (a.state, a.decided_at) = (AttemptState::Unknown, Some(a.created_at)), None),
+        ];
+        for (label, change, want) in cases {
+            let mut state = fixtures::call_state("a");
+            state.attempts.iter_mut().for_each(change);
+            let snapshot = StoreSnapshot { calls: vec![state], ..StoreSnapshot::default() };
+            let found: Vec<RecoveryAction> = plan(&snapshot, START).into_iter().map(|r| r.finding).collect();
+            assert_eq!(found, want.into_iter().collect::<Vec<_>>(), "{label}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_the_plan_is_a_document_that_names_the_call_what_is_wrong_and_what_is_done() {
+        let call: CallId = "a".parse().expect("id");
+        let action = "step 2 fires now, once";
+        let row = RecoveryRow { missed: 1, ..RecoveryRow::of(&call, RecoveryAction::Overdue, Some(START), action) };
+        let want = json!({
+            "callId": "a",
+            "finding": "overdue follow-up",
+            "since": START,
+            "missedSteps": 1,
+            "action": "step 2 fires now, once",
+        });
+        assert_eq!(row.json(), want);
     }
 }

@@ -180,3 +180,112 @@ fn update_of(text: AttemptId, record: MessageRecord, source: Source) -> StatusUp
         provider_at: record.created_at,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::MessageStatus;
+    use crate::domain::standalone_text::{Reader, StandaloneKind};
+    use crate::testing::world::{START, Setup};
+    use crate::testing::{World, fixtures, harness, secs};
+
+    fn texts(w: &World) -> StandaloneTexts {
+        let engine = w.process.engine.clone();
+        StandaloneTexts::new(engine.clone(), Arc::new(Dispatcher::new(engine)))
+    }
+
+    /// One to Sam that has waited since then.
+    fn text(since: Timestamp) -> StandaloneText {
+        let to = Reader::of(&fixtures::directory().contacts[0]);
+        StandaloneText::new(AttemptId::from_uuid(uuid::Uuid::from_u128(1)), 1, StandaloneKind::Alert, to, since)
+    }
+
+    async fn may_go_after(w: &World, waited: Duration) -> bool {
+        texts(w).slot(&text(w.now().minus(waited)), None).await.expect("store").is_ok()
+    }
+
+    #[tokio::test]
+    async fn it_waits_a_minute_for_reminders_and_as_long_as_it_takes_for_first_notices() {
+        let mut w = World::new().await;
+        assert!(may_go_after(&w, secs(0)).await, "nothing else is to be sent");
+        w.dispatch("normal").await;
+        w.away(secs(121));
+        w.process.scheduler.pass().await.expect("looked");
+        assert_eq!(w.attempts().await, ["1 sam submitted", "2 sam scheduled"]);
+        for (waited, may_go) in [(0, false), (59, false), (60, true), (600, true)] {
+            assert_eq!(may_go_after(&w, secs(waited)).await, may_go, "a reminder waits, it for {waited} s");
+        }
+        w.begin("normal").await;
+        assert!(!may_go_after(&w, secs(600)).await, "a first notice waits");
+    }
+
+    #[tokio::test]
+    async fn a_text_of_three_segments_takes_three_of_its_senders_rate() {
+        let w = World::with(Setup { messages_per_second: 1.0, ..Setup::default() }).await;
+        let (texts, text) = (texts(&w), text(w.now()));
+        let slot = texts.slot(&text, None).await.expect("store").expect("nothing was sent yet");
+        texts.settle(&slot, 3);
+        w.away(secs(2));
+        assert!(texts.slot(&text, None).await.expect("store").is_err(), "the third second is not over");
+        w.away(secs(1));
+        assert!(texts.slot(&text, None).await.expect("store").is_ok());
+    }
+
+    #[tokio::test]
+    async fn its_message_is_known_by_recipient_sender_and_reference_whatever_number_the_service_chose() {
+        let (ours, theirs) = (format!("MG{:032x}", 5), format!("MG{:032x}", 9));
+        let w = World::new().await;
+        let text = StandaloneText { sender: ours.parse().ok(), ..text(w.now()) };
+        let right = MessageRecord {
+            sid: harness::sid(0xabc),
+            status: MessageStatus::Queued,
+            error_code: None,
+            to: fixtures::phone("sam").into(),
+            from: Some("+15005550007".into()),
+            service: Some(ours),
+            body: MessageBody("7K3Q-1 ALERT: the store takes no writes".into()),
+            direction: "outbound-api".into(),
+            created_at: Some(w.now()),
+        };
+        for (label, wrong) in [
+            ("another text of ours", MessageRecord { body: MessageBody("7K3Q-2 ALERT: it".into()), ..right.clone() }),
+            ("another service", MessageRecord { service: Some(theirs), ..right.clone() }),
+            ("no service", MessageRecord { service: None, ..right.clone() }),
+            ("another reader", MessageRecord { to: fixtures::phone("ana").into(), ..right.clone() }),
+            ("a reply", MessageRecord { direction: "inbound".into(), ..right.clone() }),
+        ] {
+            w.sms.plant(MessageRecord { sid: harness::sid(0xdef), ..wrong });
+            let found = texts(&w).find("7K3Q-1", &text).await.expect("listed");
+            assert!(found.is_none(), "{label}");
+        }
+        w.sms.plant(right);
+        let found = texts(&w).find("7K3Q-1", &text).await.expect("listed");
+        assert_eq!(found.map(|m| m.sid), Some(harness::sid(0xabc)));
+    }
+
+    #[test]
+    fn the_provider_is_asked_about_it_at_its_time_as_long_as_its_end_is_not_known() {
+        use AttemptState::{Cancelled, Delivered, Failed, Scheduled, Submitted, Unknown};
+        for (state, is_asked) in [
+            (Scheduled, false),
+            (Unknown, true),
+            (Submitted, true),
+            (Delivered, false),
+            (Failed, false),
+            (Cancelled, false),
+        ] {
+            let text = StandaloneText { state, poll_at: Some(START.plus(secs(5))), ..text(START) };
+            assert!(!StandaloneTexts::is_due(&text, START.plus(secs(4))), "{state}");
+            assert_eq!(StandaloneTexts::is_due(&text, START.plus(secs(5))), is_asked, "{state}");
+        }
+        for (word, source, is_enough) in [
+            ("queued", Source::Fetch, false),
+            ("delivered", Source::Fetch, true),
+            ("failed", Source::Fetch, true),
+            ("queued", Source::List, true),
+        ] {
+            let update = harness::update(None, 1, word, None, source);
+            assert_eq!(StandaloneTexts::is_enough(&update), is_enough, "{word} by {source:?}");
+        }
+    }
+}

@@ -42,3 +42,36 @@ impl Undecided {
         all.insert(sid, now.saturating_add(RESTS_FOR)).is_none()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::harness::sid;
+    use crate::testing::secs;
+
+    #[test]
+    fn a_reply_that_cannot_be_decided_rests_for_its_time_is_news_once_and_is_done_with_when_it_is_decided() {
+        let undecided = Undecided::default();
+        assert_eq!((undecided.count(), undecided.rests(&sid(1), secs(0))), (0, false));
+        assert!(undecided.not_decided(sid(1), secs(0)), "news");
+        assert!(undecided.not_decided(sid(2), secs(0)), "another one is too");
+        assert!(undecided.rests(&sid(1), secs(599)) && !undecided.rests(&sid(1), secs(600)), "then it has its turn");
+        assert!(!undecided.not_decided(sid(1), secs(600)), "the same again is no news");
+        assert!(undecided.rests(&sid(1), secs(1_199)), "and rests again");
+        assert_eq!(undecided.count(), 2);
+        undecided.decided(&sid(1));
+        assert_eq!((undecided.count(), undecided.rests(&sid(1), secs(601))), (1, false));
+    }
+
+    #[test]
+    fn of_more_than_may_rest_each_further_one_waits_in_its_turn_and_those_that_rest_go_on_resting() {
+        let undecided = Undecided::default();
+        for n in 0..1_000 {
+            assert!(undecided.not_decided(sid(n), secs(0)));
+        }
+        assert!(!undecided.not_decided(sid(1_000), secs(0)), "nobody is paged for what is not kept");
+        assert_eq!((undecided.count(), undecided.rests(&sid(1_000), secs(1))), (1_000, false));
+        assert!(!undecided.not_decided(sid(7), secs(600)));
+        assert!(undecided.rests(&sid(7), secs(601)));
+    }
+}

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::domain::event::Load;
-use crate::domain::types::{AttemptId, MessageSid};
+use crate::domain::types::{AttemptId, CallId, MessageSid};
 use crate::store::{Hooks, StoreError};
 
 /// When to die, by the number of writes.
@@ -36,6 +36,9 @@ pub(crate) struct Crash {
 struct Refused {
     attempts: HashSet<AttemptId>,
     replies: HashSet<MessageSid>,
+    calls: HashSet<CallId>,
+    /// Attempts of which it does not take that the provider has a message.
+    messages: HashSet<AttemptId>,
     /// Attempts that are recorded no more, and how many may still become so.
     stuck: HashSet<AttemptId>,
     to_be_stuck: usize,
@@ -60,6 +63,16 @@ impl Crash {
     /// Every decision about one of these texts is refused; `[]`: no more.
     pub(crate) fn refuse_replies(&self, texts: impl IntoIterator<Item = MessageSid>) {
         self.not_taken().replies = texts.into_iter().collect();
+    }
+
+    /// Every step and every decision of one of these calls is refused; `[]`: no more.
+    pub(crate) fn refuse_calls(&self, calls: impl IntoIterator<Item = CallId>) {
+        self.not_taken().calls = calls.into_iter().collect();
+    }
+
+    /// That the provider has taken a message of one of these is refused, and nothing else; `[]`: no more.
+    pub(crate) fn refuse_messages(&self, attempts: impl IntoIterator<Item = AttemptId>) {
+        self.not_taken().messages = attempts.into_iter().collect();
     }
 
     /// The next `n` attempts whose messages the provider took meet a damaged page when that is to be stored, for ever.
@@ -131,6 +144,10 @@ impl Hooks for Crash {
                 Some(StoreError::Refused { what: says_so() })
             }
             Load::Reply { sid, .. } if not.replies.contains(sid) => Some(StoreError::Refused { what: says_so() }),
+            Load::Call(id) if not.calls.contains(id) => Some(StoreError::Refused { what: says_so() }),
+            Load::Message { attempt: Some(id), .. } if not.messages.contains(id) => {
+                Some(StoreError::Refused { what: says_so() })
+            }
             Load::Message { attempt: Some(id), .. } => {
                 if not.to_be_stuck > 0 && not.stuck.insert(*id) {
                     not.to_be_stuck -= 1;

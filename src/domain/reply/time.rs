@@ -121,13 +121,18 @@ fn way_of(words: &Words, from: usize) -> Option<Way> {
     let small = |n: &str| n.parse::<u32>().ok().filter(|m| (1..=MINUTES_MAX).contains(m) && !n.starts_with('0'));
     for part in 0..2 {
         let (number, unit) = split_number(words.word(i));
-        let number = small(number).filter(|_| unit.is_empty() || MINUTES.contains(&unit))?;
+        let number = match small(number).filter(|_| unit.is_empty() || MINUTES.contains(&unit)) {
+            Some(number) => number,
+            // `20min-traffic`
+            None if is_unit => break,
+            None => return None,
+        };
         minutes = number.max(minutes);
         is_unit |= !unit.is_empty();
         is_clear |= leads > 0 && number > HOUR_MAX;
         i += 1;
-        // `20-30 min`
-        if part == 1 || is_unit || !words.gap(i).is_dash || i >= words.len() {
+        // `20-30 min`, `20min-30min`
+        if part == 1 || !words.gap(i).is_dash || i >= words.len() {
             break;
         }
     }

@@ -1,12 +1,16 @@
 //! Decisions of the pure core, as tables and as every order of what the provider can say.
 
+mod alert_text_rules;
 mod alert_texts;
 mod breakers;
 mod call_facts;
 mod claims;
 mod dial;
+mod dial_ends;
+mod dial_rules;
 mod due_steps;
 mod failures;
+mod firing_steps;
 mod found;
 mod found_again;
 mod ladder_ends;
@@ -14,14 +18,19 @@ mod ladder_rules;
 mod late;
 mod lateness;
 mod later_first_steps;
+mod news_of_a_text;
 mod one_call;
 mod orders;
+mod phone_call_rules;
 mod repeats;
 mod replies;
 mod reply_acts;
 mod reply_copies;
+mod reply_rules;
 mod reply_words;
 mod reports;
+mod roll_call_rules;
+mod rules_of_a_call;
 mod settlements;
 mod spending;
 mod stand_downs;

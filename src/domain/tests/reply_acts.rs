@@ -29,25 +29,25 @@ use crate::testing::{mins, secs};
 const BO: &str = "+19495550160";
 const SOMEBODY: &str = "+19495550161";
 /// Another number of ours, and a service.
-const OTHER_SENDER: &str = "+15557122661";
-const SERVICE: &str = "MG0123456789abcdef0123456789abcdef";
+pub(super) const OTHER_SENDER: &str = "+15557122661";
+pub(super) const SERVICE: &str = "MG0123456789abcdef0123456789abcdef";
 
 /// What a reply meets. Calls are told at `START`; it is ten minutes later.
-struct Night {
-    loaded: Loaded,
-    directory: Directory,
-    rules: Rules,
-    now: Timestamp,
+pub(super) struct Night {
+    pub(super) loaded: Loaded,
+    pub(super) directory: Directory,
+    pub(super) rules: Rules,
+    pub(super) now: Timestamp,
 }
 
 impl Night {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (directory, rules) = (fixtures::directory(), fixtures::rules());
         Self { loaded: Loaded::default(), directory, rules, now: START.plus(mins(10)) }
     }
 
     /// A call with this code looks for somebody; these were told, and no step follows.
-    fn tell(&mut self, code: &str, people: &[&str]) -> &mut CallState {
+    pub(super) fn tell(&mut self, code: &str, people: &[&str]) -> &mut CallState {
         let mut state = fixtures::call_state(&format!("c-{code}"));
         state.call.reference = code.parse().expect("a reference");
         (state.attempts, state.notices) = (Vec::new(), Vec::new());
@@ -59,7 +59,7 @@ impl Night {
         self.loaded.calls.first_mut().expect("it was just put there")
     }
 
-    fn hear(&self, text: InboundText) -> Change {
+    pub(super) fn hear(&self, text: InboundText) -> Change {
         let ids = Cell::new(1_u128 << 100);
         let by = (self.now, &self.directory, &self.rules);
         let heard = Event::Inbound(text);
@@ -67,7 +67,7 @@ impl Night {
     }
 
     /// The call with this code, as it is then.
-    fn after<'a>(&'a self, change: &'a Change, code: &str) -> &'a CallState {
+    pub(super) fn after<'a>(&'a self, change: &'a Change, code: &str) -> &'a CallState {
         let mut all = change.calls.iter().chain(&self.loaded.calls);
         all.find(|c| c.call.reference.as_str() == code).expect("the call")
     }
@@ -80,7 +80,7 @@ fn recipient(who: &str) -> Recipient {
 }
 
 /// One more text of this call: it left at `START`, or it waits under the next step.
-fn add(state: &mut CallState, kind: AttemptKind, who: &str, to: AttemptState) {
+pub(super) fn add(state: &mut CallState, kind: AttemptKind, who: &str, to: AttemptState) {
     let number = state.call.attempts + 1;
     state.call.attempts = number;
     let of_the_call = state.call.reference.as_str().bytes().fold(0, |n, b| n * 256 + u128::from(b));
@@ -96,26 +96,26 @@ fn add(state: &mut CallState, kind: AttemptKind, who: &str, to: AttemptState) {
 }
 
 /// They took it a minute after it was told.
-fn taken_by(who: &str, state: &mut CallState) {
+pub(super) fn taken_by(who: &str, state: &mut CallState) {
     (state.call.status, state.call.wake_at) = (S::Acknowledged, None);
     (state.call.holder, state.call.closed_at) = (who.parse().ok(), Some(START.plus(mins(1))));
 }
 
-fn by_webhook(who: &str, body: &str) -> InboundText {
+pub(super) fn by_webhook(who: &str, body: &str) -> InboundText {
     inbound(0xbeef, fixtures::phone(who), body)
 }
 
 /// It was written then, by both clocks, and is read from the provider's list now.
-fn by_list(who: &str, body: &str, at: Timestamp) -> InboundText {
+pub(super) fn by_list(who: &str, body: &str, at: Timestamp) -> InboundText {
     InboundText { at: Some(at), at_ours: Some(at), listed: true, ..by_webhook(who, body) }
 }
 
-fn row(change: &Change) -> &InboundRow {
+pub(super) fn row(change: &Change) -> &InboundRow {
     change.inbound.as_ref().expect("it is kept")
 }
 
 /// What its writer said before, about the call with this code.
-fn said(understood: &str, code: Option<&str>, at: Timestamp, written: Option<Timestamp>) -> PastReply {
+pub(super) fn said(understood: &str, code: Option<&str>, at: Timestamp, written: Option<Timestamp>) -> PastReply {
     PastReply {
         sid: sid(0xf00d),
         at,
@@ -127,7 +127,7 @@ fn said(understood: &str, code: Option<&str>, at: Timestamp, written: Option<Tim
     }
 }
 
-fn asked(prompt: Prompt, at: Timestamp) -> PastAnswer {
+pub(super) fn asked(prompt: Prompt, at: Timestamp) -> PastAnswer {
     PastAnswer { at, sender: SENDER.to_owned(), call: None, prompt: Some(prompt), by: None }
 }
 
@@ -150,7 +150,7 @@ fn alert() -> AlertKey {
     AlertKind::Failed.about("c")
 }
 
-fn alert_text(phone: &str) -> AlertText {
+pub(super) fn alert_text(phone: &str) -> AlertText {
     AlertText {
         message: "m".into(),
         sink: "owner".into(),

@@ -201,3 +201,32 @@ async fn that_the_store_takes_no_writes_rings_until_it_takes_them_again() {
     }
     assert_eq!(phone.canceled(), ["R1"]);
 }
+
+#[tokio::test]
+async fn receipts_beyond_one_look_are_asked_about_by_the_next_at_once_and_each_again_after_its_time() {
+    let w = World::new().await;
+    let phone = Phone::new();
+    let engine = phone.engine(&w);
+    let sinks = engine.sinks();
+    let look = async || alert_receipts::pass(&engine, &sinks[0]).await.expect("store");
+    assert_eq!(look().await, None, "nothing rings, and nothing is looked for");
+    for n in 0..21 {
+        raise(&w, &about(&format!("c{n}"))).await;
+        deliver(&engine).await;
+        w.clock.pass(secs(61));
+    }
+    assert_eq!(kept(&w).await.len(), 21);
+    let reads = || phone.with(|r| r.reads);
+    let (now, again) = (w.now(), w.now().plus(secs(10)));
+    assert_eq!((look().await, reads()), (Some(now), 20), "one more is due");
+    assert_eq!((look().await, reads()), (Some(again), 21));
+    assert_eq!((look().await, reads()), (Some(again), 21), "each once");
+    // One is over: those that are left are as many as one look asks about.
+    phone.with(|r| r.says.remove("R1"));
+    w.clock.pass(secs(10));
+    look().await;
+    look().await;
+    assert_eq!(kept(&w).await.len(), 20);
+    w.clock.pass(secs(10));
+    assert_eq!((look().await, reads()), (Some(w.now().plus(secs(10))), 62), "all of them in one look");
+}

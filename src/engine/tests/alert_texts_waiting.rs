@@ -7,6 +7,8 @@ use crate::domain::alert::{AlertChange, AlertKind, Severity, SinkTarget};
 use crate::domain::attempt::AttemptState;
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
+use crate::engine::alert_texts::AlertTextDuty;
+use crate::engine::dispatcher::Dispatcher;
 use crate::engine::outbox;
 use crate::engine::sink::Sink;
 use crate::testing::world::Setup;
@@ -362,4 +364,135 @@ async fn a_group_that_failed_for_good_takes_nothing_from_a_newer_message_that_wa
     let waiting = texts(&shop.w).await.into_iter().filter(|t| t.text.state.is_waiting()).count();
     assert_eq!(waiting, 1, "{:?}", texts(&shop.w).await);
     assert!(shop.heard().contains(&"store".to_owned()), "{:?}", shop.heard());
+}
+
+#[tokio::test]
+async fn a_sink_whose_texts_wait_fails_after_a_minute_and_is_said_to_after_five() {
+    let w = World::with(setup()).await;
+    let sink = text_sink();
+    w.sms.otherwise(held(30));
+    raise(&w, AlertKind::Store.into(), None, "the store takes no writes").await;
+    outbox::pass(&w.process.engine, &sink).await.expect("store");
+    let mut at = 0;
+    for (when, fails, is_said) in [(59, false, false), (61, true, false), (290, true, false), (320, true, true)] {
+        w.advance(secs(when - at)).await;
+        at = when;
+        outbox::pass(&w.process.engine, &sink).await.expect("store");
+        let is = (is_failing(&w).await, w.has_alert("sink-failing:owner").await);
+        assert_eq!(is, (fails, is_said), "after {when} s");
+    }
+}
+
+#[tokio::test]
+async fn words_that_change_again_and_again_begin_no_time_anew() {
+    let shop = Shop::new(setup()).await;
+    shop.w.sms.otherwise(held(30));
+    raise(&shop.w, AlertKind::Store.into(), None, "words").await;
+    shop.tell().await;
+    for n in 1..=3 {
+        shop.w.advance(secs(20)).await;
+        let again = AlertChange::Again { key: AlertKind::Store.into(), message: format!("other words {n}") };
+        shop.w.apply(Event::Alert(again), "engine").await;
+        shop.tell().await;
+    }
+    assert_eq!(shop.heard(), [""; 0], "the newest words have a moment to leave");
+    shop.w.advance(secs(11)).await;
+    shop.tell().await;
+    assert_eq!(shop.heard(), ["store"], "nobody was told of it for a minute");
+}
+
+#[tokio::test]
+async fn of_an_end_that_can_be_told_to_nobody_nothing_more_comes() {
+    let w = World::with(setup()).await;
+    raise(&w, AlertKind::Store.into(), None, "the store takes no writes").await;
+    tell(&w).await;
+    assert_eq!(w.process.store.alerts_waiting(SINK).await.expect("read"), [], "the sink was told");
+    w.sms.otherwise(Reaction::refuse(400, 21_211));
+    resolve(&w, AlertKind::Store.into()).await;
+    tell(&w).await;
+    w.advance(mins(3)).await;
+    tell(&w).await;
+    let waits = w.process.store.alerts_waiting(SINK).await.expect("read");
+    assert!(waits.iter().all(|of| of.key != AlertKind::Store.into()), "{waits:?}");
+    assert_eq!((w.sms.posts().len(), is_failing(&w).await), (2, false), "that they cannot be told is said by itself");
+}
+
+#[tokio::test]
+async fn a_text_that_wakes_somebody_goes_before_an_older_one_that_does_not() {
+    let w = World::with(setup()).await;
+    let events = AlertKind::EventsUntold.about("books");
+    for (key, words) in [(events, "a receiver is behind"), (AlertKind::Store.into(), "no writes")] {
+        raise(&w, key, None, words).await;
+        outbox::pass(&w.process.engine, &text_sink()).await.expect("store");
+        w.away(secs(1));
+    }
+    assert_eq!((texts(&w).await.len(), sent(&w).len()), (2, 0), "both wait");
+    w.process.alert_texts.pass().await.expect("sent");
+    let first = sent(&w);
+    assert!(first.len() == 1 && first[0].contains("no writes"), "{first:?}");
+}
+
+/// One dispatcher for the texts of calls and those of alerts, as an engine has it.
+fn shared(w: &World) -> (Arc<Dispatcher>, AlertTextDuty) {
+    let engine = w.process.engine.clone();
+    let dispatcher = Arc::new(Dispatcher::new(engine.clone()));
+    (dispatcher.clone(), AlertTextDuty::new(engine, dispatcher))
+}
+
+async fn send_by(dispatcher: &Dispatcher) {
+    dispatcher.pass().await.expect("looked");
+    dispatcher.drained().await;
+}
+
+#[tokio::test]
+async fn texts_of_calls_and_of_alerts_share_the_rate_of_their_sender() {
+    let mut w = World::with(Setup { messages_per_second: 1.0, ..setup() }).await;
+    let (dispatcher, duty) = shared(&w);
+    let hand_over = async |w: &World| {
+        outbox::pass(&w.process.engine, &text_sink()).await.expect("store");
+    };
+    w.begin("normal").await;
+    send_by(&dispatcher).await;
+    let used = u64::from(w.attempt(1).await.segments);
+    raise(&w, AlertKind::Store.into(), None, "the store takes no writes").await;
+    hand_over(&w).await;
+    let next = duty.pass().await.expect("looked").expect("a time");
+    assert_eq!((next, sent(&w).len()), (w.now().plus(secs(used)), 0), "the slots are used");
+    w.away(secs(used));
+    duty.pass().await.expect("sent");
+    assert_eq!(sent(&w).len(), 1);
+    w.begin("normal").await;
+    send_by(&dispatcher).await;
+    assert_eq!(w.sms.ledger().len(), 2, "this slot is used too");
+    w.away(secs(1));
+    send_by(&dispatcher).await;
+    assert_eq!(w.sms.ledger().len(), 3);
+    // The slot of a text that is not wanted any more is given back.
+    w.away(secs(10));
+    raise(&w, AlertKind::Backup.into(), None, "no copy can be made").await;
+    hand_over(&w).await;
+    resolve(&w, AlertKind::Backup.into()).await;
+    duty.pass().await.expect("looked");
+    w.begin("normal").await;
+    send_by(&dispatcher).await;
+    assert_eq!((w.sms.ledger().len(), sent(&w).len()), (4, 1));
+}
+
+#[tokio::test]
+async fn a_first_notice_that_cannot_be_claimed_holds_up_no_text_of_an_alert() {
+    for is_rotten in [true, false] {
+        let mut w = World::with(setup()).await;
+        let (dispatcher, duty) = shared(&w);
+        w.begin("normal").await;
+        let id = w.attempt(1).await.id;
+        w.process.crash.refuse(is_rotten.then_some(id));
+        raise(&w, AlertKind::Store.into(), None, "the store takes no writes").await;
+        outbox::pass(&w.process.engine, &text_sink()).await.expect("store");
+        w.away(secs(61));
+        if is_rotten {
+            send_by(&dispatcher).await;
+        }
+        duty.pass().await.expect("looked");
+        assert_eq!(sent(&w).len(), usize::from(is_rotten), "one that can go goes first: {is_rotten}");
+    }
 }

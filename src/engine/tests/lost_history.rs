@@ -8,7 +8,8 @@ use crate::domain::alert::AlertChange;
 use crate::domain::attempt::AttemptKind;
 use crate::domain::event::Event;
 use crate::domain::types::Actor;
-use crate::testing::{Reaction, World, mins, secs};
+use crate::testing::world::Setup;
+use crate::testing::{Reaction, World, fixtures, mins, secs};
 
 /// How many texts the provider took; none of them is a second one of its attempt.
 fn sent_once(w: &World) -> usize {
@@ -162,4 +163,22 @@ async fn a_text_of_an_alert_that_the_copy_lacks_is_of_no_call_that_is_gone() {
     w.restore(&copy).await;
     w.advance(secs(60)).await;
     assert!(!w.has_alert("history-lost:").await, "{:?}", w.alerts().await);
+}
+
+#[tokio::test]
+async fn the_steps_of_a_call_that_came_meanwhile_go_on_while_those_from_before_wait() {
+    let mut plan = Setup::default();
+    let quick = fixtures::policy("normal", &[(secs(0), &["primary"]), (secs(3), &["backup"])]);
+    plan.directory = fixtures::directory_with(quick);
+    let mut w = World::with(plan).await;
+    let before = w.dispatch("normal").await;
+    let copy = copied(&w).await;
+    w.sms.on_list(Reaction::away());
+    w.restore(&copy).await;
+    w.away(secs(1));
+    let after = w.dispatch("normal").await;
+    w.advance(secs(5)).await;
+    assert!(w.process.engine.history.is_in_doubt());
+    assert_eq!(w.attempts().await, ["1 sam submitted", "2 ana submitted"], "nothing of {after} can be lost");
+    assert_eq!(w.call(&before).await.attempts.len(), 1, "its next step may have been told");
 }

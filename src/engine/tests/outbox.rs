@@ -421,3 +421,14 @@ async fn what_is_seen_is_not_told_again_for_time_that_goes_by() {
     deliver(&engine).await;
     assert_eq!(sink.delivered(), [delivered("not-seen:drip", false)]);
 }
+
+#[tokio::test]
+async fn at_a_start_a_sink_that_is_no_more_is_said_to_fail_no_more_and_one_that_is_still_is() {
+    let w = World::new().await;
+    let engine = engine(&w, Arc::new(RecordingSink::default()));
+    for name in [office().name.as_str(), "gone"] {
+        raise(&w, &AlertKind::SinkFailing.about(name)).await;
+    }
+    outbox::start(&engine).await.expect("store");
+    assert_eq!(w.alerts().await, ["sink-failing:office"]);
+}

@@ -217,3 +217,20 @@ async fn a_stand_in_serves_both_lanes_and_nobody_stays_behind_when_the_breaker_c
         assert!(state.attempts.iter().any(|a| a.state == AttemptState::Submitted), "call_{n} was told by nobody");
     }
 }
+
+#[tokio::test]
+async fn a_thousand_lanes_of_one_sender_hide_no_lane_of_another() {
+    let mut w = World::with(two_senders(1.0)).await;
+    w.begin("normal").await;
+    bulk::of(&w.file(), "call_1", 1_100);
+    // As if a number of its own was dialled for each: all of them go by the default sender, and are listed first.
+    let store = rusqlite::Connection::open(w.file()).expect("opens");
+    store.execute("UPDATE attempts SET lane = lane || '!' || rowid", []).expect("apart");
+    drop(store);
+    w.away(secs(1));
+    let behind = w.begin_on(LINE).await;
+    w.process.dispatcher.pass().await.expect("one pass");
+    w.process.dispatcher.drained().await;
+    assert_eq!(w.state_of(&behind).await, AttemptState::Submitted, "its sender was free");
+    assert_eq!(w.by_sender(), BTreeMap::from([(fixtures::SENDER.to_owned(), 1), (OTHER.to_owned(), 1)]));
+}

@@ -1,5 +1,6 @@
 //! Calls lost with their disk and rebuilt from what the shop's base and the provider know.
 
+mod adoption;
 mod books;
 mod columns;
 mod evidence;

@@ -50,12 +50,20 @@ fn a_hung_engine_shows_in_every_command_that_relies_on_it() {
 
     let sent = ["send", "--issue", "Burst pipe", "--level", "normal", "--caller", "+19495550150"];
     let with = |id: &'static str, wait: &'static str| [&sent[..], &["--call-id", id, "--wait", wait]].concat();
-    let run = hears(&stage, 8, &with("accepted", "accepted"));
-    assert!(run.stderr.contains("do not run this again"), "{run:?}");
-    hears(&stage, 8, &with("none", "none"));
-    let run = hears(&stage, 8, &[&with("acknowledged", "acknowledged")[..], &["-o", "json"]].concat());
-    assert_eq!(engine(&run), "silent");
+    // Each waits for the engine as long as it may: they do so beside each other.
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            let run = hears(&stage, 8, &with("accepted", "accepted"));
+            assert!(run.stderr.contains("do not run this again"), "{run:?}");
+        });
+        s.spawn(|| {
+            let run = hears(&stage, 8, &[&with("acknowledged", "acknowledged")[..], &["-o", "json"]].concat());
+            assert_eq!(engine(&run), "silent");
+        });
+    });
 
+    // Whoever waits for nothing hears of a silence that lasts already.
+    hears(&stage, 8, &with("none", "none"));
     hears(&stage, 1, &["status"]);
     assert_eq!(engine(&hears_in(&stage, 1, &["status", "-o", "json"])), "silent");
     hears(&stage, 1, &["status", "fired"]);
@@ -63,16 +71,25 @@ fn a_hung_engine_shows_in_every_command_that_relies_on_it() {
     hears(&stage, 1, &["recover", "--dry-run"]);
     let watching = stage.start(&["status", "fired", "--watch"]);
     watching.says(SAID);
-    let doctor = stage.shop.expect(1, &["doctor"]);
-    assert!(doctor.stdout.contains(SAID), "{doctor:?}");
 
-    hears(&stage, 8, &["ack", "taken", "--by", "sam"]);
-    assert_eq!(engine(&hears(&stage, 8, &["follow-up", "run", "--call", "fired", "-o", "json"])), "silent");
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            let doctor = stage.shop.expect(1, &["doctor"]);
+            assert!(doctor.stdout.contains(SAID), "{doctor:?}");
+        });
+        s.spawn(|| hears(&stage, 8, &["ack", "taken", "--by", "sam"]));
+        s.spawn(|| {
+            let run = hears(&stage, 8, &["follow-up", "run", "--call", "fired", "-o", "json"]);
+            assert_eq!(engine(&run), "silent");
+        });
+        s.spawn(|| {
+            let reference = format!("{}-1", text(&unknown, "reference"));
+            hears(&stage, 8, &["settle", &reference, "--resend"]);
+        });
+    });
     let run = hears(&stage, 8, &["recover"]);
     assert!(run.stdout.contains("recorded as fired, and nothing is sent: the engine does not answer"), "{run:?}");
     assert_eq!(hears(&stage, 8, &["recover", "-o", "json"]).json()["carriedOut"], "silent engine");
-    let reference = format!("{}-1", text(&unknown, "reference"));
-    hears(&stage, 8, &["settle", &reference, "--resend"]);
     assert_eq!(stage.ledger().creates(), 4, "nothing was sent meanwhile");
 
     serve.process.signal("CONT");

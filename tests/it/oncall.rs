@@ -152,6 +152,17 @@ fn an_exception_tells_another_person_from_then_on_and_its_withdrawal_the_first_o
     );
 }
 
+/// What was never made is none of it: no store is needed to say so.
+#[test]
+fn without_a_store_there_is_no_exception_and_no_feed() {
+    let shop = Shop::with_config(CONFIG);
+    for (list, key) in [("overrides", "overrides"), ("feed", "feeds")] {
+        let run = shop.expect(0, &["oncall", list]);
+        assert!(run.stderr.contains("there is no ") && run.stderr.contains("make"), "{run:?}");
+        assert_eq!(shop.expect(0, &["oncall", list, "-o", "json"]).json()[key], json!([]));
+    }
+}
+
 #[test]
 fn who_is_away_is_passed_over_and_an_exception_that_changes_nobody_says_so() {
     let shop = Shop::with_config(CONFIG);

@@ -25,6 +25,7 @@ impl Shop {
     }
 
     fn told(&self, call: &str) {
+        self.row_of_intake(call);
         self.dispatch(call, "normal");
         until(&format!("the provider has {call}"), || {
             let story = self.call(call);

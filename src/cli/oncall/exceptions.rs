@@ -214,10 +214,10 @@ pub(super) fn names(ids: &[ContactId]) -> String {
 }
 
 pub(super) async fn list(app: &App, out: &mut Output) -> Result<ExitStatus, CliError> {
-    let Some(store) = app.store_if_there().await? else {
-        return Err(CliError::new(ExitStatus::Store, "there is no store yet, so no exception was made"));
+    let all = match app.store_if_there().await? {
+        Some(store) => store.overrides(app.clock.now()).await?,
+        None => Vec::new(),
     };
-    let all = store.overrides(app.clock.now()).await?;
     if out.is_json() {
         let all: Vec<Value> = all.iter().map(shapes::exception).collect();
         out.document(&json!({ "overrides": all }));
@@ -239,5 +239,8 @@ pub(super) async fn list(app: &App, out: &mut Output) -> Result<ExitStatus, CliE
         ]);
     }
     out.table(&t);
+    if all.is_empty() && !out.is_csv() {
+        out.note("there is no exception: `dispatchctl oncall override` and `away` make one");
+    }
     Ok(ExitStatus::Done)
 }

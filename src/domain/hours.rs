@@ -305,4 +305,46 @@ mod tests {
             assert!(Hours::read([text]).is_err(), "{text}");
         }
     }
+
+    #[test]
+    fn a_time_of_the_day_is_one_or_two_digits_and_two_of_minutes() {
+        for (text, want) in [("9:30", Some((9, 30))), ("09:30", Some((9, 30))), (" 24:00 ", Some((0, 0)))] {
+            assert_eq!(time(text).map(|t| (t.hour(), t.minute())), want, "{text}");
+        }
+        for text in ["+9:30", "-9:30", "009:30", ":30", "9:", "9:5", "9:+5", "9:005", "24:01", "9:30:00"] {
+            assert_eq!(time(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_overlap_to_the_minute() {
+        let overlap = |texts: [&str; 2]| Hours::read(texts).expect("hours").overlap().is_some();
+        assert!(overlap(["09:00-09:30", "09:15-10:00"]));
+        assert!(overlap(["09:00-09:31", "09:30-10:00"]));
+        assert!(!overlap(["09:00-09:30", "09:30-10:00"]));
+        assert!(!overlap(["22:45-07:15", "07:15-22:45"]));
+    }
+
+    #[test]
+    fn hours_that_are_written_mean_the_same_when_they_are_read_again() {
+        for text in [
+            "fri 17:00-sat 18:00",
+            "fri 17:00-sat 17:00",
+            "fri 17:00-sat 16:00",
+            "mon 08:00-mon 17:00",
+            "mon 08:00-mon 08:00",
+            "mon 08:00-mon 24:00",
+            "sat 17:00-sun 24:00",
+        ] {
+            assert_eq!(hours(&hours(text).to_string()), hours(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_span_that_the_clock_leaves_out_neither_begins_nor_ends() {
+        let la = TimeZone::get("America/Los_Angeles").expect("a zone");
+        let after: Timestamp = "2027-03-14T00:00:00Z".parse().expect("a time");
+        let next = hours("02:00-03:00").next_edge(after, &la).map(Timestamp::rfc3339);
+        assert_eq!(next.as_deref(), Some("2027-03-15T09:00:00.000Z"));
+    }
 }

@@ -371,6 +371,8 @@ fn quoted(cell: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::call::CallStatus;
+    use crate::testing::fixtures;
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect("a time")
@@ -443,5 +445,113 @@ mod tests {
         assert!(written.html.contains("&lt;b&gt;Ana") && !written.html.contains("http"), "{}", written.html);
         assert_eq!(verdict(&Figures::default()), "no calls");
         assert_eq!([5, 245, 7_800].map(|s| length(Duration::from_secs(s))), ["5 s", "4 min 05 s", "2 h 10 min"]);
+    }
+
+    fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    /// The report of these.
+    fn written(figures: &Figures, calls: &[NightCall], now: Timestamp) -> Written {
+        let (shop, about, stretch) = ("Acme", "Thursday", "the morning");
+        write(&Report { shop, about, stretch, figures, calls, now, link: None, test_mode: false })
+    }
+
+    #[test]
+    fn of_one_call_its_time_is_told_and_of_several_how_their_times_are_spread() {
+        for (times, want) in [
+            (Vec::new(), "none"),
+            (vec![secs(65)], "1 call: 1 min 05 s"),
+            (vec![secs(9), secs(5)], "2 calls: median 5 s, 90 % within 9 s, worst 9 s"),
+            (vec![secs(9), secs(5), secs(7)], "3 calls: median 7 s, 90 % within 9 s, worst 9 s"),
+        ] {
+            assert_eq!(spread(&Spread::of(times)), want);
+        }
+    }
+
+    #[test]
+    fn every_cell_of_a_technician_and_of_a_night_stands_under_its_name() {
+        let technician = TechnicianFigures {
+            contact: "ana".into(),
+            name: "Ana Reyes".into(),
+            shifts: 2,
+            on_call: secs(7_800),
+            notices: 5,
+            taken: 3,
+            answer: Spread::of(vec![secs(20), secs(65)]),
+            passes: 1,
+            failed: 4,
+        };
+        let named: Vec<(&str, String)> = TECHNICIAN.into_iter().zip(technician_row(&technician)).collect();
+        let want = ["Ana Reyes", "2", "2 h 10 min", "5", "3", "20 s", "1 min 05 s", "1", "4"];
+        assert_eq!(named, TECHNICIAN.into_iter().zip(want.map(str::to_owned)).collect::<Vec<_>>());
+        let evening = "2026-11-27".parse().expect("a date");
+        let night = NightFigures { evening, calls: 4, taken: 3, unanswered: 1, has_gap: true };
+        assert_eq!(night_row(&night), ["Fri 2026-11-27", "4", "3", "1", "gap"]);
+        assert_eq!(night_row(&NightFigures { has_gap: false, ..night })[4], "");
+    }
+
+    #[test]
+    fn a_report_says_how_fast_each_answered_and_of_each_night_what_there_is_to_say() {
+        let one = |name: &str, times: Vec<Duration>| TechnicianFigures {
+            name: name.into(),
+            answer: Spread::of(times),
+            ..TechnicianFigures::default()
+        };
+        let technicians = vec![one("Ana", vec![secs(5), secs(9)]), one("Bo", vec![secs(7)]), one("Cy", Vec::new())];
+        let evening = "2026-11-27".parse().expect("a date");
+        let quiet = NightFigures { evening, calls: 2, taken: 1, unanswered: 1, has_gap: false };
+        let gap = NightFigures { has_gap: true, ..quiet };
+        let figures = Figures { calls: 2, technicians, nights: vec![quiet, gap], ..Figures::default() };
+        let written = written(&figures, &[], at("2026-11-28T12:00:00Z"));
+        for says in [
+            "- Ana: 0 notices, took 0, median answer 5 s, worst 9 s\n",
+            "- Bo: 0 notices, took 0, answered in 7 s\n",
+            "- Cy: 0 notices, took 0\n",
+            "- Fri 2026-11-27: calls 2, taken 1, unanswered 1\n",
+            "- Fri 2026-11-27: calls 2, taken 1, unanswered 1, gap gap\n",
+        ] {
+            assert!(written.text.contains(says), "{says}: {}", written.text);
+        }
+        let unbroken = written.html.matches("white-space:nowrap").count();
+        assert_eq!(unbroken, 2, "the names of the two nights alone are not broken");
+    }
+
+    fn call(id: &str, status: CallStatus, accepted_at: Timestamp) -> NightCall {
+        let mut state = fixtures::call_state(id);
+        (state.call.status, state.call.accepted_at) = (status, accepted_at);
+        NightCall::of(state, std::iter::empty(), &fixtures::directory())
+    }
+
+    #[test]
+    fn a_report_names_what_nobody_answered_and_beside_it_what_is_still_open_and_may_yet_be() {
+        let now = at("2026-11-28T12:00:00Z");
+        let (early, late) = (now.minus(secs(3_600)), now.minus(secs(60)));
+        let calls = [
+            call("late", CallStatus::Dispatching, late),
+            call("early", CallStatus::Dispatching, early),
+            call("done", CallStatus::Resolved, late),
+        ];
+        let text = written(&Figures::default(), &calls, now).text;
+        let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words}: {text}"));
+        let order = ["Left unanswered", "call early at", "Still open", "call late at", "Figures"].map(place);
+        assert!(order.is_sorted(), "{order:?}: {text}");
+        let named = text.matches("\n  call ").count();
+        assert_eq!(named, 2, "each once, and nothing of what is done: {text}");
+    }
+
+    #[test]
+    fn a_report_names_twenty_calls_of_a_kind_and_says_how_many_more_there_are() {
+        let now = at("2026-11-28T12:00:00Z");
+        for (calls, named, more) in
+            [(1, 1, None), (20, 20, None), (21, 20, Some("- and 1 more\n")), (25, 20, Some("- and 5 more\n"))]
+        {
+            let id = |n: u32| call(&format!("c{n}"), CallStatus::Dispatching, now.minus(secs(3_600)));
+            let calls: Vec<NightCall> = (0..calls).map(id).collect();
+            let text = written(&Figures::default(), &calls, now).text;
+            assert_eq!(text.matches("\n  call c").count(), named, "{text}");
+            assert_eq!(text.contains("- and "), more.is_some(), "{text}");
+            assert!(more.is_none_or(|more| text.contains(more)), "{text}");
+        }
     }
 }

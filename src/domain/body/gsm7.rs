@@ -296,6 +296,31 @@ mod tests {
         assert_eq!(clean("  a\r\n\u{7}b 🔥\u{2028}c  "), "a b c");
     }
 
+    #[test]
+    fn a_character_of_the_basic_plane_takes_one_unit_up_to_the_last_and_one_beyond_it_two() {
+        for (c, fit) in [('ж', 70), ('\u{ffff}', 70), ('\u{10000}', 35)] {
+            assert_eq!([fit, fit + 1].map(|n| segments(&c.to_string().repeat(n))), [1, 2], "{c:?}");
+        }
+    }
+
+    #[test]
+    fn signs_and_joined_letters_that_gsm7_lacks_are_written_out_of_what_it_has() {
+        for (from, to) in [
+            ("STRAẞE", "STRAßE"),
+            ("oﬀ ﬁne ﬂow", "off fine flow"),
+            ("‹ ›", "< >"),
+            ("a\u{2028}b\u{2029}c\u{202f}d\u{205f}e\u{3000}f", "a b c d e f"),
+            ("a\u{c}b", "a b"),
+            ("1⁄2 1∕2 1÷2", "1/2 1/2 1/2"),
+            ("Acme™ №4", "Acme(TM) No.4"),
+            ("a → b ← c", "a -> b <- c"),
+            ("≤ ≥ ≈ ‴", "<= >= ~ '"),
+            ("水、火。", "水,火."),
+        ] {
+            assert_eq!(fold(from), to, "{from}");
+        }
+    }
+
     proptest! {
         #[test]
         fn folded_text_of_the_alphabet_is_gsm7(text in "[ -~À-ſ‐-•←-⇿！-～\u{a0}-\u{bf}Α-ΡΤ-Ω“”’…]{0,80}") {

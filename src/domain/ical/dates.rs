@@ -268,4 +268,17 @@ mod tests {
         .expect("skips what is long ago");
         assert_eq!(seen, 1, "the start alone");
     }
+
+    #[test]
+    fn a_rule_goes_to_its_last_day_inclusive_and_counts_months_from_that_of_its_start() {
+        for (rule, start, last, want) in [
+            ("FREQ=DAILY", "2026-10-05", "2026-10-07", "10-05 10-06 10-07"),
+            ("FREQ=WEEKLY;BYDAY=MO,WE,FR", "2026-10-05", "2026-10-07", "10-05 10-07"),
+            ("FREQ=MONTHLY;COUNT=4;BYDAY=1MO,3MO", "2026-10-05", "2027-01-01", "10-05 10-19 11-02 11-16"),
+            ("FREQ=MONTHLY;INTERVAL=3;COUNT=3", "2026-01-15", "2027-01-01", "01-15 04-15 07-15"),
+            ("FREQ=MONTHLY;INTERVAL=3;COUNT=3", "2026-12-15", "2028-01-01", "12-15 03-15 06-15"),
+        ] {
+            assert_eq!(days(rule, start, start, last).join(" "), want, "{rule}");
+        }
+    }
 }

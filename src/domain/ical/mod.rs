@@ -26,6 +26,8 @@ mod rule;
 mod shifts;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_rules;
 mod types;
 mod value;
 mod zones;

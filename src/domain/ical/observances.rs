@@ -176,4 +176,32 @@ mod tests {
         let fixed = zone(&[part("1970-01-01T00:00:00", 3_600, 3_600, "")], last).expect("a zone");
         assert_eq!(fixed.to_offset("2026-07-01T00:00:00Z".parse().expect("a time")).seconds(), 3_600);
     }
+
+    #[test]
+    fn a_rule_of_a_clock_goes_to_its_until_inclusive_in_whatever_form_that_is_written() {
+        // The first Sunday of April 2010 is the 4th.
+        for (until, in_2010) in [
+            ("20100404", -25_200),
+            ("20100403", -28_800),
+            ("20100404T020000", -25_200),
+            ("20100404T015959", -28_800),
+            ("20100404T100000Z", -25_200),
+            ("20100404T095959Z", -28_800),
+        ] {
+            let summer = format!("FREQ=YEARLY;BYMONTH=4;BYDAY=1SU;UNTIL={until}");
+            let parts = [
+                part("2000-04-02T02:00:00", -28_800, -25_200, &summer),
+                part("2000-10-29T02:00:00", -25_200, -28_800, "FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU"),
+            ];
+            let zone = zone(&parts, Date::constant(2026, 6, 1)).expect("a zone");
+            for (at, want) in [
+                ("2009-07-01T00:00:00Z", -25_200),
+                ("2010-07-01T00:00:00Z", in_2010),
+                ("2011-07-01T00:00:00Z", -28_800),
+            ] {
+                let offset = zone.to_offset(at.parse().expect("a time")).seconds();
+                assert_eq!(offset, want, "{at}, until {until}");
+            }
+        }
+    }
 }

@@ -76,4 +76,14 @@ mod tests {
             assert_eq!(shown(&overlay(&week, &over)), want);
         }
     }
+
+    #[test]
+    fn what_lies_between_two_overrides_stays_and_a_short_one_in_a_long_one_frees_nothing() {
+        for (first, over, want) in [
+            (("sam", 0, 10), [("bo", 2, 3), ("kim", 5, 6)], "sam-0 0-2, bo-2 2-3, sam-0 3-5, kim-5 5-6, sam-0 6-10"),
+            (("lee", 5, 10), [("bo", 2, 8), ("kim", 3, 4)], "bo-2 2-8, kim-3 3-4, lee-5 8-10"),
+        ] {
+            assert_eq!(shown(&overlay(&shifts(&[first]), &shifts(&over))), want);
+        }
+    }
 }

@@ -16,11 +16,11 @@ fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-fn place(zone: &str) -> Place {
+pub(super) fn place(zone: &str) -> Place {
     Place { zone: TimeZone::get(zone).expect("a zone"), handoff: Time::constant(8, 0, 0, 0) }
 }
 
-fn window(from: &str, until: &str) -> Window {
+pub(super) fn window(from: &str, until: &str) -> Window {
     Window::new(from.parse().expect("a time"), until.parse().expect("a time"))
 }
 
@@ -30,7 +30,7 @@ fn reading(name: &str, zone: &str) -> Reading {
 }
 
 /// `Sam 10-31T15:00 11-02T16:00`, in UTC, of each.
-fn shown(reading: &Reading) -> Vec<String> {
+pub(super) fn shown(reading: &Reading) -> Vec<String> {
     let hm = |at: jiff::Timestamp| at.strftime("%m-%dT%H:%M").to_string();
     reading.occurrences.iter().map(|o| format!("{} {} {}", o.about.title, hm(o.from), hm(o.until))).collect()
 }
@@ -213,13 +213,13 @@ fn what_is_not_understood_is_refused_by_name_and_never_guessed() {
 }
 
 /// These events in a calendar, as a rotation of this zone has them.
-fn of_events(events: &[&str], zone: &str) -> Reading {
+pub(super) fn of_events(events: &[&str], zone: &str) -> Reading {
     let events = events.iter().map(|e| format!("BEGIN:VEVENT\n{e}\nEND:VEVENT\n"));
     let text = format!("BEGIN:VCALENDAR\n{}END:VCALENDAR\n", events.collect::<String>());
     read(text.as_bytes(), &place(zone), window("2026-10-01T00:00:00Z", "2027-10-01T00:00:00Z")).expect("a calendar")
 }
 
-fn refused(reading: &Reading) -> Vec<String> {
+pub(super) fn refused(reading: &Reading) -> Vec<String> {
     reading.refused.iter().map(|r| format!("{}: {}", r.uid, r.why)).collect()
 }
 
@@ -400,7 +400,7 @@ proptest! {
 }
 
 /// What is left out of a calendar of this one event, by its reasons.
-fn left_out(event: &str) -> Vec<String> {
+pub(super) fn left_out(event: &str) -> Vec<String> {
     let text = format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nSUMMARY:Sam\n{event}\nEND:VEVENT\nEND:VCALENDAR\n");
     let read = read(text.as_bytes(), &place("UTC"), window("2026-10-01T00:00:00Z", "2027-10-01T00:00:00Z"));
     read.expect("a calendar").refused.into_iter().map(|r| r.why).collect()

@@ -141,4 +141,12 @@ mod tests {
             assert_eq!(offset(text), None, "{text}");
         }
     }
+
+    #[test]
+    fn an_offset_is_less_than_a_day_with_minutes_and_seconds_of_a_clock() {
+        for (text, seconds) in [("+2359", Some(86_340)), ("-235959", Some(-86_399)), ("+2400", None), ("+0060", None)] {
+            assert_eq!(offset(text), seconds, "{text}");
+        }
+        assert_eq!(offset("+000060"), None);
+    }
 }

@@ -16,6 +16,8 @@ pub(crate) mod sample;
 mod tests;
 #[cfg(test)]
 mod tests_ahead;
+#[cfg(test)]
+mod tests_rules;
 pub(crate) mod timeline;
 pub(crate) mod typed;
 pub(crate) mod warnings;

@@ -155,9 +155,4 @@ impl RollCall {
     pub fn text(&self, id: AttemptId) -> Option<&StandaloneText> {
         self.texts.iter().find(|t| t.id == id)
     }
-
-    /// A text of it waits to be sent, or its outcome or final status is still to be found out.
-    pub fn has_open_texts(&self) -> bool {
-        self.texts.iter().any(StandaloneText::is_open)
-    }
 }

@@ -81,7 +81,7 @@ fn unknown_texts(directory: &Directory, rotation: &Rotation, from: Timestamp, un
 fn odd_handoff(rotation: &Rotation, now: Timestamp) -> Option<jiff::civil::Date> {
     let today = local(now, &rotation.zone)?.date();
     let days = (0..366).filter_map(|n| add_days(today, n));
-    let mut days = days.filter(|day| !rotation.lists.is_empty() && *day >= today);
+    let mut days = days.filter(|_| !rotation.lists.is_empty());
     days.find(|day| {
         let ambiguous = rotation.zone.to_ambiguous_timestamp(day.to_datetime(rotation.handoff));
         !matches!(ambiguous.offset(), AmbiguousOffset::Unambiguous { .. })

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::fixtures::*;
-use crate::domain::alert::{AlertChange, SinkReceipt, Until};
+use crate::domain::alert::{AlertChange, Severity, SinkReceipt, SinkTarget, Until};
 use crate::domain::bulk::SentMessage;
-use crate::domain::change::Change;
+use crate::domain::change::{Change, Effect};
 use crate::domain::event::Load;
 use crate::domain::log::LogKind;
+use crate::domain::settings::{NewSettings, Target};
 use crate::domain::types::{Actor, CallId, Timestamp};
 use crate::store::{AlertTask, Delivered, LogFilter, NotDelivered, Store};
 use crate::testing::alert_key;
@@ -238,4 +241,78 @@ pub(crate) async fn a_repeat_waits_for_stand_ins_that_were_never_told_too(store:
         "the other has its own times"
     );
     assert_eq!(due(store, 109).await.len(), 2);
+}
+
+/// The key and the words of an alert.
+type Line = (&'static str, &'static str);
+
+pub(crate) async fn what_says_the_newest_is_told_when_it_is_raised_and_again_in_other_words(store: &dyn Store) {
+    const REPLY: &str = "unread-reply:c1";
+    let said =
+        |key: &str, message: &str| AlertChange::Raise { key: alert_key(key), call: None, message: message.into() };
+    let told: [(i64, &str, &[Line]); 3] = [
+        (1, "first", &[("store", "first"), (REPLY, "first")]),
+        (2, "second", &[(REPLY, "second")]),
+        (3, "second", &[]),
+    ];
+    for (when, message, wanted) in told {
+        change(store, vec![said("store", message), said(REPLY, message)], when).await;
+        let tasks = due(store, when).await;
+        let mut seen: Vec<_> = tasks.iter().map(|t| (t.line.key.to_string(), t.line.message.clone())).collect();
+        seen.sort();
+        let seen: Vec<_> = seen.iter().map(|(key, message)| (key.as_str(), message.as_str())).collect();
+        assert_eq!(seen, wanted, "{message} at {when}");
+        assert!(tasks.iter().all(|t| t.line.raised_at == at(1)), "it is the same alert: {tasks:?}");
+        store.alerts_delivered(OFFICE, tasks, taken(when)).await.expect("delivered");
+    }
+}
+
+/// More than are asked for at once.
+pub(crate) async fn however_many_are_raised_each_ends_when_it_is_over(store: &dyn Store) {
+    let many = (0..70).map(|n| raise(&format!("late:c{n}"), Some(format!("c{n}").as_str()))).collect();
+    change(store, many, 1).await;
+    change(store, vec![raise("late:last", Some("last")), raise("store", None)], 2).await;
+    let of_call = AlertChange::ResolveAll { call: "last".parse().expect("an id"), at: Until::Taken };
+    change(store, vec![of_call, AlertChange::Resolve { key: alert_key("store") }], 3).await;
+    change(store, vec![AlertChange::Resolve { key: alert_key("late:c0") }], 4).await;
+    let open: Vec<String> = store.alerts().await.expect("read").into_iter().map(|a| a.key.to_string()).collect();
+    let mut wanted: Vec<String> = (1..70).map(|n| format!("late:c{n}")).collect();
+    wanted.sort();
+    assert_eq!(open, wanted);
+}
+
+pub(crate) async fn the_settings_in_force_say_who_is_told_whatever_this_process_was_opened_with(store: &dyn Store) {
+    let settings = |when: i64, targets: Vec<Target>| NewSettings {
+        document: json!({ "n": when }),
+        places: None,
+        targets,
+        actor: Actor("ana".into()),
+        role: "config apply".into(),
+        at: at(when),
+    };
+    let mirror_call = async |when: i64| {
+        let effect = always(move || Change {
+            effects: vec![Effect::MirrorCall(id("c1"))],
+            at: Some(at(when)),
+            ..Change::default()
+        });
+        store.transact(Load::Nothing, Vec::new(), effect).await.expect("changed");
+        store.mirror_calls_due(at(99), 9).await.expect("read").len()
+    };
+    put(store, call("c1", at(0))).await.expect("put");
+    // A sink that is told of the worst alone, and no mirror: this process was opened with a mirror, and with the office.
+    let night = SinkTarget { name: "night".into(), min: Severity::Page };
+    store.put_settings(&settings(1, vec![Target::Sink(night)])).await.expect("in force");
+    change(store, vec![raise("store", None), raise("late:c1", Some("c1"))], 2).await;
+    let of_night = async || {
+        let tasks = store.alerts_due("night", at(99), 9).await.expect("read");
+        tasks.iter().map(|t| t.line.key.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!((of_night().await, due_keys(store, 99).await), (vec!["store".to_owned()], vec![]));
+    assert_eq!(mirror_call(3).await, 0, "there is no mirror");
+
+    store.put_settings(&settings(4, vec![Target::Mirror])).await.expect("in force");
+    assert_eq!(mirror_call(5).await, 1, "now there is one");
+    change(store, vec![raise("no-sender", None)], 6).await;
+    assert_eq!((of_night().await, due_keys(store, 99).await), (vec!["store".to_owned()], vec![]), "and no sink");
 }

@@ -134,3 +134,42 @@ pub(crate) async fn changes_that_are_made_at_once_see_those_before_them(store: &
     let log = store.log(&LogFilter { limit: 1_000, ..LogFilter::default() }).await.expect("read");
     assert!(log.windows(2).all(|two| two[0].seq < two[1].seq));
 }
+
+/// Each of two that come together reads the call by another of its names: none works on what the other has replaced.
+pub(crate) async fn changes_that_name_one_call_in_different_ways_see_each_other(store: &dyn Store) {
+    let sent = |n: u32| {
+        let mut state = call(&name(n), at(0));
+        put_in(&mut state.attempts[0], AttemptState::Submitted, n, at(1));
+        state
+    };
+    join_all((0..CALLS).map(|n| put(store, sent(n)))).await;
+    let by_sid = |n: u32| Load::Message { attempt: None, sid: sid(n), said: None };
+    let by_attempt = |n: u32| Load::Claim(attempt_id(&name(n), 1));
+    let by_id = |n: u32| Load::New {
+        id: id(&name(n)),
+        also: Vec::new(),
+        phone: None,
+        idempotency_key: None,
+        report: None,
+        similar: None,
+        references: Vec::new(),
+        used_since: at(0),
+    };
+    let step = |_: &Loaded, change: &mut Change| change.calls[0].call.next_step += 1;
+    let pairs: [Vec<(u32, Load)>; 2] = [
+        (0..CALLS).flat_map(|n| [(n, by_sid(n)), (n, by_attempt(n))]).collect(),
+        (0..CALLS).flat_map(|n| [(n, by_sid(n)), (n, by_id(n))]).collect(),
+    ];
+    for pair in pairs {
+        let done = join_all(pair.into_iter().map(|(n, load)| store.transact(load, Vec::new(), tried(n, step)))).await;
+        for (place, done) in done.into_iter().enumerate() {
+            done.unwrap_or_else(|e| panic!("change {place}: {e}"));
+        }
+    }
+    for n in 0..CALLS {
+        let story = store.story(&id(&name(n))).await.expect("read").expect("there");
+        assert_eq!((story.state.attempts[0].tries, story.state.call.next_step), (4, 5), "no change was lost");
+        let said: Vec<&str> = story.log.iter().map(|line| line.entry.message.as_str()).collect();
+        assert_eq!(said, ["try 1", "try 2", "try 3", "try 4"], "in their order");
+    }
+}

@@ -10,6 +10,7 @@ pub(crate) mod checks;
 pub(crate) mod clocks;
 pub(crate) mod fixtures;
 pub(crate) mod lists;
+pub(crate) mod loads;
 pub(crate) mod mirror;
 pub(crate) mod overrides;
 pub(crate) mod phone_calls;
@@ -40,9 +41,13 @@ macro_rules! whole_contract {
             cases::only_the_difference_is_written_and_new_attempts_come_after_moved_ones,
             cases::a_refused_decision_writes_nothing,
             batches::changes_that_are_made_at_once_see_those_before_them,
+            batches::changes_that_name_one_call_in_different_ways_see_each_other,
             cases::five_hundred_at_once_with_a_fifth_failing_or_panicking,
             cases::a_change_that_was_decided_again_is_reported_as_it_was_committed,
             cases::receipts_wait_for_their_message_and_are_joined_once,
+            loads::a_message_is_that_of_the_attempt_it_names_else_of_the_one_with_its_sid,
+            loads::a_reply_sees_fifty_calls_that_were_closed_lately_and_four_closed_before,
+            loads::a_phone_call_sees_those_to_its_number_and_those_that_were_refused,
             cases::an_inbound_text_is_kept_once_and_answered_as_before,
             cases::alerts_are_raised_and_resolved_once,
             alerts::alerts_are_told_again_in_new_words_and_resolved_by_call,
@@ -52,6 +57,9 @@ macro_rules! whole_contract {
             alerts::a_repetition_by_time_is_not_told_of_what_a_person_has_seen,
             alerts::receipts_are_kept_one_a_message_until_each_is_done_with,
             alerts::a_repeat_waits_for_stand_ins_that_were_never_told_too,
+            alerts::what_says_the_newest_is_told_when_it_is_raised_and_again_in_other_words,
+            alerts::however_many_are_raised_each_ends_when_it_is_over,
+            alerts::the_settings_in_force_say_who_is_told_whatever_this_process_was_opened_with,
             alert_texts::a_text_of_an_alert_comes_back_as_it_was_and_is_found_in_each_way,
             alert_texts::an_owner_has_one_live_text_of_a_message,
             alert_texts::a_reply_is_held_against_the_newest_texts_of_alerts_and_those_that_it_names,
@@ -68,6 +76,7 @@ macro_rules! whole_contract {
             prune::what_a_receiver_of_events_was_not_told_waits_for_it,
             prune::what_came_back_since_it_was_found_is_not_pruned,
             prune::the_log_of_what_is_not_pruned_is_never_changed,
+            prune::the_base_is_told_nothing_more_of_a_pruned_call_and_all_of_one_that_is_not,
             checks::a_store_that_is_well_is_found_well_whatever_its_calls_wait_for,
             lists::breakers_open_and_close_and_wake_what_they_deferred,
             clocks::a_step_of_the_clock_is_remembered_by_sends_whose_outcome_is_open,

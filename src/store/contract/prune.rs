@@ -336,3 +336,23 @@ pub(crate) async fn the_log_of_what_is_not_pruned_is_never_changed(store: &dyn S
     let wrong: Result<(), StoreError> = store.append_log(Vec::new()).await;
     assert!(wrong.is_ok());
 }
+
+pub(crate) async fn the_base_is_told_nothing_more_of_a_pruned_call_and_all_of_one_that_is_not(store: &dyn Store) {
+    put(store, over("gone", 5)).await.expect("put");
+    put(store, over("stays", 100)).await.expect("put");
+    assert_eq!(all(store, 11).await.calls, 1);
+    for name in ["gone", "stays"] {
+        let late = |loaded: &crate::domain::event::Loaded| {
+            let mut state = loaded.calls[0].clone();
+            state.attempts[0].polls += 1;
+            let effects = vec![Effect::MirrorAttempt(state.attempts[0].id), Effect::MirrorCall(state.call.id.clone())];
+            Ok(Change { calls: vec![state], effects, ..Change::default() })
+        };
+        store.transact(Load::Call(id(name)), Vec::new(), std::sync::Arc::new(late)).await.expect("a late receipt");
+    }
+    let calls = store.mirror_calls_due(at(1_000_000), 10).await.expect("read");
+    assert_eq!(calls.into_iter().map(|c| c.task.key).collect::<Vec<_>>(), [MirrorKey::Call(id("stays"))]);
+    let events = store.mirror_events_due(at(1_000_000), 10).await.expect("read");
+    let stays = MirrorKey::Attempt(attempt_id("stays", 1));
+    assert_eq!(events.into_iter().map(|e| e.task.key).collect::<Vec<_>>(), [stays]);
+}

@@ -71,6 +71,7 @@ const BREACHES: &[Breach] = &[
     ("another recipient", "recipient", |s| s.attempts[0].recipient = recipient("bo", "+18005550100")),
     ("an attempt taken away", "missing", |s| drop(s.attempts.pop())),
     ("a notice taken away", "notice", |s| drop(s.notices.pop())),
+    ("a notice changed", "notice", |s| s.notices[0].step = 9),
     ("a number that the call did not count", "attempt_number_is_counted", |s| {
         second(s);
         s.call.attempts = 1;

@@ -492,8 +492,7 @@ fn go_on(w: &mut Work<'_>, why: &str, due: Timestamp) -> Result<(), Illegal> {
         quiet::put_off(w);
         return Ok(());
     }
-    let (total, round) = (total(w), w.state.call.round);
-    let mut index = w.state.call.next_step;
+    let (total, round, mut index) = (total(w), w.state.call.round, w.state.call.next_step);
     while index < total {
         let found = who(w, index);
         if !found.recipients.is_empty() {
@@ -504,7 +503,8 @@ fn go_on(w: &mut Work<'_>, why: &str, due: Timestamp) -> Result<(), Illegal> {
                 step_data(round, index),
             );
             let next_due = w.now().plus(wait_before(w, index + 1));
-            return fire(w, &[index], index, next_due, due, &[]);
+            let notified = if due < w.now() { told_past_due(w, &[index], due) } else { Vec::new() };
+            return fire(w, &[index], index, next_due, due, &notified);
         }
         skip(w, index, &found);
         index += 1;

@@ -40,6 +40,10 @@ pub(crate) struct Promises {
     /// No engine worked, or none could, until then.
     pub(crate) disturbed_at: i64,
     probed: BTreeMap<String, i64>,
+    /// When each attempt was due when it was made: what is held has no such time any more.
+    due: BTreeMap<AttemptId, i64>,
+    /// Attempts that were being sent when a newer one to the same contact was made.
+    under_way: BTreeSet<AttemptId>,
 }
 
 impl Promises {
@@ -123,7 +127,16 @@ impl Promises {
     fn of_call(&mut self, of: &Commit<'_>, memory: &Memory) -> Result<(), Broken> {
         let Commit { before, after, now, event, .. } = *of;
         moves(before, after)?;
-        one_of_each(after)?;
+        let made = made(before, after);
+        self.due.extend(made.iter().filter_map(|a| Some((a.id, a.due_at?.as_millis()))));
+        for b in made.iter().filter(|b| b.kind == Kind::Notice) {
+            let is_under_way = |a: &&Attempt| {
+                a.kind == Kind::Notice && a.state == S::Sending && a.recipient.contact == b.recipient.contact
+            };
+            let all = before.into_iter().flat_map(|state| &state.attempts);
+            self.under_way.extend(all.filter(is_under_way).map(|a| a.id));
+        }
+        one_of_each(after, &self.under_way)?;
         if after.call.status == C::Dispatching && after.call.wake_at.is_none() {
             return Err("it looks for somebody, and nobody looks at it again".into());
         }
@@ -137,7 +150,6 @@ impl Promises {
         if is_reopened && matches!(event, Event::Decide { .. }) {
             self.passed.retain(|(call, _)| call != &after.call.id);
         }
-        let made = made(before, after);
         if made.iter().any(|a| a.repeats.is_none() && a.kind == Kind::Notice) {
             self.fired.insert(after.call.id.clone(), now);
         }
@@ -283,8 +295,11 @@ impl Promises {
         let is_bounded = shop.rules.limits != SpendLimits::default();
         let fired_at = |a: &Attempt| a.created_at.as_millis() - LATE;
         let sent_at = |a: &Attempt| a.sent_at.map(|at| at.as_millis());
-        let counts_from =
-            |a: &Attempt| a.due_at.map(|at| at.as_millis()).or(if is_bounded { Some(fired_at(a)) } else { sent_at(a) });
+        let was_due = |a: &Attempt| self.due.get(&a.id).copied().filter(|_| is_bounded);
+        let counts_from = |a: &Attempt| {
+            let due = a.due_at.map(|at| at.as_millis()).or_else(|| was_due(a));
+            due.or(if is_bounded { Some(fired_at(a)) } else { sent_at(a) })
+        };
         let last = after.attempts.iter().filter(may_answer).filter_map(counts_from).max();
         if let Some(at) = last.filter(|at| now < at + shop.exhaust_after() - SLACK) {
             return Err(format!("it is given up {} ms after somebody was told", now - at));

@@ -128,8 +128,9 @@ pub(super) fn looked_at(
     id: crate::domain::types::AttemptId,
 ) -> Result<(), Broken> {
     let (Some(was), Some(is)) = (before.attempt(id), after.attempt(id)) else { return Ok(()) };
-    let due = was.not_before.as_millis();
-    // What waits for a probe is looked at again and again.
+    // What waits for a probe is looked at again and again, and when its breaker has closed.
+    let closed = loaded.breakers.iter().filter_map(|b| b.closed_at).map(|at| at.as_millis()).max();
+    let due = was.not_before.as_millis().max(closed.unwrap_or(i64::MIN));
     let may_go = !loaded.breakers.iter().any(|b| b.is_open());
     if may_go && is_held(was) && due > calm_since && now - due > LATE + SLACK {
         return Err(format!("attempt {} was held and is looked at {} ms after its time", was.number, now - due));

@@ -1,8 +1,11 @@
 //! What a call and its attempts may be, and become.
 
+use std::collections::BTreeSet;
+
 use super::world::Broken;
 use crate::domain::attempt::{Attempt, AttemptKind as Kind, AttemptState as S};
 use crate::domain::call::{CallState, CallStatus as C};
+use crate::domain::types::AttemptId;
 
 /// States move only as SPEC §2 lists.
 pub(super) fn moves(before: Option<&CallState>, after: &CallState) -> Result<(), Broken> {
@@ -53,8 +56,9 @@ pub(super) fn moves(before: Option<&CallState>, after: &CallState) -> Result<(),
     Ok(())
 }
 
-/// At most one attempt of a notice is open at a time; numbers are given once.
-pub(super) fn one_of_each(state: &CallState) -> Result<(), Broken> {
+/// At most one attempt of a notice is open at a time; numbers are given once. `under_way`: those that were being sent when a newer
+/// one to the same contact was made; one of them that was surely not sent waits until its claim drops it.
+pub(super) fn one_of_each(state: &CallState, under_way: &BTreeSet<AttemptId>) -> Result<(), Broken> {
     for (n, a) in state.attempts.iter().enumerate() {
         let open = |a: &Attempt| match a.state {
             S::Scheduled | S::Sending | S::Retrying => true,
@@ -67,7 +71,7 @@ pub(super) fn one_of_each(state: &CallState) -> Result<(), Broken> {
             }
             let both_wait =
                 a.kind == Kind::Notice && b.kind == Kind::Notice && a.state.is_waiting() && b.state.is_waiting();
-            if both_wait && a.recipient.contact == b.recipient.contact {
+            if both_wait && a.recipient.contact == b.recipient.contact && !under_way.contains(&a.id) {
                 return Err(format!(
                     "attempts {} and {} to one contact wait: the newer stands for the older",
                     a.number, b.number

@@ -92,7 +92,7 @@ pub use send_queues::{SendQueue, SendQueueKey, SendQueuePosition};
 pub use server::ServerState;
 pub(crate) use sqlite::corrupt;
 #[cfg(test)]
-pub(crate) use sqlite::{bulk, page_damage};
+pub(crate) use sqlite::{bulk, manual_edits, page_damage};
 pub use upkeep::{Backup, Counted, Overwrite, Place, Restored, Room, Upkeep};
 pub use views::{
     AlertLine, Backlog, CallFilter, CallLine, CheckedPart, CountedCall, CountedEntry, DueLine, FailureLine, Figures,

@@ -93,16 +93,24 @@ fn steps_that_waited_tell_again_whoever_was_told_before_and_nobody_whom_a_probe_
 
 #[test]
 fn a_text_that_had_waited_stands_for_missed_steps_where_it_left_after_the_last_of_them_that_names_its_reader() {
-    // When it left, in seconds; the steps were due at 60 and 120.
-    for (left, again) in [(90, true), (119, true), (120, false), (150, false)] {
-        let mut one = OneCall::new(ladder_by(&[(Channel::Sms, 0), (Channel::Sms, 60), (Channel::Sms, 60)]));
+    // The steps were due at 60 seconds and so long after that; when it left.
+    for (wait, left, again) in [
+        (60, 90, true),
+        (60, 119, true),
+        (60, 120, false),
+        (60, 150, false),
+        (20, 79, true),
+        (20, 80, false),
+        (20, 110, false),
+    ] {
+        let mut one = OneCall::new(ladder_by(&[(Channel::Sms, 0), (Channel::Sms, 60), (Channel::Sms, wait)]));
         let begin = one.now;
         one.notice(0, "sam", AttemptState::Submitted).sent_at = Some(begin.plus(secs(left)));
         one.now = begin.plus(secs(200));
         (one.state.call.next_step, one.state.call.wake_at) = (1, Some(begin.plus(secs(60))));
         one.wake();
-        assert_eq!(one.state.call.next_step, 3, "{left}: both fire");
-        assert_eq!(one.told_after(1).len(), usize::from(again), "{left}");
+        assert_eq!(one.state.call.next_step, 3, "{wait}, {left}: both fire");
+        assert_eq!(one.told_after(1).len(), usize::from(again), "{wait}, {left}");
     }
 }
 

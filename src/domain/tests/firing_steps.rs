@@ -103,21 +103,6 @@ fn the_story_of_a_step_names_whom_it_tells_who_is_asked_last_and_how_many_steps_
 }
 
 #[test]
-fn a_text_stands_for_missed_steps_from_when_the_last_of_them_was_due() {
-    // When it left, in seconds; the steps were due at 60 and at 80.
-    for (left, again) in [(79, true), (80, false), (110, false)] {
-        let mut one = OneCall::new(ladder_by(&[(Channel::Sms, 0), (Channel::Sms, 60), (Channel::Sms, 20)]));
-        let begin = one.now;
-        one.notice(0, "sam", AttemptState::Submitted).sent_at = Some(begin.plus(secs(left)));
-        one.now = begin.plus(secs(150));
-        (one.state.call.next_step, one.state.call.wake_at) = (1, Some(begin.plus(secs(60))));
-        one.wake();
-        assert_eq!(one.state.call.next_step, 3, "{left}: both fire");
-        assert_eq!(one.told_after(1).len(), usize::from(again), "{left}");
-    }
-}
-
-#[test]
 fn the_last_resort_is_told_by_mail_where_no_text_can_be_sent() {
     let mut one = OneCall::new(fixtures::policy("p", &[(secs(0), &["primary"])]));
     one.directory.last_resort = vec![contact("olga")];

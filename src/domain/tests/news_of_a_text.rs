@@ -2,14 +2,13 @@
 
 use super::one_call::{OneCall, contact, ladder_by, open_breaker, raised};
 use crate::domain::alert::{AlertChange, AlertKey};
-use crate::domain::attempt::{AttemptKind, AttemptState, Channel, Priority};
+use crate::domain::attempt::{AttemptKind, AttemptState, Channel};
 use crate::domain::call::{ExclusionReason, Out};
 use crate::domain::change::Change;
 use crate::domain::codes::{ErrorClass, classify};
 use crate::domain::dial::job;
 use crate::domain::event::{Event, SendOutcome, Source, StatusUpdate};
 use crate::domain::log::{LogKind, TWIN};
-use crate::domain::resend;
 use crate::domain::types::{ErrorCode, MessageSid, Sender, Timestamp};
 use crate::domain::voice::script;
 use crate::domain::{AlertKind, Class, MessageStatus, Special};
@@ -351,63 +350,5 @@ fn only_what_was_refused_for_its_words_goes_again_in_the_built_in_ones() {
         one.notice(0, "sam", AttemptState::Sending).body = "7K3Q-1 in the shop's own words".to_owned();
         refused(&mut one, None, ErrorClass { class: Class::OurRequest, special });
         assert_eq!(one.told_after(1), [told], "{special:?}");
-    }
-}
-
-#[test]
-fn a_reminder_of_which_nobody_knows_stands_for_a_first_text_of_its_own_round_channel_and_kind_alone() {
-    use AttemptState as S;
-    let table: [(&str, Otherwise, bool); 6] = [
-        (
-            "his first text failed",
-            |o| {
-                o.notice(0, "sam", S::Failed);
-            },
-            true,
-        ),
-        ("it was of the round before", |o| o.notice(0, "sam", S::Failed).round = 1, false),
-        (
-            "it was a mail",
-            |o| {
-                o.notice_by(Channel::Email, 0, "sam", S::Failed);
-            },
-            false,
-        ),
-        ("it was no notice", |o| o.notice(0, "sam", S::Failed).kind = AttemptKind::Update, false),
-        (
-            "it failed, and what has changed was texted to him",
-            |o| {
-                o.notice(0, "sam", S::Failed);
-                o.notice(0, "sam", S::Submitted).kind = AttemptKind::Update;
-            },
-            true,
-        ),
-        (
-            "it was refused, and its repeat failed after it was accepted",
-            |o| {
-                let first = o.notice(0, "sam", S::Failed).id;
-                let again = o.notice(0, "sam", S::Failed);
-                (again.repeats, again.sid) = (Some(first), Some(sid(2)));
-            },
-            true,
-        ),
-    ];
-    for (label, before, want) in table {
-        let steps =
-            fixtures::policy("p", &[(secs(0), &["primary"]), (secs(60), &["primary"]), (secs(600), &["owner"])]);
-        let mut one = OneCall::new(steps);
-        let begin = one.now;
-        one.state.call.round = 2;
-        before(&mut one);
-        let a = one.notice(1, "sam", S::Unknown);
-        (a.priority, a.sent_at) = (Priority::Reminder, Some(begin.plus(secs(60))));
-        let id = a.id;
-        one.now = begin.plus(secs(121));
-        (one.state.call.next_step, one.state.call.wake_at) = (2, Some(begin.plus(secs(660))));
-        let is_repeated = one.work(|w| {
-            resend::by_policy(w, id, "it is not in the provider's list").expect("decided");
-            w.state.attempts.iter().any(|a| a.repeats == Some(id))
-        });
-        assert_eq!(is_repeated, want, "{label}");
     }
 }

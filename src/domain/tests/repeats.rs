@@ -15,7 +15,7 @@ type Otherwise = fn(&mut OneCall);
 #[test]
 fn a_reminder_of_which_nobody_knows_is_repeated_where_no_text_before_it_is_known_to_have_arrived() {
     use AttemptState as S;
-    let table: [(&str, Otherwise, bool); 8] = [
+    let table: [(&str, Otherwise, bool); 13] = [
         (
             "the first text failed, and this one was to stand for it",
             |o| {
@@ -68,6 +68,32 @@ fn a_reminder_of_which_nobody_knows_is_repeated_where_no_text_before_it_is_known
             },
             true,
         ),
+        ("the first text, which failed, was of the round before", |o| o.notice(0, "sam", S::Failed).round = 1, false),
+        (
+            "it was a mail that failed",
+            |o| {
+                o.notice_by(Channel::Email, 0, "sam", S::Failed);
+            },
+            false,
+        ),
+        ("what failed was no notice", |o| o.notice(0, "sam", S::Failed).kind = AttemptKind::Update, false),
+        (
+            "the first text failed, and what has changed was texted to him",
+            |o| {
+                o.notice(0, "sam", S::Failed);
+                o.notice(0, "sam", S::Submitted).kind = AttemptKind::Update;
+            },
+            true,
+        ),
+        (
+            "the first text was refused, and its repeat failed after it was accepted",
+            |o| {
+                let first = o.notice(0, "sam", S::Failed).id;
+                let again = o.notice(0, "sam", S::Failed);
+                (again.repeats, again.sid) = (Some(first), Some(sid(2)));
+            },
+            true,
+        ),
     ];
     for (label, before, repeated) in table {
         let steps = fixtures::policy(
@@ -76,6 +102,7 @@ fn a_reminder_of_which_nobody_knows_is_repeated_where_no_text_before_it_is_known
         );
         let mut one = OneCall::new(steps);
         let begin = one.now;
+        one.state.call.round = 2;
         before(&mut one);
         let a = one.notice(1, "sam", S::Unknown);
         (a.priority, a.sent_at) = (Priority::Reminder, Some(begin.plus(secs(60))));

@@ -13,6 +13,7 @@ use crate::engine::poller::Poller;
 use crate::engine::reconciler::Reconciler;
 use crate::engine::{Engine, Scope, waiting};
 use crate::gateways::{GatewayError, ListFilter, Listing, MessageBody, MessageRecord, SmsGateway, Submission};
+use crate::store::manual_edits;
 use crate::testing::clock::ManualClock;
 use crate::testing::gateway::ScriptedGateway;
 use crate::testing::replies::quiet;
@@ -70,10 +71,7 @@ async fn a_list_counts_half_a_minute_after_the_doubt_began_and_after_another_dou
         w.restore(&copy).await;
         if doubted_again {
             w.advance(secs(20)).await;
-            let other = rusqlite::Connection::open(w.file()).expect("opens");
-            let doubt = format!("{} its server was replaced", w.now().as_millis());
-            let noted = other.execute("UPDATE meta SET value = ?1 WHERE key = 'history_doubt'", [doubt]);
-            assert_eq!(noted.expect("noted"), 1);
+            manual_edits::doubt_history(&w.file(), w.now().as_millis());
         }
         w.advance(secs(29)).await;
         assert!(w.process.engine.history.is_in_doubt(), "again: {doubted_again}");

@@ -2,6 +2,7 @@
 
 use crate::domain::event::Decision;
 use crate::engine::retention::Retention;
+use crate::store::manual_edits;
 use crate::testing::world::Setup;
 use crate::testing::{World, mins, secs};
 
@@ -36,8 +37,7 @@ async fn calls_that_are_over_are_pruned_when_their_time_is_over_and_open_ones_ne
     w.decide(Decision::Resolve).await;
     w.settle().await;
     // Airtable has heard of it: nobody is told of it any more.
-    let told = rusqlite::Connection::open(w.file()).expect("opens");
-    told.execute("DELETE FROM outbox WHERE sink = 'mirror'", []).expect("told");
+    manual_edits::deliver_to_the_base(&w.file());
     w.dispatch("normal").await;
     let open = w.last.clone().expect("a call").to_string();
     w.settle().await;

@@ -6,7 +6,7 @@ use crate::domain::attempt::{AttemptState, Priority};
 use crate::domain::event::Decision;
 use crate::domain::team::{Directory, Line};
 use crate::domain::types::CallId;
-use crate::store::bulk;
+use crate::store::{bulk, manual_edits};
 use crate::testing::story::intake;
 use crate::testing::world::Setup;
 use crate::testing::{Reaction, World, fixtures, mins, secs};
@@ -224,9 +224,7 @@ async fn a_thousand_lanes_of_one_sender_hide_no_lane_of_another() {
     w.begin("normal").await;
     bulk::of(&w.file(), "call_1", 1_100);
     // As if a number of its own was dialled for each: all of them go by the default sender, and are listed first.
-    let store = rusqlite::Connection::open(w.file()).expect("opens");
-    store.execute("UPDATE attempts SET lane = lane || '!' || rowid", []).expect("apart");
-    drop(store);
+    manual_edits::spread_send_queues(&w.file());
     w.away(secs(1));
     let behind = w.begin_on(LINE).await;
     w.process.dispatcher.pass().await.expect("one pass");

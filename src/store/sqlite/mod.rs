@@ -24,6 +24,8 @@ pub(super) mod file;
 mod handle;
 mod heal;
 mod lease;
+#[cfg(test)]
+pub(crate) mod manual_edits;
 mod moved;
 mod open;
 #[cfg(test)]

@@ -110,7 +110,8 @@ pub(super) fn by_policy(w: &mut Work<'_>, id: AttemptId, seen: &str) -> Result<(
         raise_untold::page(w, &a, "stays unknown");
         return Ok(());
     }
-    let policy = if a.channel == Channel::Email || of_its_notice(w, &a).any(|b| b.decided_at.is_some()) {
+    let decided_before = a.decided_at.is_some() || of_its_notice(w, &a).any(|b| b.decided_at.is_some());
+    let policy = if a.channel == Channel::Email || decided_before {
         UnknownPolicy::Hold
     } else if a.priority == Priority::First || a.channel == Channel::Voice || stands_for_a_repeat(w, &a) {
         // A phone call that rings twice costs a busy signal, one that never rings costs the job.

@@ -5,8 +5,9 @@ use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
 use crate::domain::attempt::{AttemptKind, AttemptState, Channel, Priority, ResendReason};
 use crate::domain::call::CallStatus;
 use crate::domain::codes::Class;
+use crate::domain::event::{Event, Source};
 use crate::domain::resend;
-use crate::testing::harness::sid;
+use crate::testing::harness::{sid, update};
 use crate::testing::{fixtures, secs};
 
 /// What is otherwise in a row of a table.
@@ -115,6 +116,22 @@ fn a_reminder_of_which_nobody_knows_is_repeated_where_no_text_before_it_is_known
         });
         assert_eq!(made, repeated, "{label}");
     }
+}
+
+#[test]
+fn the_policy_decides_once_of_a_text_whatever_its_carrier_says_of_it_later() {
+    let mut one = OneCall::new(fixtures::policy("p", &[(secs(0), &["primary"]), (secs(600), &["owner"])]));
+    let begin = one.now;
+    let first = one.notice(0, "sam", AttemptState::Unknown);
+    (first.decided_at, first.sid) = (Some(begin.plus(secs(60))), Some(sid(1)));
+    let first = first.id;
+    one.notice(0, "sam", AttemptState::Unknown).repeats = Some(first);
+    (one.state.call.next_step, one.state.call.wake_at) = (1, Some(begin.plus(secs(600))));
+    one.now = begin.plus(secs(100));
+    // 30410: the carrier did not answer in time.
+    one.apply(&Event::StatusUpdate(update(Some(first), 1, "undelivered", Some(30_410), Source::List)));
+    assert_eq!(one.attempt(1).state, AttemptState::Failed);
+    assert!(one.told_after(2).is_empty(), "its repeat may have arrived: {:?}", one.state.attempts);
 }
 
 /// Sam's first text is unknown since the call was accepted.

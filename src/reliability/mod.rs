@@ -55,6 +55,7 @@ pub use runner::play;
 pub use scenario::Scenario;
 pub use settings::PEOPLE;
 pub use storm::{CALLS_A_KILL, Storm, storm};
+pub(crate) use world::free_port;
 pub use world::{DrillEnv, PASSWORD};
 
 use futures_util::StreamExt as _;

@@ -130,7 +130,7 @@ pub(super) struct World {
 }
 
 /// A port that nothing listens on, below those that the system gives to clients, so that it stays free over a restart.
-pub(super) fn free_port() -> Result<u16, String> {
+pub(crate) fn free_port() -> Result<u16, String> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Drills that start one after the other have ids one after the other: their ports are kept far apart, as a port is taken
     // only some time after it was found free.

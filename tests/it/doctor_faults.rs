@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::support::process::Process;
+use crate::support::stage::free_port;
 use crate::support::wait::until;
 use crate::support::{Run, Shop, http};
 
@@ -64,11 +65,6 @@ struct Live {
     sandbox_at: SocketAddr,
     listen: SocketAddr,
     shop: Shop,
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
 }
 
 impl Live {

@@ -1,11 +1,12 @@
 //! The live test against a second sandbox that plays the real provider: everything but the carriers.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use crate::support::process::Process;
+use crate::support::stage::free_port;
 use crate::support::wait::until;
 use crate::support::{Run, Shop, http};
 
@@ -19,11 +20,6 @@ struct Provider {
     at: SocketAddr,
     shop: Shop,
     temp: PathBuf,
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
 }
 
 /// Nobody of the shop may ever be texted by a drill: its own contact is not among the test numbers.

@@ -13,6 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{SANDBOX_ACCOUNT_SID, SANDBOX_AUTH_TOKEN};
 use crate::domain::Timestamp;
 use crate::ids::Ids;
+use crate::reliability::free_port;
 use crate::sandbox::{Direction, Fault, FaultKind, LedgerEntry, Person, Reply, Sandbox, SandboxConfig};
 
 use super::super::exit::ExitStatus;
@@ -80,7 +81,8 @@ fn failed(what: &str) -> CliError {
 async fn report(dir: &Path, clock: &SystemClock, out: &mut Output) -> Result<ExitStatus, CliError> {
     let started = clock.now();
     let sandbox = start_sandbox(dir).await?;
-    let port = free_port()?;
+    // The engine must come back at the same address after its restart.
+    let port = free_port().map_err(|e| failed(&e))?;
     let stage = Stage { dir: dir.to_path_buf(), port, sandbox: sandbox.base_url(), client: client()? };
     let inbound = format!("{}/webhooks/twilio/sms-inbound", stage.url());
     sandbox.set_inbound_url(Some(inbound)).map_err(|e| failed("the sandbox takes no address for replies").cause(e))?;
@@ -147,12 +149,6 @@ fn drop_one_answer() -> Fault {
 fn client() -> Result<reqwest::Client, CliError> {
     let built = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
     built.map_err(|e| failed("no HTTP client").cause(e))
-}
-
-/// A port that was free a moment ago: the engine must come back at the same address after its restart.
-fn free_port() -> Result<u16, CliError> {
-    let bound = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
-    bound.map(|a| a.port()).map_err(|e| failed("no free port").cause(e))
 }
 
 struct DemoStory<'a> {

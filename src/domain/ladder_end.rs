@@ -49,13 +49,20 @@ pub(super) fn end_of_ladder(w: &mut Work<'_>) -> Result<(), Illegal> {
 }
 
 /// Tells the last resort in place of giving the call up, with the alert that nobody took it; what follows counts from now. `false`:
-/// there is none, or it was told in this round.
+/// there is none, none of them can be told, or it was told in this round.
 pub(super) fn last_resort_now(w: &mut Work<'_>, why: &str) -> Result<bool, Illegal> {
     let (total, now) = (ladder::total(w), w.now());
     if w.ctx.directory.last_resort.is_empty() || w.ctx.rules.off.last_resort || w.state.call.next_step > total {
         return Ok(false);
     }
     let (id, round) = (w.state.call.id.clone(), w.state.call.round);
+    let found = ladder::who(w, total);
+    if found.recipients.is_empty() {
+        // Nobody is given time to answer.
+        w.state.call.next_step = total + 1;
+        sequence::skip(w, total, &found);
+        return Ok(false);
+    }
     let name = ladder::step_name(w, total);
     w.log(LogKind::Escalated, None, format!("going on with {name} now: {why}"), step_data(round, total));
     w.raise(
@@ -125,18 +132,26 @@ fn unsettled<'a>(w: &'a Work<'_>) -> impl Iterator<Item = &'a Attempt> {
     all.iter().filter(open).filter(move |a| !call.is_out_by(&a.recipient.contact, a.channel) && !accepted(a))
 }
 
-/// Until when those may answer whose text left only after the ladder's own end, `after` its last step.
+/// Until when those may answer whose text left only after the ladder's own end, `after` its last step, and those who had heard
+/// nothing in this round before one that left late.
 fn answers_until(w: &Work<'_>, after: Duration) -> Option<Timestamp> {
     let call = &w.state.call;
     let notices = || w.state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && a.round == call.round);
     let fired = notices().filter(|a| a.repeats.is_none()).map(|a| a.created_at).max()?;
-    let may_answer = |a: &&Attempt| a.may_have_told() && !call.is_out_by(&a.recipient.contact, a.channel);
-    let late = notices().filter(may_answer).filter_map(|a| a.sent_at).filter(|at| *at > fired.plus(after)).max()?;
+    let told = || notices().filter(|a| a.may_have_told());
+    let is_late = |a: &Attempt, sent: Timestamp| {
+        let before = |b: &Attempt| b.recipient.contact == a.recipient.contact && b.sent_at.is_some_and(|at| at < sent);
+        let bound = if told().any(before) { after } else { w.ctx.rules.late_follow_up.min(after) };
+        sent > fired.plus(bound)
+    };
+    let may_answer = |a: &&Attempt| !call.is_out_by(&a.recipient.contact, a.channel);
+    let late = told().filter(may_answer).filter_map(|a| a.sent_at.filter(|at| is_late(a, *at))).max()?;
     Some(late.plus(after))
 }
 
 /// The ladder is over and nobody took it: the last resort is told, and after that the call is given up.
 pub(super) fn exhaust(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
+    let stands = w.state.call.next_step > ladder::total(w);
     if last_resort_now(w, why)? {
         return Ok(());
     }
@@ -147,7 +162,7 @@ pub(super) fn exhaust(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
     let (key, message) =
         (AlertKind::Exhausted.about(&id), format!("call {id} is EXHAUSTED: {why}; somebody must take it by hand"));
     w.raise(key.clone(), message.clone());
-    if w.state.call.next_step > ladder::total(w) {
+    if stands {
         // It stands since the last resort was told, in other words.
         w.change.alerts.push(AlertChange::Again { key, message });
     }

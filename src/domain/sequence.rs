@@ -257,7 +257,7 @@ fn nobody(w: &mut Work<'_>, step: u32, found: &LadderStep, due: Timestamp) -> Re
     go_on(w, &format!("{name} found nobody"), due)
 }
 
-fn skip(w: &mut Work<'_>, step: u32, found: &LadderStep) {
+pub(super) fn skip(w: &mut Work<'_>, step: u32, found: &LadderStep) {
     let (round, name) = (w.state.call.round, step_name(w, step));
     let why = found.why_nobody();
     w.log(LogKind::StepSkipped, None, format!("{name} skipped: {why}"), step_data(round, step));

@@ -179,13 +179,24 @@ fn ana_left(one: &mut OneCall, seconds: u64) {
     one.state.attempts[1].sent_at = Some(one.state.call.accepted_at.plus(secs(seconds)));
 }
 
+/// A repeat of her text left after so many seconds.
+fn ana_again(one: &mut OneCall, seconds: u64) {
+    let (first, begin) = (one.state.attempts[1].id, one.state.call.accepted_at);
+    let again = one.notice(1, "ana", AttemptState::Submitted);
+    (again.repeats, again.created_at) = (Some(first), begin.plus(secs(650)));
+    again.sent_at = Some(begin.plus(secs(seconds)));
+}
+
 #[test]
 fn whoever_was_told_only_after_the_end_of_the_ladder_has_the_same_time_to_answer() {
     use AttemptState as S;
     // The end is at 660 s. When the engine looks, in seconds → when it looks again; `None`: the call is exhausted.
-    let table: [(&str, Otherwise, u64, Option<u64>); 11] = [
+    let table: [(&str, Otherwise, u64, Option<u64>); 14] = [
         ("told in time", |_| {}, 660, None),
-        ("told at the very end", |o| ana_left(o, 660), 660, None),
+        ("told as late as nobody is alarmed of", |o| ana_left(o, 90), 660, None),
+        ("told first, and late", |o| ana_left(o, 91), 660, Some(691)),
+        ("told first at the very end", |o| ana_left(o, 660), 660, Some(1_260)),
+        ("told again at the very end", |o| ana_again(o, 660), 660, None),
         ("told later", |o| ana_left(o, 661), 700, Some(1_261)),
         ("told later, and that time is over", |o| ana_left(o, 661), 1_261, None),
         (
@@ -224,18 +235,7 @@ fn whoever_was_told_only_after_the_end_of_the_ladder_has_the_same_time_to_answer
             700,
             None,
         ),
-        (
-            "a repeat of her text left later",
-            |o| {
-                let first = o.state.attempts[1].id;
-                let begin = o.state.call.accepted_at;
-                let again = o.notice(1, "ana", S::Submitted);
-                (again.repeats, again.created_at) = (Some(first), begin.plus(secs(650)));
-                again.sent_at = Some(begin.plus(secs(670)));
-            },
-            700,
-            Some(1_270),
-        ),
+        ("a repeat of her text left later", |o| ana_again(o, 670), 700, Some(1_270)),
         (
             "her text waits: she is told first",
             |o| {
@@ -284,4 +284,26 @@ fn that_the_last_resort_did_not_take_a_call_either_is_told_under_the_alert_that_
     let key = AlertKind::Exhausted.about("c");
     let is_told = |a: &AlertChange| matches!(a, AlertChange::Again { key: of, .. } if *of == key);
     assert!(change.alerts.iter().any(is_told), "{:?}", change.alerts);
+}
+
+#[test]
+fn where_nobody_of_the_last_resort_can_be_told_the_call_is_given_up_at_once() {
+    let mut one = OneCall::new(fixtures::policy("p", &[(secs(0), &["primary"])]));
+    one.directory.last_resort = vec![contact("olga")];
+    one.notice(0, "sam", AttemptState::Delivered);
+    one.state.call.exclude_passed(&contact("olga"));
+    one.now = one.now.plus(mins(30));
+    (one.state.call.next_step, one.state.call.wake_at) = (1, Some(one.now));
+    let change = one.wake();
+    // Sam has had his time, and nobody else is given any.
+    assert_eq!(one.state.call.status, CallStatus::Exhausted);
+    let said: Vec<&str> = change.log.iter().map(|e| e.message.as_str()).collect();
+    assert!(said.iter().any(|t| t.contains("the last resort skipped: Olga Lind passed")), "{said:?}");
+    assert!(
+        !change.alerts.iter().any(|a| matches!(a, AlertChange::Again { .. })),
+        "it is the first that anybody hears: {:?}",
+        change.alerts
+    );
+    let told = |a: &AlertChange| matches!(a, AlertChange::Raise { message, .. } if message.contains("is told now"));
+    assert!(!change.alerts.iter().any(told), "{:?}", change.alerts);
 }

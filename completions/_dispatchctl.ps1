@@ -577,7 +577,7 @@ Register-ArgumentCompleter -Native -CommandName 'dispatchctl' -ScriptBlock {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show every sender whose breaker is open, or was')
-            [CompletionResult]::new('close', 'close', [CompletionResultType]::ParameterValue, 'Use a sender again: everything that waits for it goes at once')
+            [CompletionResult]::new('close', 'close', [CompletionResultType]::ParameterValue, 'Use a sender again: notices that wait for it go at once, other texts within a minute')
             break
         }
         'dispatchctl;breaker;list' {

@@ -562,7 +562,7 @@ complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -s V -l version -d 'Print version'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -f -a "list" -d 'Show every sender whose breaker is open, or was'
-complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -f -a "close" -d 'Use a sender again: everything that waits for it goes at once'
+complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and not __fish_seen_subcommand_from list close" -f -a "close" -d 'Use a sender again: notices that wait for it go at once, other texts within a minute'
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -l config -d 'Configuration file' -r -F
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -l store -d 'Store, e.g. sqlite:/var/lib/dispatchctl/dispatchctl.db' -r
 complete -c dispatchctl -n "__fish_dispatchctl_using_subcommand breaker; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of results [default: table]' -r -f -a "table\t'Tables on a terminal, plain aligned text in a pipe'

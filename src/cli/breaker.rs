@@ -37,7 +37,7 @@ impl Args {
 enum BreakerCommand {
     /// Show every sender whose breaker is open, or was
     List,
-    /// Use a sender again: everything that waits for it goes at once
+    /// Use a sender again: notices that wait for it go at once, other texts within a minute
     Close {
         /// The sender, `account` for the breaker of all texts, or `voice:account` for that of all phone calls
         #[arg(value_name = "SENDER|account")]
@@ -121,7 +121,11 @@ async fn close(asked: &str, by: Option<&str>, app: &App, out: &mut Output) -> Re
         out.document(&doc);
     } else {
         out.mode_line();
-        let text = if closed { "is closed: what waits goes at once" } else { "is closed already: nothing was done" };
+        let text = if closed {
+            "is closed: notices that wait go at once, other texts within a minute"
+        } else {
+            "is closed already: nothing was done"
+        };
         out.paragraph(&format!("the breaker of {} {text}", shown(sender)));
     }
     Ok(rest.say("texts", out))

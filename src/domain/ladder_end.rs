@@ -137,7 +137,9 @@ fn unsettled<'a>(w: &'a Work<'_>) -> impl Iterator<Item = &'a Attempt> {
 fn answers_until(w: &Work<'_>, after: Duration) -> Option<Timestamp> {
     let call = &w.state.call;
     let notices = || w.state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && a.round == call.round);
-    let fired = notices().filter(|a| a.repeats.is_none()).map(|a| a.created_at).max()?;
+    // Those to whom the duty was passed on are told under the same step.
+    let last = notices().map(|a| a.step).max()?;
+    let fired = notices().filter(|a| a.step == last && a.repeats.is_none()).map(|a| a.created_at).min()?;
     let told = || notices().filter(|a| a.may_have_told());
     let is_late = |a: &Attempt, sent: Timestamp| {
         let before = |b: &Attempt| b.recipient.contact == a.recipient.contact && b.sent_at.is_some_and(|at| at < sent);

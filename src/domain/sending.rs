@@ -229,10 +229,13 @@ fn superseding(w: &Work<'_>, old: &Attempt) -> Option<u32> {
 }
 
 /// Whether a notice that this stand-down takes back may have arrived: the one that was under way when the call was taken may
-/// have failed since.
+/// have failed since. What another stand-down has taken back already is not its own.
 fn was_reached(w: &Work<'_>, stand_down: &Attempt) -> bool {
-    let theirs = |a: &&Attempt| a.kind == AttemptKind::Notice && a.recipient.contact == stand_down.recipient.contact;
-    w.state.attempts.iter().filter(theirs).any(Attempt::may_have_told)
+    let theirs = |a: &&Attempt| a.recipient.contact == stand_down.recipient.contact && a.id != stand_down.id;
+    let of_kind = |kind| w.state.attempts.iter().filter(theirs).filter(move |a| a.kind == kind);
+    let is_there = |a: &&Attempt| matches!(a.state, AttemptState::Submitted | AttemptState::Delivered);
+    let taken_back = of_kind(AttemptKind::StandDown).filter(is_there).map(|a| a.number).max();
+    of_kind(AttemptKind::Notice).any(|a| a.may_have_told() && Some(a.number) > taken_back)
 }
 
 /// Whether a notice that this stand-down takes back is being posted: its outcome comes, or a restart makes it unknown.

@@ -168,10 +168,9 @@ impl Memory {
         }
         self.orphans.extend(change.receipts.iter().filter(|r| r.joined.is_none()).map(|r| r.update.clone()));
         self.receipts.extend(change.receipts);
-        if !self.orphans.is_empty() {
-            let known: BTreeSet<MessageSid> = self.attempts().filter_map(|(_, a)| a.sid.clone()).collect();
-            self.orphans.retain(|n| !known.contains(&n.sid));
-        }
+        let calls = &self.calls;
+        let is_known = |sid: &MessageSid| calls.iter().flat_map(|c| &c.attempts).any(|a| a.sid.as_ref() == Some(sid));
+        self.orphans.retain(|n| !is_known(&n.sid));
         for alert in change.alerts {
             match alert {
                 AlertChange::Raise { key, call, .. } => {

@@ -2,6 +2,7 @@
 //! product's, who holds which role when.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use jiff::civil::{date, time};
@@ -13,8 +14,12 @@ use crate::domain::attempt::Channel;
 use crate::domain::limits::SpendLimits;
 use crate::domain::oncall::{DutyOverride, MemberList, OnCallRules, OverrideId, OverrideKind, OverrideScope, Rotation};
 use crate::domain::policy::{Policy, Step};
+use crate::domain::reply::Lexicon;
 use crate::domain::rules::{FollowthroughRules, Rules, UnknownPolicy};
 use crate::domain::team::{Contact, Directory, Line, TeamEntry, TeamRole, TeamWho, Templates};
+
+/// Of every history: it is the dearest part of a shop.
+static LEXICON: LazyLock<Arc<Lexicon>> = LazyLock::new(Arc::default);
 
 pub(crate) const MIN: i64 = 60_000;
 pub(crate) const DAY: i64 = 24 * 60 * MIN;
@@ -168,7 +173,7 @@ fn rules(unknown_first: UnknownPolicy, unknown_follow_up: UnknownPolicy) -> Rule
         test_mode: false,
         retention: None,
         morning: time(8, 0, 0, 0),
-        lexicon: std::sync::Arc::default(),
+        lexicon: LEXICON.clone(),
         off: crate::domain::safeguards::SafeguardsOff::default(),
     }
 }

@@ -331,10 +331,9 @@ impl World {
     }
 
     fn answered(&mut self, by: usize, life: u32, after: i64, event: Event) -> Result<(), Broken> {
-        if self.goes_wrong(20) {
-            self.then(after, Next::Answered { by, life, event: Box::new(event.clone()), is_last: false });
-        }
-        self.then(after + 50, Next::Answered { by, life, event: Box::new(event), is_last: true });
+        let is_last = !self.goes_wrong(20);
+        let after = if is_last { after + 50 } else { after };
+        self.then(after, Next::Answered { by, life, event: Box::new(event), is_last });
         Ok(())
     }
 

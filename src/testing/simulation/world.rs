@@ -278,7 +278,12 @@ impl World {
                 {
                     self.processes[by].in_hand.remove(attempt);
                 }
-                self.apply(by, &event).map(drop)
+                self.apply(by, &event)?;
+                if !is_last {
+                    // The commit had no answer: the process goes on once it has one.
+                    self.then(50, Next::Answered { by, life, event, is_last: true });
+                }
+                Ok(())
             }
             Next::Progress(message) => self.progress(message),
             Next::Receipt { message, stage, with_code } => self.receipt(message, stage, with_code),
@@ -371,7 +376,9 @@ impl World {
             link: &|_| None,
             actor: Actor("mia".into()),
         };
-        let change = step(&loaded, event, &ctx).map_err(|e| format!("a decision is illegal: {e}"))?;
+        let change = step(&loaded, event, &ctx).map_err(|e| {
+            format!("a decision is illegal: {e}, when process {p} {}", super::telling::event(self, event))
+        })?;
         if self.trace.is_some() {
             let what = super::telling::event(self, event);
             self.say(|_| format!("process {p}: {what}"));

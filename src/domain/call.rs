@@ -199,10 +199,14 @@ impl Call {
         self.excluded.iter().any(|o| &o.contact == contact && o.channel.is_none_or(|c| c == channel))
     }
 
-    /// Who passed gets nothing more of this call, by whatever channel.
+    /// Whether this contact said no.
+    pub fn has_passed(&self, contact: &ContactId) -> bool {
+        self.excluded.iter().any(|o| &o.contact == contact && o.why == ExclusionReason::Passed)
+    }
+
+    /// Who passed gets nothing more of this call, by whatever channel, also where no text could reach them before.
     pub fn exclude_passed(&mut self, contact: &ContactId) {
-        let known = |o: &Out| &o.contact == contact && o.channel.is_none();
-        if !self.excluded.iter().any(known) {
+        if !self.has_passed(contact) {
             self.excluded.retain(|o| &o.contact != contact);
             self.excluded.push(Out { contact: contact.clone(), why: ExclusionReason::Passed, channel: None });
         }
@@ -273,6 +277,13 @@ impl CallState {
     /// The attempt with this id, to be changed.
     pub fn attempt_mut(&mut self, id: super::types::AttemptId) -> Option<&mut Attempt> {
         self.attempts.iter_mut().find(|a| a.id == id)
+    }
+
+    /// Whether this contact's word counts as that of one who is asked: not of whoever passed, nor of one whose number failed and whom
+    /// no other text may have reached.
+    pub fn asks(&self, contact: &ContactId) -> bool {
+        let told = |a: &Attempt| a.kind == AttemptKind::Notice && &a.recipient.contact == contact && a.may_have_told();
+        !self.call.has_passed(contact) && (!self.call.is_out(contact) || self.attempts.iter().any(told))
     }
 
     /// Whether an earlier notice to this contact by this channel was accepted or is unknown: a further one is a reminder.

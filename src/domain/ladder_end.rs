@@ -132,8 +132,8 @@ fn unsettled<'a>(w: &'a Work<'_>) -> impl Iterator<Item = &'a Attempt> {
     all.iter().filter(open).filter(move |a| !call.is_out_by(&a.recipient.contact, a.channel) && !accepted(a))
 }
 
-/// Until when those may answer whose text left only after the ladder's own end, `after` its last step, and those who had heard
-/// nothing in this round before one that left late.
+/// Until when those may answer whose text left only after the ladder's own end, `after` its last step, and those to whom
+/// nothing is known to have gone in this round before one that left late.
 fn answers_until(w: &Work<'_>, after: Duration) -> Option<Timestamp> {
     let call = &w.state.call;
     let notices = || w.state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && a.round == call.round);
@@ -142,7 +142,9 @@ fn answers_until(w: &Work<'_>, after: Duration) -> Option<Timestamp> {
     let fired = notices().filter(|a| a.step == last && a.repeats.is_none()).map(|a| a.created_at).min()?;
     let told = || notices().filter(|a| a.may_have_told());
     let is_late = |a: &Attempt, sent: Timestamp| {
-        let before = |b: &Attempt| b.recipient.contact == a.recipient.contact && b.sent_at.is_some_and(|at| at < sent);
+        let before = |b: &Attempt| {
+            b.recipient.contact == a.recipient.contact && b.was_taken() && b.sent_at.is_some_and(|at| at < sent)
+        };
         let bound = if told().any(before) { after } else { w.ctx.rules.late_follow_up.min(after) };
         sent > fired.plus(bound)
     };

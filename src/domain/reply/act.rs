@@ -196,7 +196,7 @@ impl<'a> Reply<'a> {
             let text = wording::hand_back_which(&[state]);
             return Ok(self.ask(Prompt::WhichToPass, "passed too late", text));
         }
-        if word == Word::Later && state.call.status == S::Dispatching && state.call.is_out(&contact) {
+        if word == Word::Later && state.call.status == S::Dispatching && !state.asks(&contact) {
             // They said no; whether it can wait is for those who are asked.
             return Ok(Said::new("passed before, cannot defer", wording::others_decide(&state.call.reference)));
         }
@@ -358,7 +358,7 @@ fn name_in(w: &Work<'_>, contact: &ContactId) -> String {
 
 /// A contact says no: whoever passed gets no more of this call, and somebody else is told now.
 pub(in crate::domain) fn pass(w: &mut Work<'_>, contact: &ContactId, by: &Actor, why: &str) -> Result<(), Illegal> {
-    if w.state.call.is_out(contact) {
+    if w.state.call.has_passed(contact) {
         return Ok(());
     }
     w.state.call.exclude_passed(contact);

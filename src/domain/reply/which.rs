@@ -168,7 +168,7 @@ impl<'a> Reply<'a> {
             Word::Pass => {
                 ended
                     || (mine && (was_open || self.was_last(c, when)))
-                    || (c.call.status == S::Dispatching && me.is_some_and(|m| !c.call.is_out(&m)))
+                    || (c.call.status == S::Dispatching && me.is_some_and(|m| c.asks(&m)))
             }
             Word::Later => ended || c.call.status == S::Dispatching,
             Word::Done => ended || mine || (free && !self.loaded.calls.iter().any(|o| self.holds(o))),
@@ -316,7 +316,7 @@ impl<'a> Reply<'a> {
                 (self.took_it_by_reply(c) || !when.precedes_the_end_of(c)).then_some(ReplyEffect::HandBack)
             }
             Word::Pass => {
-                let counts = || self.contact_in(c).is_some_and(|m| !c.call.is_out(&m));
+                let counts = || self.contact_in(c).is_some_and(|m| c.asks(&m));
                 (c.call.status == S::Dispatching && counts()).then_some(ReplyEffect::Pass)
             }
             Word::Done => (looks || holds).then_some(ReplyEffect::Close),

@@ -92,6 +92,30 @@ fn what_waits_beside_a_notice_is_sent_only_while_it_says_something_to_its_reader
 }
 
 #[test]
+fn a_stand_down_takes_back_what_no_other_has_taken_back() {
+    use AttemptKind::{Notice, StandDown};
+    use AttemptState as S;
+    // What became of the stand-down before, and of the notice behind it → whether the next one is sent.
+    for (before, notice, goes) in [
+        (S::Delivered, S::Failed, false),
+        (S::Submitted, S::Failed, false),
+        (S::Delivered, S::Unknown, true),
+        (S::Delivered, S::Delivered, true),
+        (S::Failed, S::Failed, true),
+        (S::Unknown, S::Failed, true),
+    ] {
+        let mut one = OneCall::new(fixtures::policy("p", &[(secs(0), &["primary"])]));
+        for (kind, state) in [(Notice, S::Delivered), (StandDown, before), (Notice, notice), (StandDown, S::Scheduled)]
+        {
+            one.notice(0, "sam", state).kind = kind;
+        }
+        (one.state.call.status, one.state.call.wake_at) = (CallStatus::Cancelled, None);
+        let (_, why) = claim(&mut one, 4);
+        assert_eq!(why.is_none(), goes, "{before}, {notice}: {why:?}");
+    }
+}
+
+#[test]
 fn a_drill_that_takes_the_check_away_sends_what_nobody_wants() {
     for (off, state) in [(false, AttemptState::Cancelled), (true, AttemptState::Sending)] {
         let mut one = beside_a_notice(AttemptKind::Notice, CallStatus::Cancelled, None);

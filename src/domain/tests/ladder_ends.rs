@@ -191,13 +191,33 @@ fn ana_again(one: &mut OneCall, seconds: u64) {
 fn whoever_was_told_only_after_the_end_of_the_ladder_has_the_same_time_to_answer() {
     use AttemptState as S;
     // The end is at 660 s. When the engine looks, in seconds → when it looks again; `None`: the call is exhausted.
-    let table: [(&str, Otherwise, u64, Option<u64>); 14] = [
+    let table: [(&str, Otherwise, u64, Option<u64>); 16] = [
         ("told in time", |_| {}, 660, None),
         ("told as late as nobody is alarmed of", |o| ana_left(o, 90), 660, None),
         ("told first, and late", |o| ana_left(o, 91), 660, Some(691)),
         ("told first at the very end", |o| ana_left(o, 660), 660, Some(1_260)),
+        (
+            "told at the very end, and nobody knows of the text before",
+            |o| {
+                (o.state.attempts[1].state, o.state.attempts[1].sid) = (S::Unknown, None);
+                ana_again(o, 660);
+            },
+            660,
+            Some(1_260),
+        ),
         ("told again at the very end", |o| ana_again(o, 660), 660, None),
         ("told later", |o| ana_left(o, 661), 700, Some(1_261)),
+        (
+            "told late, as the duty was passed on to her",
+            |o| {
+                let begin = o.state.call.accepted_at;
+                (o.state.attempts[1].state, o.state.attempts[1].sent_at) = (S::Skipped, None);
+                let on = o.notice(1, "olga", S::Submitted);
+                (on.created_at, on.sent_at) = (begin.plus(secs(400)), Some(begin.plus(secs(401))));
+            },
+            660,
+            Some(1_001),
+        ),
         ("told later, and that time is over", |o| ana_left(o, 661), 1_261, None),
         (
             "her text failed",

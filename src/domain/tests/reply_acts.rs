@@ -8,7 +8,7 @@ use super::one_call::{contact, raised};
 use crate::domain::alert::{AlertChange, AlertKey, AlertKind};
 use crate::domain::alert_text::{AlertText, TextedAlert};
 use crate::domain::answers::{PastAnswer, PastReply, Prompt};
-use crate::domain::attempt::{AttemptKind, AttemptState, Recipient};
+use crate::domain::attempt::{AttemptKind, AttemptState, Channel, Recipient};
 use crate::domain::call::{CallState, CallStatus as S};
 use crate::domain::change::{Change, OptOutChange};
 use crate::domain::event::{Event, InboundRow, InboundText, Loaded};
@@ -501,4 +501,21 @@ fn a_code_alone_completes_what_was_asked_last_and_nothing_that_its_writer_left_s
         assert_eq!(night.after(&change, "7K3Q").call.status == S::Acknowledged, is_taken, "{label}");
         assert_eq!(night.after(&change, "4M8X").call.status, S::Dispatching, "{label}");
     }
+}
+
+#[test]
+fn a_no_of_one_whose_number_had_failed_is_kept_and_means_the_call_of_which_a_text_reached_him() {
+    let mut night = Night::new();
+    let other = night.tell("4M8X", &["sam"]);
+    other.attempts[0].state = AttemptState::Failed;
+    other.call.exclude_failed(&contact("sam"), Channel::Sms);
+    let state = night.tell("7K3Q", &["sam", "sam", "ana"]);
+    state.attempts[0].state = AttemptState::Failed;
+    state.call.exclude_failed(&contact("sam"), Channel::Sms);
+    let change = night.hear(by_webhook("sam", "2"));
+    assert_eq!(row(&change).understood, "passed");
+    let has_passed = |code| night.after(&change, code).call.has_passed(&contact("sam"));
+    assert_eq!((has_passed("7K3Q"), has_passed("4M8X")), (true, false));
+    let said = change.log.iter().filter(|e| e.kind == LogKind::ContactPassed).count();
+    assert_eq!(said, 1, "{:?}", change.log);
 }

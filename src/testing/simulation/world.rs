@@ -27,7 +27,7 @@ const TTL: i64 = 3_000;
 const OBSERVED: i64 = 700;
 /// Faults end then; what is open goes on to its end.
 const TROUBLE_FOR: i64 = 35 * MIN;
-const END: i64 = 5 * 60 * MIN;
+const END: i64 = 9 * 60 * MIN;
 /// A history of more events goes round and round.
 const EVENTS_MAX: usize = 20_000;
 

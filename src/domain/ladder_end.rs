@@ -137,16 +137,21 @@ fn unsettled<'a>(w: &'a Work<'_>) -> impl Iterator<Item = &'a Attempt> {
 fn answers_until(w: &Work<'_>, after: Duration) -> Option<Timestamp> {
     let call = &w.state.call;
     let notices = || w.state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && a.round == call.round);
-    // Those to whom the duty was passed on are told under the same step.
     let last = notices().map(|a| a.step).max()?;
-    let fired = notices().filter(|a| a.step == last && a.repeats.is_none()).map(|a| a.created_at).min()?;
+    // Those to whom the duty was passed on are told under the same step.
+    let fired = notices().filter(|a| a.step == last && a.repeats.is_none()).min_by_key(|a| a.number)?;
+    // What was made before, and later by the clock, was made before the clock was set back.
+    let counts_from = |a: &Attempt| match a.number < fired.number {
+        true => fired.created_at.max(a.created_at),
+        false => fired.created_at,
+    };
     let told = || notices().filter(|a| a.may_have_told());
     let is_late = |a: &Attempt, sent: Timestamp| {
         let before = |b: &Attempt| {
             b.recipient.contact == a.recipient.contact && b.was_taken() && b.sent_at.is_some_and(|at| at < sent)
         };
         let bound = if told().any(before) { after } else { w.ctx.rules.late_follow_up.min(after) };
-        sent > fired.plus(bound)
+        sent > counts_from(a).plus(bound)
     };
     let may_answer = |a: &&Attempt| !call.is_out_by(&a.recipient.contact, a.channel);
     let late = told().filter(may_answer).filter_map(|a| a.sent_at.filter(|at| is_late(a, *at))).max()?;

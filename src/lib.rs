@@ -66,7 +66,7 @@
 // Without the drills a few things have no user. The build with them finds what nobody uses.
 #![cfg_attr(not(feature = "drills"), allow(dead_code, unused_imports))]
 
-/// As the binary has it: decisions are played by the million.
+/// The binary's allocator: the simulation plays decisions by the million.
 #[cfg(test)]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

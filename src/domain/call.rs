@@ -204,7 +204,7 @@ impl Call {
         self.excluded.iter().any(|o| &o.contact == contact && o.why == ExclusionReason::Passed)
     }
 
-    /// Who passed gets nothing more of this call, by whatever channel, also where no text could reach them before.
+    /// Who passed gets nothing more of this call, by whatever channel. A pass replaces what failed for them before.
     pub fn exclude_passed(&mut self, contact: &ContactId) {
         if !self.has_passed(contact) {
             self.excluded.retain(|o| &o.contact != contact);
@@ -279,11 +279,11 @@ impl CallState {
         self.attempts.iter_mut().find(|a| a.id == id)
     }
 
-    /// Whether this contact's word counts as that of one who is asked: not of whoever passed, nor of one whose number failed and whom
-    /// no other text may have reached.
-    pub fn asks(&self, contact: &ContactId) -> bool {
-        let told = |a: &Attempt| a.kind == AttemptKind::Notice && &a.recipient.contact == contact && a.may_have_told();
-        !self.call.has_passed(contact) && (!self.call.is_out(contact) || self.attempts.iter().any(told))
+    /// Whether an answer of this contact can be about this call: they have not passed, and a text of it may have reached them.
+    pub fn counts_answer_of(&self, contact: &ContactId) -> bool {
+        let reached =
+            |a: &Attempt| a.kind == AttemptKind::Notice && &a.recipient.contact == contact && a.may_have_told();
+        !self.call.has_passed(contact) && (!self.call.is_out(contact) || self.attempts.iter().any(reached))
     }
 
     /// Whether an earlier notice to this contact by this channel was accepted or is unknown: a further one is a reminder.

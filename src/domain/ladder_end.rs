@@ -18,6 +18,8 @@ use super::work::{Illegal, Work};
 const PUT_OFF_ALARM_S: u64 = 60;
 /// Until then it is looked at again after as long as it has been put off, and no sooner than this, in seconds.
 const PUT_OFF_MIN_S: u64 = 1;
+/// A contact's first text that leaves later than this after the last step gives them the whole time to answer, in seconds.
+const FIRST_LATE_S: u64 = 30;
 
 /// The time after the last step is over. Who was never told of the call and whose text has not left, is being tried, or may or
 /// may not have arrived is told, or decided about, first: the call stays DISPATCHING for them. Where that lasts, a person hears
@@ -56,11 +58,7 @@ pub(super) fn last_resort_now(w: &mut Work<'_>, why: &str) -> Result<bool, Illeg
         return Ok(false);
     }
     let (id, round) = (w.state.call.id.clone(), w.state.call.round);
-    let found = ladder::who(w, total);
-    if found.recipients.is_empty() {
-        // Nobody is given time to answer.
-        w.state.call.next_step = total + 1;
-        sequence::skip(w, total, &found);
+    if ladder::who(w, total).recipients.is_empty() {
         return Ok(false);
     }
     let name = ladder::step_name(w, total);
@@ -126,44 +124,43 @@ fn unsettled<'a>(w: &'a Work<'_>) -> impl Iterator<Item = &'a Attempt> {
     let (call, all) = (&w.state.call, &w.state.attempts);
     let accepted = |a: &Attempt| {
         let theirs = |b: &&Attempt| b.kind == AttemptKind::Notice && b.recipient.contact == a.recipient.contact;
-        all.iter().filter(theirs).any(Attempt::was_taken)
+        all.iter().filter(theirs).any(|b| b.was_taken() && b.state != AttemptState::Failed)
     };
     let open = |a: &&Attempt| a.kind == AttemptKind::Notice && a.round == call.round && a.is_open();
     all.iter().filter(open).filter(move |a| !call.is_out_by(&a.recipient.contact, a.channel) && !accepted(a))
 }
 
-/// Until when those may answer whose text left only after the ladder's own end, `after` its last step, and those to whom
-/// nothing is known to have gone in this round before one that left late.
+/// Until when contacts may answer whose text left late: each has `after` from then. Late is more than `after` past the last step;
+/// where nothing else of this round was accepted for them before, more than [`FIRST_LATE_S`].
 fn answers_until(w: &Work<'_>, after: Duration) -> Option<Timestamp> {
-    let call = &w.state.call;
+    let (call, now) = (&w.state.call, w.now());
     let notices = || w.state.attempts.iter().filter(|a| a.kind == AttemptKind::Notice && a.round == call.round);
-    let last = notices().map(|a| a.step).max()?;
-    // Those to whom the duty was passed on are told under the same step.
-    let fired = notices().filter(|a| a.step == last && a.repeats.is_none()).min_by_key(|a| a.number)?;
-    // What was made before, and later by the clock, was made before the clock was set back.
-    let counts_from = |a: &Attempt| match a.number < fired.number {
-        true => fired.created_at.max(a.created_at),
-        false => fired.created_at,
-    };
-    let told = || notices().filter(|a| a.may_have_told());
+    let last_step = notices().map(|a| a.step).max()?;
+    // Those to whom the duty was passed on are told under the same step, later.
+    let last = notices().filter(|a| a.step == last_step && a.repeats.is_none()).min_by_key(|a| a.number)?;
     let is_late = |a: &Attempt, sent: Timestamp| {
-        let before = |b: &Attempt| {
-            b.recipient.contact == a.recipient.contact && b.was_taken() && b.sent_at.is_some_and(|at| at < sent)
+        let before = |b: &Attempt| b.recipient.contact == a.recipient.contact && b.number < a.number && b.was_taken();
+        let bound = if notices().filter(|b| b.may_have_told()).any(before) {
+            after
+        } else {
+            Duration::from_secs(FIRST_LATE_S).min(after)
         };
-        let bound = if told().any(before) { after } else { w.ctx.rules.late_follow_up.min(after) };
-        sent > counts_from(a).plus(bound)
+        // An older attempt that was made later than the last step was made before the clock was set back.
+        let made = if a.number < last.number { last.created_at.max(a.created_at) } else { last.created_at };
+        sent > made.plus(bound)
     };
-    let may_answer = |a: &&Attempt| !call.is_out_by(&a.recipient.contact, a.channel);
-    let late = told().filter(may_answer).filter_map(|a| a.sent_at.filter(|at| is_late(a, *at))).max()?;
-    Some(late.plus(after))
+    // A time later than now is of a clock that was set back since: it says nothing.
+    let sent = |a: &Attempt| a.sent_at.filter(|at| *at <= now && is_late(a, *at));
+    let may_answer = |a: &&Attempt| a.may_have_told() && !call.is_out_by(&a.recipient.contact, a.channel);
+    Some(notices().filter(may_answer).filter_map(sent).max()?.plus(after))
 }
 
 /// The ladder is over and nobody took it: the last resort is told, and after that the call is given up.
 pub(super) fn exhaust(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
-    let stands = w.state.call.next_step > ladder::total(w);
     if last_resort_now(w, why)? {
         return Ok(());
     }
+    skip_last_resort(w);
     w.call_to(CallStatus::Exhausted)?;
     sequence::cancel_waiting(w, "the call is exhausted")?;
     let id = w.state.call.id.clone();
@@ -171,9 +168,19 @@ pub(super) fn exhaust(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
     let (key, message) =
         (AlertKind::Exhausted.about(&id), format!("call {id} is EXHAUSTED: {why}; somebody must take it by hand"));
     w.raise(key.clone(), message.clone());
-    if stands {
+    if w.state.call.next_step > ladder::total(w) {
         // It stands since the last resort was told, in other words.
         w.change.alerts.push(AlertChange::Again { key, message });
     }
     Ok(())
+}
+
+/// The call ends at once where nobody of the last resort can be told: that is said.
+fn skip_last_resort(w: &mut Work<'_>) {
+    let total = ladder::total(w);
+    let is_configured = !w.ctx.directory.last_resort.is_empty() && !w.ctx.rules.off.last_resort;
+    if is_configured && w.state.call.next_step <= total {
+        let found = ladder::who(w, total);
+        sequence::skip(w, total, &found);
+    }
 }

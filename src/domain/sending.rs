@@ -229,13 +229,14 @@ fn superseding(w: &Work<'_>, old: &Attempt) -> Option<u32> {
 }
 
 /// Whether a notice that this stand-down takes back may have arrived: the one that was under way when the call was taken may
-/// have failed since. What another stand-down has taken back already is not its own.
+/// have failed since. A notice that an earlier stand-down took back does not count.
 fn was_reached(w: &Work<'_>, stand_down: &Attempt) -> bool {
     let theirs = |a: &&Attempt| a.recipient.contact == stand_down.recipient.contact && a.id != stand_down.id;
     let of_kind = |kind| w.state.attempts.iter().filter(theirs).filter(move |a| a.kind == kind);
     let is_there = |a: &&Attempt| matches!(a.state, AttemptState::Submitted | AttemptState::Delivered);
     let taken_back = of_kind(AttemptKind::StandDown).filter(is_there).map(|a| a.number).max();
-    of_kind(AttemptKind::Notice).any(|a| a.may_have_told() && Some(a.number) > taken_back)
+    let counts = |a: &Attempt| a.may_have_told() || !a.replied.is_empty();
+    of_kind(AttemptKind::Notice).any(|a| counts(a) && Some(a.number) > taken_back)
 }
 
 /// Whether a notice that this stand-down takes back is being posted: its outcome comes, or a restart makes it unknown.

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::alert::AlertKind;
 use super::attempt::{Attempt, AttemptEvent, AttemptKind, AttemptState, Channel, NoticeKey, Priority, Recipient};
 use super::breaker;
-use super::call::{Call, CallStatus, ExclusionReason};
+use super::call::{Call, CallStatus};
 use super::change::Answer;
 use super::ladder::{
     LadderStep, at, channel_of, end, step_data, step_name, told_past_due, told_under, total, wait_before, who,
@@ -558,7 +558,9 @@ pub(super) fn stand_down(w: &mut Work<'_>, but: Option<&ContactId>) {
         return;
     }
     let mut latest: Vec<&Attempt> = Vec::new();
-    for a in w.state.attempts.iter().filter(|a| a.may_have_told() || a.state.is_waiting()) {
+    // An update, an answer or a question between them takes nothing back.
+    let counts = |a: &&Attempt| matches!(a.kind, AttemptKind::Notice | AttemptKind::StandDown);
+    for a in w.state.attempts.iter().filter(counts).filter(|a| a.may_have_told() || a.state.is_waiting()) {
         // Of a text and a mail or a phone call of one round the text is taken back.
         let stays = |l: &&Attempt| {
             l.recipient.contact == a.recipient.contact
@@ -572,8 +574,7 @@ pub(super) fn stand_down(w: &mut Work<'_>, but: Option<&ContactId>) {
             latest.push(a);
         }
     }
-    let passed =
-        |c: &ContactId| w.state.call.excluded.iter().any(|o| &o.contact == c && o.why == ExclusionReason::Passed);
+    let passed = |c: &ContactId| w.state.call.has_passed(c);
     let recipients: Vec<(u32, Recipient)> = latest
         .into_iter()
         .filter(|a| a.kind == AttemptKind::Notice && Some(&a.recipient.contact) != but && !passed(&a.recipient.contact))

@@ -10,7 +10,7 @@ use super::progress;
 use crate::domain::MessageStatus;
 use crate::domain::Verdict;
 use crate::domain::attempt::{AttemptEvent, AttemptState, Channel};
-use crate::domain::call::{CallStatus, ExclusionReason};
+use crate::domain::call::CallStatus;
 use crate::domain::change::{Answer, Speech};
 use crate::domain::decide;
 use crate::domain::deferred;
@@ -91,12 +91,8 @@ fn closed(w: &Work<'_>, id: AttemptId) -> Result<Option<Speech>, Illegal> {
         CallStatus::Acknowledged => Some(taken(w)),
         CallStatus::Resolved | CallStatus::Cancelled => Some(Speech::Over),
         CallStatus::Deferred => Some(Speech::CanWait),
-        CallStatus::Dispatching | CallStatus::Exhausted => has_passed(w, contact).then_some(Speech::Passed),
+        CallStatus::Dispatching | CallStatus::Exhausted => call.has_passed(contact).then_some(Speech::Passed),
     })
-}
-
-fn has_passed(w: &Work<'_>, contact: &ContactId) -> bool {
-    w.state.call.excluded.iter().any(|o| &o.contact == contact && o.why == ExclusionReason::Passed)
 }
 
 fn taken(w: &Work<'_>) -> Speech {

@@ -196,8 +196,8 @@ impl<'a> Reply<'a> {
             let text = wording::hand_back_which(&[state]);
             return Ok(self.ask(Prompt::WhichToPass, "passed too late", text));
         }
-        if word == Word::Later && state.call.status == S::Dispatching && !state.asks(&contact) {
-            // They said no; whether it can wait is for those who are asked.
+        if word == Word::Later && state.call.status == S::Dispatching && !state.counts_answer_of(&contact) {
+            // They said no, or no text reached them; whether it can wait is for those who are asked.
             return Ok(Said::new("passed before, cannot defer", wording::others_decide(&state.call.reference)));
         }
         if word == Word::Later && state.call.status == S::Dispatching && !state.call.policy.may_be_deferred() {

@@ -131,6 +131,11 @@ impl<'a> Reply<'a> {
                 if word == Word::Pass && !held.is_empty() {
                     return Aim::Held(held);
                 }
+                let passes = |c: &&CallState| self.effect(word, c, when) == Some(ReplyEffect::Pass);
+                let passed: Vec<&CallState> = notified.iter().copied().filter(passes).collect();
+                if word == Word::Pass && passed.len() > 1 {
+                    return Aim::Which(passed);
+                }
                 notified.into_iter().find(|c| c.call.status.is_open()).map_or(Aim::Nothing, Aim::One)
             }
             _ => Aim::Which(wanted),
@@ -168,7 +173,7 @@ impl<'a> Reply<'a> {
             Word::Pass => {
                 ended
                     || (mine && (was_open || self.was_last(c, when)))
-                    || (c.call.status == S::Dispatching && me.is_some_and(|m| c.asks(&m)))
+                    || (c.call.status == S::Dispatching && me.is_some_and(|m| c.counts_answer_of(&m)))
             }
             Word::Later => ended || c.call.status == S::Dispatching,
             Word::Done => ended || mine || (free && !self.loaded.calls.iter().any(|o| self.holds(o))),
@@ -316,7 +321,7 @@ impl<'a> Reply<'a> {
                 (self.took_it_by_reply(c) || !when.precedes_the_end_of(c)).then_some(ReplyEffect::HandBack)
             }
             Word::Pass => {
-                let counts = || self.contact_in(c).is_some_and(|m| c.asks(&m));
+                let counts = || self.contact_in(c).is_some_and(|m| !c.call.has_passed(&m));
                 (c.call.status == S::Dispatching && counts()).then_some(ReplyEffect::Pass)
             }
             Word::Done => (looks || holds).then_some(ReplyEffect::Close),

@@ -113,6 +113,14 @@ fn a_stand_down_takes_back_what_no_other_has_taken_back() {
         let (_, why) = claim(&mut one, 4);
         assert_eq!(why.is_none(), goes, "{before}, {notice}: {why:?}");
     }
+    // Whoever answered it knows of it.
+    let mut one = OneCall::new(fixtures::policy("p", &[(secs(0), &["primary"])]));
+    one.notice(0, "sam", S::Delivered);
+    one.notice(0, "sam", S::Delivered).kind = StandDown;
+    one.notice(0, "sam", S::Failed).replied = "1".to_owned();
+    one.notice(0, "sam", S::Scheduled).kind = StandDown;
+    (one.state.call.status, one.state.call.wake_at) = (CallStatus::Cancelled, None);
+    assert_eq!(claim(&mut one, 4).1, None);
 }
 
 #[test]

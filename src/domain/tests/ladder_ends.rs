@@ -5,7 +5,9 @@ use crate::domain::AlertKind;
 use crate::domain::alert::AlertChange;
 use crate::domain::attempt::{AttemptKind, AttemptState, Channel};
 use crate::domain::call::CallStatus;
-use crate::domain::event::Event;
+use crate::domain::change::Answer;
+use crate::domain::event::{Decision, Event};
+use crate::domain::types::Actor;
 use crate::testing::{fixtures, mins, secs};
 
 /// What is otherwise in a row of a table.
@@ -191,7 +193,7 @@ fn ana_again(one: &mut OneCall, seconds: u64) {
 fn whoever_was_told_only_after_the_end_of_the_ladder_has_the_same_time_to_answer() {
     use AttemptState as S;
     // The end is at 660 s. When the engine looks, in seconds → when it looks again; `None`: the call is exhausted.
-    let table: [(&str, Otherwise, u64, Option<u64>); 16] = [
+    let table: [(&str, Otherwise, u64, Option<u64>); 18] = [
         ("told in time", |_| {}, 660, None),
         ("told as late as nobody is alarmed of", |o| ana_left(o, 90), 660, None),
         ("told first, and late", |o| ana_left(o, 91), 660, Some(691)),
@@ -217,6 +219,17 @@ fn whoever_was_told_only_after_the_end_of_the_ladder_has_the_same_time_to_answer
             },
             660,
             Some(1_001),
+        ),
+        ("told late, before the clock was set back", |o| ana_left(o, 86_400), 660, None),
+        (
+            "her text failed, and its resend waits: she is told first",
+            |o| {
+                o.state.attempts[1].state = S::Failed;
+                let first = o.state.attempts[1].id;
+                o.notice(1, "ana", S::Scheduled).repeats = Some(first);
+            },
+            660,
+            Some(1_260),
         ),
         ("told later, and that time is over", |o| ana_left(o, 661), 1_261, None),
         (
@@ -319,11 +332,21 @@ fn where_nobody_of_the_last_resort_can_be_told_the_call_is_given_up_at_once() {
     assert_eq!(one.state.call.status, CallStatus::Exhausted);
     let said: Vec<&str> = change.log.iter().map(|e| e.message.as_str()).collect();
     assert!(said.iter().any(|t| t.contains("the last resort skipped: Olga Lind passed")), "{said:?}");
-    assert!(
-        !change.alerts.iter().any(|a| matches!(a, AlertChange::Again { .. })),
-        "it is the first that anybody hears: {:?}",
-        change.alerts
-    );
     let told = |a: &AlertChange| matches!(a, AlertChange::Raise { message, .. } if message.contains("is told now"));
     assert!(!change.alerts.iter().any(told), "{:?}", change.alerts);
+}
+
+#[test]
+fn the_last_resort_stays_to_be_told_where_it_cannot_be_told_before_the_end() {
+    let mut one = OneCall::new(fixtures::policy("p", &[(secs(0), &["primary"])]));
+    one.directory.last_resort = vec![contact("olga")];
+    one.notice(0, "sam", AttemptState::Delivered);
+    one.state.call.exclude_passed(&contact("olga"));
+    (one.state.call.next_step, one.state.call.wake_at) = (1, Some(one.now.plus(mins(10))));
+    let call = one.state.call.id.clone();
+    let by = Actor("mia".into());
+    let change = one.apply(&Event::Decide { call, what: Decision::FireNow, by, note: None });
+    assert!(matches!(change.answer, Answer::NotAllowed(..)), "{:?}", change.answer);
+    assert_eq!((one.state.call.status, one.state.call.next_step), (CallStatus::Dispatching, 1));
+    assert_eq!(change.log.len(), 0, "{:?}", change.log);
 }

@@ -31,8 +31,25 @@ fn whoever_was_told_is_stood_down_once_by_text_where_one_told_them() {
     use AttemptState as S;
     use Channel::{Email, Sms, Voice};
     type Row = (&'static str, Sent, &'static [(&'static str, Channel)]);
-    let table: [Row; 13] = [
+    let table: [Row; 15] = [
         ("a text", told_by_text, &[("sam", Sms)]),
+        (
+            "a text, then an update",
+            |o| {
+                told_by_text(o);
+                o.notice(0, "sam", S::Submitted).kind = AttemptKind::Update;
+            },
+            &[("sam", Sms)],
+        ),
+        (
+            "a text that was taken back, then an answer",
+            |o| {
+                told_by_text(o);
+                o.notice(0, "sam", S::Submitted).kind = AttemptKind::StandDown;
+                o.notice(0, "sam", S::Submitted).kind = AttemptKind::Answer;
+            },
+            &[],
+        ),
         (
             "a text that waits",
             |o| {

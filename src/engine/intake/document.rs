@@ -168,7 +168,7 @@ impl DocumentReading {
 
     /// Names the keys that were not read, where one is a known key written otherwise or where nothing else was said.
     fn unread_keys(&mut self, body: &Value, data: &Map<String, Value>) {
-        let says = |name: &&str| data.get(*name).is_some_and(|v| !v.is_null() && v.as_str() != Some(""));
+        let says = |name: &&str| data.get(*name).is_some_and(|v| !as_text(v).trim().is_empty());
         let says_something = KNOWN.iter().any(says);
         if !says_something {
             self.repair("it says nothing of the emergency".to_owned());
@@ -276,3 +276,7 @@ fn kind(value: &Value) -> &'static str {
         Value::Object(_) => "an object, no text",
     }
 }
+
+#[cfg(test)]
+#[path = "document_tests.rs"]
+mod tests;

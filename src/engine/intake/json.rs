@@ -403,6 +403,55 @@ mod tests {
         assert_eq!(twice(r#"{"a":1,"a":2}"#), Ok((json!(2), vec!["a".to_owned()])));
         assert_eq!(twice(r#"{"a":1,"a":1}"#), Ok((json!(1), vec![])));
         assert_eq!(twice(r#"{"a":1,"a":null}"#), Ok((json!(1), vec![])));
+        assert_eq!(twice(r#"{"a":null,"a":1}"#), Ok((json!(1), vec![])));
+        assert_eq!(twice(r#"{"a":1,"a":2,"a":3}"#), Ok((json!(3), vec!["a".to_owned()])));
+        let many: Vec<String> = (0..=REPEATED_MAX).map(|n| format!("\"k{n}\":1,\"k{n}\":2")).collect();
+        let named = read(format!("{{{}}}", many.join(",")).as_bytes()).map(|d| d.repeated.len());
+        assert_eq!(named, Ok(REPEATED_MAX));
+    }
+
+    #[test]
+    fn utf_16_is_read_in_either_order_with_and_without_its_mark() {
+        let units: Vec<u16> = "{\"a\":\"No heat – 2 °C\"}".encode_utf16().collect();
+        for (is_marked, is_little) in [(true, true), (true, false), (false, true), (false, false)] {
+            let bytes = |unit: u16| if is_little { unit.to_le_bytes() } else { unit.to_be_bytes() };
+            let mark = is_marked.then_some(0xfeff_u16);
+            let raw: Vec<u8> = mark.into_iter().chain(units.iter().copied()).flat_map(bytes).collect();
+            let document = read(&raw).unwrap_or_else(|e| panic!("{is_marked} {is_little}: {e}"));
+            assert_eq!(document.value, json!({"a": "No heat – 2 °C"}), "{is_marked} {is_little}");
+            assert_eq!(document.repaired, ["the body is UTF-16, not UTF-8"], "{is_marked} {is_little}");
+        }
+    }
+
+    #[test]
+    fn the_escapes_of_json_are_read_and_are_nothing_to_mend() {
+        let raw = br#"{"a":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00"}"#;
+        let want = json!({"a": "\"\\/\u{8}\u{c}\n\r\t\u{e9}\u{1f600}"});
+        assert_eq!(read(raw), Ok(Document::plain(want)));
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_kept_as_its_text_and_what_follows_is_read() {
+        let nested = |open: &str, inner: &str, close: &str| {
+            let (open, close) = (open.repeat(DEPTH_MAX + 8), close.repeat(DEPTH_MAX + 8));
+            format!("{{\"deep\":{open}{inner}{close},\"issue\":\"No heat\"}}")
+        };
+        for raw in [nested("[", "\"] \\\" ]\"", "]"), nested("{\"a\":", "\"{ \\\" }}\"", "}")] {
+            let document = read(raw.as_bytes()).unwrap_or_else(|e| panic!("{e}: {raw}"));
+            assert_eq!(document.value["issue"], "No heat", "{raw}");
+            assert_eq!(document.repaired, ["values are nested too deep to be read"], "{raw}");
+        }
+    }
+
+    #[test]
+    fn more_objects_and_lists_than_memory_should_hold_are_kept_as_their_text() {
+        // The list around them is the first.
+        let raw = format!("[{}]", vec!["{}"; CONTAINERS_MAX + 1].join(","));
+        let document = read(raw.as_bytes()).expect("read");
+        let at = |n: usize| document.value[n].clone();
+        assert_eq!((at(CONTAINERS_MAX - 2), at(CONTAINERS_MAX - 1)), (json!({}), json!("{}")));
+        assert_eq!(at(CONTAINERS_MAX), json!("{}"));
+        assert_eq!(document.repaired, ["more objects and lists than are read"]);
     }
 
     #[test]
@@ -427,6 +476,10 @@ mod tests {
             assert!(e.contains("line 1, column"), "{e}");
         }
         assert_eq!(read(b"{\n \"a\": x}"), Err("it cannot be read from line 2, column 7 on".into()));
+        for (raw, column) in [(r#"{"a" 1}"#, 6), (r#"{"a":1 "b":2}"#, 8), (r#"{"a":[1 2]}"#, 9)] {
+            let want = format!("it cannot be read from line 1, column {column} on");
+            assert_eq!(read(raw.as_bytes()), Err(want), "{raw}");
+        }
     }
 
     #[test]

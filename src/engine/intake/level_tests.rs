@@ -96,3 +96,32 @@ fn the_command_line_takes_the_same_words_and_names_what_exists() {
     let why = new("soon").expect_err("no level").to_string();
     assert!(why.contains("high, normal, morning"), "{why}");
 }
+
+#[test]
+fn a_level_that_is_raised_or_unknown_says_what_was_given_and_why() {
+    let mut directory = directory();
+    assert!(directory.levels.add("morning", "low"));
+    directory.levels.add_keyword("gas smell");
+    for (level, issue, why, warnings) in [
+        (Some("LO\u{7}W"), "A gas smell", Some("given as \"LOW\", raised: it says \"gas smell\""), vec![]),
+        (None, "A gas smell", Some("none was given, it says \"gas smell\""), vec![]),
+        (Some("low"), "A tap drips", None, vec![]),
+        (
+            Some("so\u{7}on"),
+            "A tap drips",
+            None,
+            vec!["the emergency level \"soon\" is unknown: the call runs as high"],
+        ),
+    ] {
+        let data = CallData {
+            emergency_level: level.map(str::to_owned),
+            issue_summary: Some(issue.into()),
+            ..CallData::default()
+        };
+        let intake = Intake { call_id: Some("c".into()), data, ..Intake::default() };
+        let new = new_call(intake, &directory, Validation::Lenient, &Ids::seeded(1), Timestamp::from_millis(1))
+            .expect("taken");
+        let said: Vec<&str> = new.warnings.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!((new.level_why.as_deref(), said), (why, warnings), "{level:?} {issue:?}");
+    }
+}

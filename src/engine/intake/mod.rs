@@ -267,7 +267,7 @@ mod tests {
     use super::json::Document;
     use super::*;
     use crate::domain::policy::{Policy, Step};
-    use crate::domain::team::{Contact, Templates};
+    use crate::domain::team::{Contact, TeamEntry, Templates};
 
     pub(in crate::engine::intake) fn directory() -> Directory {
         let policy = |name: &str| {
@@ -486,5 +486,77 @@ mod tests {
         assert_eq!(base, print(json!({"emergencyLevel": " High ", "callerPhone": "+19495550150 ", "trace": "x"})));
         assert_ne!(base, print(json!({"callerPhone": "+19495550151", "emergencyLevel": "high"})));
         assert_ne!(print(json!({"callerName": "ab"})), print(json!({"address": "ab"})));
+    }
+
+    #[test]
+    fn an_idempotency_key_is_1_to_255_visible_characters() {
+        let with = |key: &str| {
+            let intake = Intake { idempotency_key: Some(key.to_owned()), ..Intake::default() };
+            let (ids, now) = (Ids::seeded(1), Timestamp::from_millis(0));
+            new_call(intake, &directory(), Validation::Lenient, &ids, now).map(|call| call.idempotency_key)
+        };
+        for key in ["k", &"ö".repeat(255)] {
+            assert_eq!(with(key), Ok(Some(key.to_owned())));
+        }
+        for key in ["", "a\nb", "\u{0}", &"k".repeat(256)] {
+            let e = with(key).expect_err("refused").to_string();
+            assert!(e.contains("Idempotency-Key"), "{key:?}: {e}");
+        }
+    }
+
+    #[test]
+    fn by_hand_the_number_of_a_stranger_is_told_and_a_contact_that_is_none_is_named() {
+        let call = take(&json!({"callData": {"contact": "+19495550177"}}), Validation::Strict).expect("taken");
+        assert_eq!(call.overridden.map(|o| o.recipient.phone.e164().to_owned()).as_deref(), Some("+19495550177"));
+        for (contact, says) in [("+194955", "too short"), ("9495550177", "must be E.164"), ("kim", "there are sam")] {
+            let e = take(&json!({"callData": {"contact": contact}}), Validation::Strict).expect_err("refused");
+            assert!(e.to_string().contains(says), "{contact}: {e}");
+        }
+    }
+
+    #[test]
+    fn the_alert_about_a_contact_that_is_none_says_what_it_is() {
+        for (contact, says) in [
+            ("no\u{7}body", "the contact \"nobody\" is unknown: the ladder runs as it is"),
+            ("5550101", "the contact \"5550101\" is unknown, and its number has no country and may not be whole: "),
+        ] {
+            let call = take(&json!({"callData": {"issueSummary": "No heat", "contact": contact}}), Validation::Lenient);
+            let warnings = call.expect("taken").warnings;
+            assert!(warnings.iter().any(|(_, text)| text.starts_with(says)), "{contact:?}: {warnings:?}");
+        }
+    }
+
+    #[test]
+    fn a_preview_names_whom_each_step_tells_each_of_them_once() {
+        let contact = |id: &str, phone: &str| Contact {
+            email: None,
+            id: id.parse().expect("id"),
+            name: id.to_owned(),
+            phone: phone.parse().expect("phone"),
+            role: None,
+        };
+        let holds = |id: &str, role: &str| TeamEntry::of(id.parse().expect("id"), role.parse().expect("role"));
+        let contacts = vec![contact("sam", "+19495550101"), contact("kim", "+19495550102")];
+        let directory = Directory { contacts, ..directory() };
+        let team = vec![holds("sam", "primary"), holds("sam", "backup"), holds("kim", "backup")];
+        let line = Line { team: Some(team), ..directory.default_line.clone() };
+        let told = |data: Value, only: bool| {
+            let mut new = take(&json!({ "callData": data }), Validation::Strict).expect("taken");
+            let mut policy = (*new.policy).clone();
+            let both = vec!["primary".parse().expect("role"), "backup".parse().expect("role")];
+            policy.steps.push(Step { notify: both, ..policy.steps[0].clone() });
+            new.policy = policy.into();
+            if let Some(overridden) = new.overridden.as_mut() {
+                overridden.only = only;
+            }
+            [0, 1, 2].map(|step| {
+                let all = recipients(&new, &directory, &line, step, Timestamp::from_millis(0));
+                all.iter().map(|r| r.contact.as_str()).collect::<Vec<_>>().join(" ")
+            })
+        };
+        assert_eq!(told(json!({"issueSummary": "No heat"}), false), ["sam", "sam kim", ""]);
+        let stranger = json!({"issueSummary": "No heat", "contact": "+19495550177"});
+        assert_eq!(told(stranger.clone(), false), ["+19495550177", "sam kim", ""]);
+        assert_eq!(told(stranger, true)[..2], ["+19495550177", "+19495550177"]);
     }
 }

@@ -29,3 +29,22 @@ pub(super) fn as_text(value: &Value) -> String {
 fn joined<'a>(values: impl Iterator<Item = &'a Value>) -> String {
     values.map(as_text).filter(|t| !t.is_empty()).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_number_keeps_every_digit_and_a_whole_one_has_no_fraction() {
+        for (value, text) in [
+            (json!(18_005_550_100.0), "18005550100"),
+            (json!(-5.0), "-5"),
+            (json!(1.5), "1.5"),
+            (json!(9_007_199_254_740_993_u64), "9007199254740993"),
+        ] {
+            assert_eq!(as_text(&value), text, "{value}");
+        }
+    }
+}

@@ -117,3 +117,7 @@ fn is_to(layout: &Layout, links: &LinkBook, a: &Attempt, record: &Record) -> boo
         })
     })
 }
+
+#[cfg(test)]
+#[path = "find_tests.rs"]
+mod tests;

@@ -43,14 +43,18 @@ impl Mirror {
     async fn unreadable(&self, error: &MirrorError) -> Result<(), StoreError> {
         let is_access = matches!(error, MirrorError::Refused(r) if r.scope == RefusalScope::Access);
         for table in MirrorTable::ALL {
-            self.went_wrong(table, error).await?;
-            if is_access {
-                let what = format!(
-                    "Airtable does not show its fields ({error}), and rows cannot be written as they are configured \
-                     without them: rows wait; give the token the scope schema.bases:read"
-                );
-                self.alarm(AlertKind::MirrorAccess.about(table.as_str()), &what).await?;
+            if !is_access {
+                self.went_wrong(table, error).await?;
+                continue;
             }
+            // In one wording: an alert that changes its words is told again.
+            let what = format!(
+                "Airtable does not show its fields ({error}), and rows cannot be written as they are configured \
+                 without them: rows wait; give the token the scope schema.bases:read"
+            );
+            self.alarm(AlertKind::MirrorAccess.about(table.as_str()), &what).await?;
+            self.pause(table, None, Duration::ZERO);
+            self.state().of(table).trouble = Some(what);
         }
         Ok(())
     }
@@ -172,7 +176,11 @@ impl Mirror {
         }
         self.plan_relook(now);
         let Ok(layouts) = Layouts::read(&*self.gateway, &self.settings.maps).await else { return Ok(()) };
-        if layouts.is_read && self.state().layouts.as_deref() != Some(&layouts) {
+        // A token that may not read the schema learns of a field by a refusal alone: nothing says that it is back.
+        if !layouts.is_read {
+            return Ok(());
+        }
+        if self.state().layouts.as_deref() != Some(&layouts) {
             self.use_layouts(layouts.clone()).await?;
         }
         for (table, layout) in [(MirrorTable::Events, &layouts.events), (MirrorTable::Calls, &layouts.calls)] {

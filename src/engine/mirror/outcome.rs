@@ -271,3 +271,41 @@ fn may_be_one_row(error: &MirrorError) -> bool {
 pub(super) fn look_again(now: Timestamp, tries: u32, most: u32) -> Option<Timestamp> {
     (tries < most).then(|| now.plus(std::time::Duration::from_millis(500) * (tries + 1)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::testing::world::START;
+
+    #[test]
+    fn a_look_in_vain_is_repeated_ever_later_and_only_so_often() {
+        let ms = |n| Some(START.plus(Duration::from_millis(n)));
+        let looks: Vec<Option<Timestamp>> = (0..5).map(|tries| look_again(START, tries, 4)).collect();
+        assert_eq!(looks, [ms(500), ms(1_000), ms(1_500), ms(2_000), None]);
+    }
+
+    #[test]
+    fn rows_go_one_by_one_exactly_where_one_of_them_alone_may_be_at_fault() {
+        let refused =
+            |scope| MirrorError::Refused(Refusal { http: Some(422), kind: None, message: String::new(), scope });
+        for (error, may_be) in [
+            (refused(RefusalScope::Row), true),
+            (refused(RefusalScope::Request), true),
+            (refused(RefusalScope::AlreadyThere), true),
+            (refused(RefusalScope::Field(None)), false),
+            (refused(RefusalScope::Access), false),
+            (refused(RefusalScope::Auth), false),
+            (MirrorError::TooBig, true),
+            (MirrorError::NotFound { kind: None }, true),
+            (MirrorError::RateLimited { until: START }, false),
+            (MirrorError::Billing { http: 429 }, false),
+            (MirrorError::Retryable { why: "away".into(), retry_after: None }, false),
+            (MirrorError::Unknown { why: "no answer".into(), retry_after: None }, false),
+            (MirrorError::IteratorGone, false),
+        ] {
+            assert_eq!(may_be_one_row(&error), may_be, "{error}");
+        }
+    }
+}

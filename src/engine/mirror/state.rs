@@ -117,3 +117,47 @@ impl MirrorState {
 fn is_ahead(at: Timestamp, now: Timestamp, most: Duration) -> bool {
     at > now && at <= now.plus(most)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_312_800_000);
+
+    /// So much later, or earlier, than now.
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(NOW.as_millis() + 1_000 * seconds)
+    }
+
+    #[test]
+    fn a_table_waits_for_what_is_ahead_and_never_for_what_only_a_clock_set_back_put_there() {
+        let hour = 3_600;
+        for (pause, waits) in [
+            (None, false),
+            (Some(at(-1)), false),
+            (Some(NOW), false),
+            (Some(at(1)), true),
+            (Some(at(hour)), true),
+            (Some(at(hour + 1)), false),
+        ] {
+            let mut state = MirrorState::default();
+            state.of(MirrorTable::Events).not_before = pause;
+            assert_eq!(state.is_held(MirrorTable::Events, NOW), waits, "{pause:?}");
+            assert!(!state.is_held(MirrorTable::Calls, NOW), "the other table goes on");
+            assert_eq!(state.next_try(NOW), pause.filter(|_| waits));
+            state.billing_until = pause;
+            assert_eq!(state.rests_until(NOW), pause.filter(|_| waits), "the whole base rests by the same rule");
+        }
+    }
+
+    #[test]
+    fn the_next_try_is_the_first_of_both_tables_and_of_the_look_for_what_lacked() {
+        let mut state = MirrorState { relook_at: Some(at(30)), ..MirrorState::default() };
+        assert_eq!(state.next_try(NOW), Some(at(30)));
+        state.of(MirrorTable::Events).not_before = Some(at(20));
+        state.of(MirrorTable::Calls).not_before = Some(at(10));
+        assert_eq!(state.next_try(NOW), Some(at(10)));
+        state.of(MirrorTable::Calls).not_before = Some(at(-10));
+        assert_eq!(state.next_try(NOW), Some(at(20)), "what is over is no reason to come again");
+    }
+}

@@ -161,4 +161,25 @@ mod tests {
         let barred = barred(&directory, "");
         assert!(!gaps_between(&directory, START, START.plus(mins(60)), &barred).is_empty());
     }
+
+    #[test]
+    fn each_contact_is_named_once_a_role_of_nobody_by_itself_and_one_who_barred_texts_is_no_one_to_tell() {
+        let role = |name: &str| -> Role { name.parse().expect("role") };
+        let entry = |who: &str, name| crate::domain::team::TeamEntry::of(who.parse().expect("id"), role(name));
+        let mut directory = fixtures::directory();
+        let team = vec![entry("sam", "primary"), entry("sam", "backup"), entry("ana", "backup")];
+        directory.default_line.team = Some(team);
+        let barred = [OptOutLine { phone: fixtures::phone("sam").into(), sender: String::new(), since: START }];
+        let named = |roles: &[&str], opt_outs: &[OptOutLine]| {
+            let roles: Vec<Role> = roles.iter().map(|name| role(name)).collect();
+            holders_of(&directory, &directory.default_line, (roles.as_slice(), Channel::Sms), START, opt_outs)
+        };
+        let all = named(&["primary", "backup", "owner"], &barred);
+        let who: Vec<(&str, bool)> = all.named.iter().map(|n| (n.contact.as_str(), n.opted_out)).collect();
+        assert_eq!(who, [("sam", true), ("ana", false)]);
+        assert_eq!(all.empty_roles, [role("owner")]);
+        assert!(all.notifies_somebody());
+        assert!(!named(&["primary"], &barred).notifies_somebody() && !named(&["owner"], &[]).notifies_somebody());
+        assert!(named(&["primary"], &[]).notifies_somebody());
+    }
 }

@@ -498,7 +498,8 @@ fn standing(piece: &Piece<'_>, has_message: bool) -> Stands {
         Some(AttemptState::Submitted | AttemptState::Delivered) => {
             Stands { decided: true, ..state(AttemptState::Unknown) }
         }
-        _ if MessageStatus::from_word(word).rank().is_some_and(|r| r > 0) && word != "sending" => {
+        // A word of the provider's that is none of ours: written once it had the message.
+        None if MessageStatus::from_word(word).rank().is_some() => {
             Stands { decided: true, ..state(AttemptState::Unknown) }
         }
         _ => state(AttemptState::Unknown),

@@ -8,10 +8,9 @@ use serde_json::{Value, json};
 
 use crate::domain::Timestamp;
 use crate::domain::alert::AlertKind;
-use crate::domain::attempt::{AttemptKind, AttemptState, Channel};
+use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Channel};
 use crate::domain::call::{Call, CallData, CallState, CallStatus, ExclusionReason, Out, Override};
 use crate::domain::codes::Class;
-use crate::domain::codes::classify;
 use crate::domain::event::{Import, NewCall, Reference};
 use crate::domain::levels::MORNING;
 use crate::domain::missed_steps;
@@ -469,10 +468,9 @@ fn excluded(draft: &AttemptDraft, evidence: &Evidence, round: u32) -> Vec<Out> {
     for contact in &evidence.passed {
         add(contact, PASSED, None);
     }
-    for a in draft.attempts.iter().filter(|a| a.state == AttemptState::Failed && a.round == round) {
-        if a.error_code.is_some() && classify(a.error_code).class == Class::NumberPermanent {
-            add(&a.recipient.contact, ExclusionReason::Failed, Some(a.channel));
-        }
+    let failed = |a: &&Attempt| a.kind == AttemptKind::Notice && a.state == AttemptState::Failed && a.round == round;
+    for a in draft.attempts.iter().filter(failed).filter(|a| a.class == Some(Class::NumberPermanent)) {
+        add(&a.recipient.contact, ExclusionReason::Failed, Some(a.channel));
     }
     excluded
 }

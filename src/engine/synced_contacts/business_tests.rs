@@ -8,6 +8,7 @@ use super::tests::record;
 use super::{ContactSource, EVERY, Listed, acceptable};
 use crate::config::{Sources, load};
 use crate::domain::Timestamp;
+use crate::domain::hours::Hours;
 use crate::domain::team::Directory;
 use crate::engine::in_force::InForce;
 use crate::gateways::airtable::TableSchema;
@@ -381,4 +382,185 @@ fn an_id_is_not_taken_from_another_record_by_a_name() {
     let after = read(&[mike(1, "+19495550104"), mike(2, "+19495550105")], Some(&before));
     let ids: Vec<(&str, &str)> = after.contacts.iter().map(|c| (c.record.as_str(), c.id.as_str())).collect();
     assert_eq!(ids, [("rec00000000000001", "rec00000000000001"), ("rec00000000000002", "mike")]);
+}
+
+#[test]
+fn a_place_is_asked_of_those_who_have_no_role_alone_and_one_in_words_is_said_of_all() {
+    let of = |more: Value| {
+        let rows = [person(1, "Olga Lind", "+19495550103", more)];
+        let merged = laid(&source("X"), &shop(), &rows, &[acme()]);
+        said(&merged).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(of(json!({ "Role": "Owner" })), [""; 0]);
+    assert_eq!(of(json!({ "Backup Contact": true })), [""; 0]);
+    for more in [json!({ "Role": "Owner", "Priority": "first" }), json!({ "Priority": "first" })] {
+        let said = of(more.clone());
+        assert!(said.len() == 1 && said[0].contains("first") && said[0].contains("use 1, 2, 3"), "{more}: {said:?}");
+    }
+    let said = of(json!({}));
+    assert!(said.len() == 1 && said[0].contains("Priority is empty"), "{said:?}");
+}
+
+#[test]
+fn hours_are_read_as_people_write_them_and_so_is_who_is_there() {
+    let read = |more: Value| {
+        let rows = [person(1, "Kim Lee", "+19495550104", more)];
+        let (mut reading, _) = listed(&source("P"), &rows, &[acme()]).read(&shop(), None);
+        (reading.contacts.remove(0), reading.wrong.len())
+    };
+    for (start, end, want) in [
+        ("18:00", "6:00", Some((18, 0, 6, 0))),
+        ("6:00 PM", "8 a.m.", Some((18, 0, 8, 0))),
+        ("12 pm", "12am", Some((12, 0, 0, 0))),
+        ("11:30pm", "1:15 am", Some((23, 30, 1, 15))),
+        ("13pm", "8am", None),
+        ("0am", "8am", None),
+    ] {
+        let (contact, wrong) = read(json!({ "Priority": 1, "Start Time": start, "End Time": end }));
+        let time = |hour, minute| jiff::civil::time(hour, minute, 0, 0);
+        let hours = want.map(|(h, m, until_h, until_m)| Hours::daily(time(h, m), time(until_h, until_m)));
+        assert_eq!((contact.hours, wrong), (hours, usize::from(want.is_none())), "{start} to {end}");
+    }
+    for (word, away) in [("AVAILABLE", false), ("available", false), ("", false), ("OFF", true), ("Vacation", true)] {
+        let (contact, wrong) = read(json!({ "Priority": 1, "Availability Status": word }));
+        assert_eq!((contact.away, wrong), (away, 0), "{word}");
+    }
+}
+
+#[test]
+fn places_make_the_team_of_the_shop_where_no_businesses_are_read_and_without_them_roles_do() {
+    let kim = |more: Value| person(1, "Kim Lee", "+19495550104", more);
+    let bo = person(2, "Bo Ek", "+19495550105", json!({ "Business": [id(101)], "Priority": 1 }));
+    let merged = laid(&source("P"), &shop(), &[kim(json!({ "Priority": 2 })), bo], &[]);
+    assert_eq!(said(&merged), [""; 0], "no link is judged by a table that is not read");
+    let asked = |d: &Directory| ["primary", "backup"].map(|role| holders(d, None, role, NOON));
+    assert_eq!(asked(&merged.directory), [vec!["bo-ek".to_owned()], vec!["kim-lee".to_owned()]]);
+    let backup = laid(&source("X"), &shop(), &[kim(json!({ "Backup Contact": true }))], &[]).directory;
+    assert_eq!(asked(&backup), [Vec::new(), vec!["kim-lee".to_owned()]]);
+    let owner = laid(&source("P"), &shop(), &[kim(json!({ "Role": "Owner" }))], &[]).directory;
+    assert_eq!(
+        (owner.default_line.team.as_ref(), holders(&owner, None, "owner", NOON)),
+        (None, vec!["kim-lee".into()])
+    );
+    // Hours need a clock: of the shop, else of the business that they work for.
+    let night = json!({ "Business": [id(101)], "Priority": 1, "Start Time": "18:00", "End Time": "06:00" });
+    let merged = laid(&source("P"), &shop(), &[kim(night.clone())], &[]);
+    assert!(said(&merged).len() == 1 && said(&merged)[0].contains("by which clock"), "{:?}", merged.wrong);
+    let (reading, mut lines) = listed(&source("P"), &[kim(night)], &[acme(), polar()]).read(&shop(), None);
+    lines[0].time_zone = Some("America/Denver".into());
+    assert_eq!(said(&merge(&shop(), &reading.contacts, &lines)), [""; 0]);
+}
+
+#[test]
+fn contacts_of_the_configuration_stay_in_the_team_and_an_owner_of_anothers_place_is_not_asked_first() {
+    let kim = person(1, "Kim Lee", "+19495550104", json!({ "Priority": 1 }));
+    let owner = person(2, "Olga Lind", "+19495550103", json!({ "Role": "Owner", "Priority": 1 }));
+    let d = laid(&source("P"), &fixtures::directory(), &[kim, owner], &[acme()]).directory;
+    let holders = |role| {
+        let mut all = holders(&d, None, role, NOON);
+        all.sort();
+        all
+    };
+    assert_eq!((holders("primary"), holders("backup")), (vec!["kim-lee".into(), "sam".into()], vec!["ana".into()]));
+    assert_eq!(holders("owner"), ["olga"]);
+}
+
+#[test]
+fn the_one_open_business_of_several_has_its_numbers_as_lines_with_its_words_added() {
+    let (_, mut closed) = polar();
+    closed["Afterhours Active"] = json!(false);
+    let mut file = shop();
+    file.lines.push(crate::domain::team::Line {
+        number: Some("+18005550100".into()),
+        keywords: vec!["burst".into()],
+        ..file.default_line.clone()
+    });
+    let kim = person(1, "Kim Lee", "+19495550104", json!({ "Business": [id(101)], "Priority": 1 }));
+    let rows = [acme(), (102, closed)];
+    let numbers = |d: &Directory| d.lines.iter().filter_map(|l| l.number.clone()).collect::<Vec<_>>();
+    let bare = laid(&source("P"), &shop(), std::slice::from_ref(&kim), &rows).directory;
+    assert_eq!(numbers(&bare), ["+18005550100", "+18005550101"]);
+    let d = laid(&source("P"), &file, &[kim], &rows[..1]).directory;
+    assert_eq!(numbers(&d), ["+18005550100", "+18005550101"]);
+    assert_eq!(d.lines[0].keywords, ["burst", "no water"]);
+    assert_eq!(holders(&d, Some("+18005550100"), "primary", NIGHT), ["kim-lee"]);
+}
+
+#[test]
+fn numbers_stay_with_the_open_business_that_had_them_and_a_closed_one_keeps_none() {
+    let source = source("P");
+    let (_, layout) = source.businesses.clone().expect("businesses");
+    let cells = |(number, cells): (u32, Value), numbers: &str, active: bool| {
+        let mut cells = cells;
+        cells["Twilio DID"] = json!(numbers);
+        cells["Afterhours Active"] = json!(active);
+        (number, cells)
+    };
+    let read = |rows: &[(u32, Value)], before: &[SyncedBusiness]| {
+        let (all, wrong) = businesses::read(&list(rows).records, &layout, Some("1"), before);
+        let numbers: Vec<Vec<String>> = all.iter().map(|b| b.numbers.clone()).collect();
+        (numbers, wrong.len(), all)
+    };
+    let (twice, wrong, open) = read(&[cells(acme(), "+18005550100; (800) 555-0100, +18005550101", true)], &[]);
+    assert_eq!((twice[0].len(), wrong), (2, 0), "a number that is there twice is one");
+    let (_, _, shut) = read(&[cells(acme(), "+18005550100", false)], &[]);
+    for (before, active, want) in [(&open, true, 2), (&open, false, 0), (&shut, true, 0), (&shut, false, 0)] {
+        let (numbers, wrong, _) = read(&[cells(acme(), "", active)], before);
+        assert_eq!((numbers[0].len(), wrong), (want, usize::from(want > 0)), "open now: {active}");
+    }
+    // Acme had it while it was closed; Polar had it and was open; a third has another number.
+    let third = |active| cells((103, polar().1), "+18005550109", active);
+    let (_, _, before) =
+        read(&[cells(acme(), "+18005550102", false), cells(polar(), "+18005550102", true), third(true)], &[]);
+    let both = [cells(acme(), "+18005550102", true), cells(polar(), "+18005550102", true), third(true)];
+    let (numbers, wrong, _) = read(&both, &before);
+    assert_eq!((numbers.iter().map(Vec::len).collect::<Vec<_>>(), wrong), (vec![0, 1, 1], 1));
+    // Without numbers or without a name it is still one; without both it is an empty line.
+    let nameless = (104, json!({ "Twilio DID": "+18005550104", "Afterhours Active": true }));
+    let (numbers, _, all) = read(&[nameless, cells(polar(), "", true), (105, json!({ "Trade": "HVAC" }))], &[]);
+    assert_eq!((numbers.len(), all.iter().any(|b| b.name == id(104))), (2, true));
+}
+
+#[test]
+fn half_of_what_was_there_is_enough_and_what_was_not_read_whole_is_not() {
+    let source = source("P");
+    let file = shop();
+    let (reading, businesses) = listed(&source, &people(), &[acme(), polar()]).read(&file, None);
+    let before = SyncedContacts {
+        source: "R".into(),
+        read_at: Timestamp::from_millis(1),
+        contacts: reading.contacts,
+        businesses,
+    };
+    let judge = |people: &[(u32, Value)], shops: &[(u32, Value)]| {
+        let (reading, lines) = listed(&source, people, shops).read(&file, Some(&before));
+        let held = InForce::own(std::sync::Arc::new(file.clone()), fixtures::rules());
+        acceptable(&reading, Some(&lines), true, &held.with_contacts(Some(before.clone())))
+    };
+    let of = |places: &[usize]| -> Vec<(u32, Value)> { places.iter().map(|at| people()[*at].clone()).collect() };
+    assert_eq!(judge(&of(&[0, 3, 4]), &[acme(), polar()]), Ok(()), "three of six people");
+    assert!(judge(&of(&[3, 4]), &[acme(), polar()]).is_err_and(|why| why.contains("under half of the 6")));
+    assert_eq!(judge(&people(), &[acme()]), Ok(()), "one of two businesses");
+    let complete = |contacts: bool, shops: bool| {
+        let mut all = listed(&source, &people(), &[acme()]);
+        all.contacts.complete = contacts;
+        all.businesses = Some(RecordList { complete: shops, ..list(&[acme()]) });
+        all.is_complete()
+    };
+    assert!(complete(true, true) && !complete(true, false) && !complete(false, true));
+}
+
+#[test]
+fn a_field_that_is_named_by_its_id_keeps_it_and_one_that_nothing_goes_without_is_asked_for() {
+    let fields = [("fld1", "Name"), ("fld2", "Mobile"), ("fld3", "Role")];
+    let fields: Vec<Value> =
+        fields.iter().map(|(id, name)| json!({ "id": id, "name": name, "type": "singleLineText" })).collect();
+    let table = json!({ "id": "tbl1", "name": "On-Call Roster", "fields": fields });
+    let table: TableSchema = serde_json::from_value(table).expect("a table");
+    let mut source = source("P");
+    source.layout.fields.phone = "fld2".into();
+    let (found, lacks) = source.found_in(&[table]);
+    let fields = &found.layout.fields;
+    assert_eq!((fields.phone.as_str(), fields.active.as_str(), fields.trade.as_str()), ("fld2", "Active", ""));
+    assert!(!lacks.iter().any(|l| l.contains("`Active`")) && lacks.iter().any(|l| l.contains("`Trade`")), "{lacks:?}");
 }

@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::merge::merge;
-use super::rows::{RosterLayout, RosterReading, read};
+use super::rows::{RosterLayout, RosterReading, read, whole_number};
 use super::{ContactSource, ContactSync, SyncOutcome};
 use crate::config::ContactFields;
-use crate::domain::Timestamp;
 use crate::domain::mail::MailAddress;
 use crate::domain::team::Directory;
+use crate::domain::{PhoneNumber, Timestamp};
 use crate::engine::in_force::{Decides, InForce};
 use crate::gateways::airtable::{BaseSchema, Cell, FieldSchema, Fields, NewField, NewTable, TableSchema};
 use crate::gateways::mirror::{
@@ -210,6 +210,47 @@ fn two_rows_of_one_phone_or_one_person_are_one_contact() {
         reading(&nobody(), &[(1, "Kim Lee", "+19495550104", "", true), (2, "Kim Lee", "+19495550105", "", true)]);
     let ids: BTreeSet<String> = namesakes.contacts.iter().map(|c| c.id.to_string()).collect();
     assert_eq!(ids, BTreeSet::from(["kim-lee".to_owned(), "rec00000000000002".to_owned()]));
+}
+
+#[test]
+fn the_first_row_of_a_contact_counts_and_an_active_row_has_a_name_before_one_that_is_off() {
+    let file = fixtures::directory();
+    let both = reading(&file, &[(1, "Sam Ortiz", "+19495550109", "", true), (2, "Sammy", "+19495550101", "", true)]);
+    let merged = merge(&file, &both.contacts, &[]);
+    assert_eq!(shown(&merged.directory), ["sam Sam Ortiz 0109 primary", ANA, OLGA]);
+    assert!(merged.wrong.len() == 1 && merged.wrong[0].why.contains("the same contact"), "{:?}", merged.wrong);
+    let moved =
+        reading(&nobody(), &[(1, "Kim Lee", "+19495550104", "", false), (2, "Kim Lee", "+19495550105", "", true)]);
+    let told: Vec<&str> = moved.contacts.iter().filter(|c| c.active).map(|c| c.id.as_str()).collect();
+    assert_eq!(told, ["kim-lee"], "whoever names kim-lee means the one who can be told");
+}
+
+#[test]
+fn a_number_without_its_country_is_completed_where_the_rest_is_whole() {
+    for (text, country, want) in [
+        ("(949) 555-0104", Some("1"), Some("+19495550104")),
+        ("1 949 555 0104", Some("1"), Some("+19495550104")),
+        ("555-0104", Some("1"), None),
+        ("20 7946 0958", Some("44"), Some("+442079460958")),
+        ("946 0958", Some("44"), None),
+        ("(949) 555-0104", None, None),
+        ("+44 20 7946 0958", None, Some("+442079460958")),
+    ] {
+        assert_eq!(whole_number(text, country).as_ref().map(PhoneNumber::e164), want, "{text} in {country:?}");
+    }
+}
+
+#[test]
+fn a_table_that_says_who_works_where_or_in_which_place_may_have_several_rows_of_one_person() {
+    let twins = [1, 2].map(|number| {
+        record(number, json!({ "Name": "Kim Lee", "Phone": "+19495550104", "Active": true, "Priority": number }))
+    });
+    let of = |business: &str, priority: &str| {
+        let fields = ContactFields { business: business.into(), priority: priority.into(), ..ContactFields::default() };
+        let reading = read(&twins, &RosterLayout { fields, ..RosterLayout::default() }, &nobody(), None);
+        (reading.contacts.len(), reading.wrong.len())
+    };
+    assert_eq!((of("Business", ""), of("", "Priority"), of("", "")), ((2, 0), (2, 0), (1, 1)));
 }
 
 #[test]
@@ -450,4 +491,17 @@ async fn a_reading_that_empties_a_role_or_loses_half_of_the_rows_keeps_the_copy_
     table.has(&without(&[3]));
     assert_eq!(synced_contacts.pass().await.expect("read"), SyncOutcome::Taken, "one of three of a role may go");
     assert_eq!((in_force(&w).len(), alerts(&w).await.len()), (4, 0));
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_asked_alerts_after_two_minutes_where_there_is_no_copy() {
+    let w = World::new().await;
+    let table = Arc::new(Table::default());
+    let synced_contacts = synced_contacts(&w, &table);
+    for (wait, alerted) in [(0, 0), (119, 0), (1, 1)] {
+        w.away(secs(wait));
+        assert_eq!(synced_contacts.pass().await.expect("asked"), SyncOutcome::Kept);
+        assert_eq!(alerts(&w).await.len(), alerted, "after {wait} s more");
+    }
+    assert!(alerts(&w).await[0].contains("the contacts of the configuration alone are told"));
 }

@@ -7,9 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::oncall::{directory, holder};
+use crate::domain::ical::Refused;
 use crate::domain::oncall::{CalendarPart, CalendarRules, OverrideId, OverrideKind, OverrideScope};
 use crate::domain::team::Directory;
-use crate::engine::oncall::calendars::{CalendarAddress, CalendarReader, forget_alerts_of_others, source_id};
+use crate::engine::oncall::calendars::{
+    CalendarAddress, CalendarReader, forget_alerts_of_others, refused_said, source_id,
+};
 use crate::engine::oncall::watch::OnCallWatch;
 use crate::gateways::calendar::{CalendarSource, Fetched};
 use crate::store::{CalendarOutcome, CalendarRead};
@@ -326,4 +329,46 @@ async fn the_window_moves_along_with_the_days() {
     s.reads(Ok(Fetched::Same)).await;
     assert_eq!(last(&s).since(before), HOUR * 24 * 10);
     assert_eq!(holder(&s.w).await, "sam");
+}
+
+#[tokio::test]
+async fn what_was_read_counts_for_the_next_decision_without_another_look() {
+    let s = Scene::new().await;
+    s.reads(text(weeks(&["sam", "ana"]), "1")).await;
+    let d = s.w.process.core.directory();
+    let all = d.holders(&d.default_line, &"primary".parse().expect("role"), s.w.now());
+    assert_eq!(all.iter().map(|h| h.contact.id.as_str()).collect::<Vec<_>>(), ["sam"]);
+}
+
+#[tokio::test]
+async fn two_calendars_of_a_rotation_are_judged_and_alert_each_by_itself() {
+    let w = World::with(Setup { directory: by_calendar(true), ..Setup::default() }).await;
+    let events = Arc::<Script>::default();
+    let mut s = Scene { reader: Scene::reader(&w, &events, "a"), script: events, w };
+    s.reads(text(weeks(&["sam", "ana", "sam", "ana", "sam", "ana"]), "1")).await;
+    s.script = Arc::default();
+    let address = CalendarAddress { id: source_id("b"), source: s.script.clone() };
+    let core = s.w.process.core.clone();
+    s.reader = CalendarReader::new(core.clone(), "night".parse().expect("id"), CalendarPart::Overrides, Some(address));
+    s.reads(Err("it answered HTTP 503".into())).await;
+    let said = s.alerts().await;
+    assert!(said.len() == 1 && said[0].contains("calendar_overrides of night cannot be read"), "{said:?}");
+    forget_alerts_of_others(&core, std::slice::from_ref(&s.reader)).await.expect("looked");
+    assert_eq!(s.alerts().await, said, "of a calendar that the settings name it stands");
+    assert_eq!(holder(&s.w).await, "sam");
+    s.reads(text(calendar(&[("Ana Reyes", 0, 2)]), "1")).await;
+    assert_eq!((holder(&s.w).await.as_str(), s.alerts().await), ("ana", Vec::new()));
+    s.reads(text(calendar(&[("Olga Lind", 0, 2)]), "2")).await;
+    assert_eq!((holder(&s.w).await.as_str(), s.alerts().await), ("olga", Vec::new()), "one of its one, not of six");
+}
+
+#[test]
+fn ten_events_that_are_not_understood_are_named_and_further_ones_counted() {
+    let event = |n: usize| Refused { uid: format!("event-{n}"), title: String::new(), why: "odd".into() };
+    let said = |count: usize| refused_said(&(0..count).map(event).collect::<Vec<_>>());
+    assert!(said(10).ends_with("\"event-9\" (odd)"), "{}", said(10));
+    assert!(said(12).ends_with("\"event-9\" (odd); and 2 more"), "{}", said(12));
+    let titled = Refused { title: "Kim +19495550104".into(), ..event(1) };
+    let said = refused_said(&[titled]);
+    assert!(said.starts_with("\"Kim ") && !said.contains("555"), "by its title, without the number: {said}");
 }

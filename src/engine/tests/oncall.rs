@@ -5,10 +5,12 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::domain::Timestamp;
-use crate::domain::alert::{AlertKind, Severity};
+use crate::domain::alert::{AlertChange, AlertKey, AlertKind, Severity};
 use crate::domain::call::CallStatus;
+use crate::domain::event::Event;
 use crate::domain::oncall::{DutyOverride, MemberList, OverrideId, OverrideKind, OverrideScope, Rotation};
 use crate::domain::team::{Directory, TeamEntry, TeamWho};
+use crate::domain::types::Actor;
 use crate::engine::oncall::past;
 use crate::engine::oncall::watch::OnCallWatch;
 use crate::testing::fixtures;
@@ -387,4 +389,39 @@ async fn what_an_edit_before_a_restart_changes_of_the_next_days_is_said_once_too
     w.restart().await;
     look(&w).await;
     assert_eq!(changed(&w).await, 2, "said already");
+}
+
+#[tokio::test]
+async fn an_alert_of_a_gap_is_over_at_the_moment_its_gap_ends_and_alerts_of_other_things_stand() {
+    let w = world().await;
+    let watch = OnCallWatch::new(w.process.engine.clone());
+    for (n, who) in [(1, "sam"), (2, "ana")] {
+        let away = exception(n, OverrideKind::Away, who, START, START.plus(mins(90)));
+        let away = DutyOverride { scope: OverrideScope::Everywhere, ..away };
+        w.process.store.make_override(&away).await.expect("made");
+    }
+    let (key, message) = (AlertKey::from(AlertKind::ContactsKept), "the table is empty".to_owned());
+    let other = Event::Alert(AlertChange::Raise { key: key.clone(), call: None, message });
+    w.process.core.apply(other, Actor::engine()).await.expect("raised");
+    watch.pass().await.expect("looked");
+    assert_eq!(gaps(&w).await.len(), 1);
+    w.away(mins(90));
+    watch.pass().await.expect("looked");
+    assert_eq!(gaps(&w).await, []);
+    assert!(w.process.store.alerts().await.expect("alerts").iter().any(|a| a.key == key));
+}
+
+#[tokio::test]
+async fn the_next_look_is_at_the_handoff_and_keeps_the_new_holder_at_that_very_moment() {
+    let w = world().await;
+    let watch = OnCallWatch::new(w.process.engine.clone());
+    let handoff = START.plus(mins(5));
+    w.away(mins(4) + secs(30));
+    assert_eq!(watch.pass().await.expect("looked"), Some(handoff));
+    w.away(secs(30));
+    let next = watch.pass().await.expect("looked");
+    assert!(next.is_some_and(|next| next > handoff), "{next:?}");
+    let role = "primary".parse().expect("role");
+    let kept = w.process.store.duty_before(None, &role, handoff).await.expect("read").expect("kept");
+    assert_eq!((kept.holders[0].contact.as_str(), kept.since), ("ana", handoff));
 }

@@ -6,6 +6,7 @@ use super::oncall::{directory, holder};
 use crate::engine::oncall::table::OverrideTable;
 use crate::gateways::airtable::{Cell, Fields};
 use crate::gateways::mirror::{MirrorGateway as _, RecordChange, Typecast};
+use crate::store::{SyncedContact, SyncedContacts};
 use crate::testing::base::{Fate, ScriptedBase};
 use crate::testing::crash::Death;
 use crate::testing::world::Setup;
@@ -177,4 +178,33 @@ async fn a_death_between_a_changed_rows_two_writes_leaves_one_exception_in_the_e
         assert_eq!(w.process.store.overrides(w.now()).await.expect("read").len(), 2, "{death:?}: made once");
         assert_eq!(holder(&w).await, "ana");
     }
+}
+
+#[tokio::test]
+async fn a_row_that_links_to_the_table_of_contacts_means_the_contact_of_that_record() {
+    let (w, base, table) = world().await;
+    let contact = |n: u32, id: &str| SyncedContact {
+        record: format!("rec{n:014}"),
+        id: id.parse().expect("id"),
+        name: id.into(),
+        phone: format!("+194955501{n:02}").parse().ok(),
+        email: None,
+        role: None,
+        active: true,
+        businesses: Vec::new(),
+        priority: None,
+        backup: false,
+        trade: None,
+        away: false,
+        hours: None,
+        again: false,
+    };
+    let contacts = vec![contact(41, "bo-ek"), contact(42, "kim-lee")];
+    let copy = SyncedContacts { source: "On-Call".into(), read_at: w.now(), contacts, businesses: Vec::new() };
+    w.process.store.keep_synced_contacts(Some(&copy)).await.expect("kept");
+    w.process.core.put_contacts(Some(copy)).await.expect("in force");
+    let link = Cell::Other(serde_json::json!(["rec00000000000042"]));
+    base.add(TABLE, row("", "2026-11-22T09:00:00.000Z").with("Technician", link));
+    table.pass().await.expect("read");
+    assert_eq!(holder(&w).await, "kim-lee", "{}", result(&base).await);
 }

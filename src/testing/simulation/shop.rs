@@ -18,7 +18,7 @@ use crate::domain::reply::Lexicon;
 use crate::domain::rules::{FollowthroughRules, Rules, UnknownPolicy};
 use crate::domain::team::{Contact, Directory, Line, TeamEntry, TeamRole, TeamWho, Templates};
 
-/// Of every history: it is the dearest part of a shop.
+/// Built once: it takes longer than the rest of a shop.
 static LEXICON: LazyLock<Arc<Lexicon>> = LazyLock::new(Arc::default);
 
 pub(crate) const MIN: i64 = 60_000;

@@ -404,7 +404,124 @@ fn what_cannot_be_read_says_why() {
         let Reading::Unread(why) = retell(raw) else { panic!("{says}") };
         assert!(why.contains(says), "{why}");
     }
-    assert!(matches!(by_vapi(&json!({"event": "call_analyzed"})), Reading::Unread(_)));
+    for (body, says) in [
+        (json!({"event": "call_analyzed"}), "no message"),
+        (json!({"message": {}}), "no type"),
+        (json!({"message": {"type": "tool-calls", "toolCallList": {}}}), "no list"),
+    ] {
+        let Reading::Unread(why) = by_vapi(&body) else { panic!("{body}") };
+        assert!(why.contains(says), "{body}: {why}");
+    }
+}
+
+#[test]
+fn two_reports_without_an_id_are_two_calls_and_a_hashed_id_stays_the_same() {
+    let id = |id: Value, from: &str| {
+        let mut body = fixture("retell-call-analyzed.json");
+        body["call"]["call_id"] = id;
+        body["call"]["from_number"] = from.into();
+        call(by_retell(&body)).intake.call_id
+    };
+    let (one, other) = ("+19495550142", "+19495550143");
+    assert_ne!(id(Value::Null, one), id(Value::Null, other));
+    assert_ne!(id(json!("a b"), one), id(json!("a c"), one));
+    assert_eq!(id(json!("a b"), one), id(json!("a b"), other), "a later report of it");
+}
+
+#[test]
+fn a_function_without_arguments_names_its_phone_call_and_one_without_a_call_its_arguments() {
+    let source = sample().retell.expect("retell");
+    let read = |body: &Value| match retell_function(&bytes(body), &source) {
+        Reading::Tools(mut tools) => match tools.remove(0).wants {
+            Wants::Dispatch(reported) => reported.intake,
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    let mut body = fixture("retell-function.json");
+    body.as_object_mut().expect("an object").remove("args");
+    let bare = read(&body);
+    assert_eq!((bare.call_id.as_deref(), bare.data.caller_phone.as_deref()), (Some(RETELL_ID), Some("+19495550142")));
+    let alone = read(&json!({"name": "dispatch", "args": {"issue": "Gas smell", "level": "high"}})).data;
+    assert_eq!((alone.issue_summary.as_deref(), alone.emergency_level.as_deref()), (Some("Gas smell"), Some("high")));
+}
+
+/// A report of what the agent named and what was said, with a summary; by Retell, then by Vapi.
+fn summed_up(named: &Value, transcript: &Value) -> [Reading; 2] {
+    let summary = "The caller hung up before saying anything.";
+    let (mut retell, mut vapi) = (fixture("retell-call-analyzed.json"), fixture("vapi-end-of-call-report.json"));
+    retell["call"]["transcript"] = transcript.clone();
+    retell["call"]["call_analysis"] = json!({ "call_summary": summary, "custom_analysis_data": named });
+    vapi["message"]["artifact"] = json!({ "transcript": transcript });
+    vapi["message"]["analysis"] = json!({ "summary": summary, "structuredData": named });
+    [by_retell(&retell), by_vapi(&vapi)]
+}
+
+#[test]
+fn what_was_named_or_said_is_dispatched_and_the_summary_of_a_silence_is_not() {
+    for (named, transcript, is_call) in [
+        (json!({}), json!(""), false),
+        (json!({}), json!(" \n"), false),
+        (json!({ "issue": "Burst pipe" }), json!(""), true),
+        (json!({ "level": "high" }), json!(""), true),
+        (json!({}), json!("User: the pipe has burst"), true),
+        // Where no transcript is kept the summary is all there is.
+        (json!({}), Value::Null, true),
+    ] {
+        for reading in summed_up(&named, &transcript) {
+            let is_right =
+                if is_call { matches!(reading, Reading::Call(_)) } else { matches!(reading, Reading::Unheard(_)) };
+            assert!(is_right, "{named} {transcript}: {reading:?}");
+        }
+    }
+}
+
+#[test]
+fn a_status_of_vapi_before_the_end_dispatches_nothing_whatever_it_holds() {
+    for status in ["in-progress", "forwarding", ""] {
+        let mut body = fixture("vapi-end-of-call-report.json");
+        body["message"]["type"] = "status-update".into();
+        body["message"]["status"] = status.into();
+        assert_eq!(by_vapi(&body), Reading::Nothing, "{status}");
+    }
+}
+
+#[test]
+fn a_tool_of_vapi_that_asks_for_the_state_dispatches_only_where_the_configuration_names_it() {
+    let body = bytes(&fixture("vapi-tool-calls.json"));
+    for (tools, want) in [
+        (vec![], ["dispatch", "state"]),
+        (vec!["dispatch_technician".to_owned()], ["dispatch", "state"]),
+        (vec!["dispatch_status".to_owned()], ["other", "dispatch"]),
+    ] {
+        let named = VapiSource { tools, ..sample().vapi.expect("vapi") };
+        let Reading::Tools(used) = vapi(&body, &named) else { panic!("tools") };
+        let wants = |tool: &Tool| match &tool.wants {
+            Wants::Dispatch(_) => "dispatch",
+            Wants::State(..) => "state",
+            Wants::Other => "other",
+        };
+        assert_eq!(used.iter().map(wants).collect::<Vec<_>>(), want, "{:?}", named.tools);
+    }
+}
+
+#[test]
+fn a_path_finds_a_key_however_it_is_written_and_an_item_of_a_list_by_its_number() {
+    let body = json!({
+        "Caller Info": {"call_back": " ", "Phone": 19_495_550_142_u64},
+        "messages": [{"text": "first"}, {"text": "second"}],
+    });
+    for (path, want) in [
+        ("callerInfo.phone", Some("19495550142")),
+        ("caller_info.callback|phone", Some("19495550142")),
+        ("callerInfo.callBack", None),
+        ("messages.1.text", Some("second")),
+        ("messages.2.text", None),
+        ("messages.text", None),
+        ("messages", Some("first, second")),
+    ] {
+        assert_eq!(text_at(&body, path).as_deref(), want, "{path}");
+    }
 }
 
 fn all(raw: &[u8], sources: &Sources) {

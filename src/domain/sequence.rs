@@ -253,8 +253,7 @@ fn unmailed(w: &mut Work<'_>, step: u32, found: &LadderStep) {
 /// A step that finds nobody: on with the ladder now. An empty role or an opt-out alerts; people who passed do not.
 fn nobody(w: &mut Work<'_>, step: u32, found: &LadderStep, due: Timestamp) -> Result<(), Illegal> {
     skip(w, step, found);
-    let name = step_name(w, step);
-    go_on(w, &format!("{name} found nobody"), due)
+    go_on(w, &format!("{} found nobody", step_name(w, step)), due)
 }
 
 pub(super) fn skip(w: &mut Work<'_>, step: u32, found: &LadderStep) {
@@ -574,10 +573,10 @@ pub(super) fn stand_down(w: &mut Work<'_>, but: Option<&ContactId>) {
             latest.push(a);
         }
     }
-    let passed = |c: &ContactId| w.state.call.has_passed(c);
     let recipients: Vec<(u32, Recipient)> = latest
         .into_iter()
-        .filter(|a| a.kind == AttemptKind::Notice && Some(&a.recipient.contact) != but && !passed(&a.recipient.contact))
+        .filter(|a| a.kind == AttemptKind::Notice && Some(&a.recipient.contact) != but)
+        .filter(|a| !w.state.call.has_passed(&a.recipient.contact))
         .filter_map(|a| Some((a.step, stood_down(w, &a.recipient)?)))
         .collect();
     for (step, recipient) in recipients {

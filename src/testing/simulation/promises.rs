@@ -390,7 +390,8 @@ impl Promises {
                 let told = |b: &Attempt| {
                     b.kind == Kind::Notice
                         && b.recipient.contact == a.recipient.contact
-                        && b.state.may_have_arrived()
+                        // Whoever answered a text has it, whatever its carrier says.
+                        && (b.state.may_have_arrived() || !b.replied.is_empty())
                         && b.number > since
                 };
                 if !state.attempts.iter().any(told) {

@@ -54,13 +54,10 @@ pub(super) fn end_of_ladder(w: &mut Work<'_>) -> Result<(), Illegal> {
 /// there is none, none of them can be told, or it was told in this round.
 pub(super) fn last_resort_now(w: &mut Work<'_>, why: &str) -> Result<bool, Illegal> {
     let (total, now) = (ladder::total(w), w.now());
-    if w.ctx.directory.last_resort.is_empty() || w.ctx.rules.off.last_resort || w.state.call.next_step > total {
+    if !is_last_resort_left(w) || ladder::who(w, total).recipients.is_empty() {
         return Ok(false);
     }
     let (id, round) = (w.state.call.id.clone(), w.state.call.round);
-    if ladder::who(w, total).recipients.is_empty() {
-        return Ok(false);
-    }
     let name = ladder::step_name(w, total);
     w.log(LogKind::Escalated, None, format!("going on with {name} now: {why}"), step_data(round, total));
     w.raise(
@@ -177,10 +174,15 @@ pub(super) fn exhaust(w: &mut Work<'_>, why: &str) -> Result<(), Illegal> {
 
 /// The call ends at once where nobody of the last resort can be told: that is said.
 fn skip_last_resort(w: &mut Work<'_>) {
-    let total = ladder::total(w);
-    let is_configured = !w.ctx.directory.last_resort.is_empty() && !w.ctx.rules.off.last_resort;
-    if is_configured && w.state.call.next_step <= total {
+    if is_last_resort_left(w) {
+        let total = ladder::total(w);
         let found = ladder::who(w, total);
         sequence::skip(w, total, &found);
     }
+}
+
+/// Whether there is a last resort that was not told in this round.
+fn is_last_resort_left(w: &Work<'_>) -> bool {
+    let is_configured = !w.ctx.directory.last_resort.is_empty() && !w.ctx.rules.off.last_resort;
+    is_configured && w.state.call.next_step <= ladder::total(w)
 }

@@ -22,6 +22,21 @@ struct Shop {
     mirror: Mirror,
 }
 
+/// Time passes; the engine and the mirror work through it.
+pub(super) async fn work_through(w: &World, mirror: &Mirror, d: Duration) {
+    let end = w.now().plus(d);
+    loop {
+        let mut next = w.settle().await;
+        next = next.into_iter().chain(mirror.pass().await.expect("store")).min();
+        let now = w.now();
+        if now >= end {
+            return;
+        }
+        let until = next.unwrap_or(end).clamp(now.plus(Duration::from_millis(1)), end);
+        w.clock.pass(until.min(now.plus(secs(20))).since(now));
+    }
+}
+
 impl Shop {
     async fn new() -> Self {
         Self::with(settings()).await
@@ -42,17 +57,7 @@ impl Shop {
 
     /// Time passes; the engine and the mirror work through it.
     async fn runs(&self, d: Duration) {
-        let end = self.w.now().plus(d);
-        loop {
-            let mut next = self.w.settle().await;
-            next = next.into_iter().chain(self.mirror.pass().await.expect("store")).min();
-            let now = self.w.now();
-            if now >= end {
-                return;
-            }
-            let until = next.unwrap_or(end).clamp(now.plus(Duration::from_millis(1)), end);
-            self.w.clock.pass(until.min(now.plus(secs(20))).since(now));
-        }
+        work_through(&self.w, &self.mirror, d).await;
     }
 
     async fn figures(&self) -> MirrorFigures {

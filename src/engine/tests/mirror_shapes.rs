@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use super::mirror;
 use crate::clock::Clock;
 use crate::config::{MirrorPace, Verify};
 use crate::domain::Timestamp;
@@ -169,17 +170,7 @@ impl Shop {
 
     /// Time passes; the engine and the mirror work through it.
     async fn runs(&self, d: Duration) {
-        let end = self.w.now().plus(d);
-        loop {
-            let mut next = self.w.settle().await;
-            next = next.into_iter().chain(self.mirror.pass().await.expect("store")).min();
-            let now = self.w.now();
-            if now >= end {
-                return;
-            }
-            let until = next.unwrap_or(end).clamp(now.plus(Duration::from_millis(1)), end);
-            self.w.clock.pass(until.min(now.plus(secs(20))).since(now));
-        }
+        mirror::work_through(&self.w, &self.mirror, d).await;
     }
 
     /// The key of a call's attempt.

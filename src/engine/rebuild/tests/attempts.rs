@@ -1,18 +1,18 @@
 //! What one row or message becomes: its kind, its number, its step, how it stands, and whom a word counts for.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::hand_made;
 use crate::domain::attempt::{Attempt, AttemptKind, AttemptState, Priority};
 use crate::domain::codes::Class;
 use crate::domain::types::{AttemptId, CallId, ErrorCode, MessageSid};
 use crate::domain::{ClockOffset, MessageStatus, PhoneNumber, Timestamp};
 use crate::engine::rebuild::plan::PlannedAction;
-use crate::engine::rebuild::{BaseSnapshot, CallRow, EventRow, OLDER_THAN, PlanRow, plan};
+use crate::engine::rebuild::{BaseSnapshot, CallRow, EventRow, PlanRow, plan};
 use crate::gateways::{MessageBody, MessageRecord};
 use crate::ids::Ids;
-use crate::testing::fixtures::{SENDER, directory, phone};
+use crate::testing::fixtures::{SENDER, phone};
 use crate::testing::world::START;
 use crate::testing::{mins, secs};
 
@@ -22,21 +22,9 @@ fn call_id() -> CallId {
 
 fn call(level: &str) -> CallRow {
     CallRow {
-        record: "recCall1".parse().expect("a record id"),
-        id: Ok(call_id()),
-        status: "DISPATCHING".to_owned(),
-        also: Vec::new(),
-        caller_phone: Some("+19495550150".to_owned()),
         level: Some(level.to_owned()),
-        issue: Some("Burst pipe".to_owned()),
-        caller_name: None,
-        address: None,
-        dialled: None,
-        contact: None,
-        reference: "7K3Q".parse().ok(),
         accepted_at: Some(START.minus(mins(20))),
-        next_follow_up_at: None,
-        is_missing: false,
+        ..hand_made::call(call_id().as_str(), "7K3Q")
     }
 }
 
@@ -51,21 +39,12 @@ fn sid(n: u32) -> MessageSid {
 /// Our row of a text that arrived, without a step.
 fn event(n: u32, who: &str, at: Timestamp) -> EventRow {
     EventRow {
-        record: format!("recEvent{n}").parse().expect("a record id"),
         attempt: Some(id(n)),
         sent_at: Some(at),
-        status: "delivered".to_owned(),
-        number: Some(n),
-        result: String::new(),
-        sid: Some(sid(n)),
-        error_code: None,
-        to: Some(phone(who).to_owned()),
         contact: Some(who.to_owned()),
         reference: None,
         step: None,
-        round: Some(1),
-        by_phone: false,
-        acknowledged: false,
+        ..hand_made::event(n, who, 0)
     }
 }
 
@@ -106,21 +85,9 @@ fn reply(who: &str, body: &str, at: Timestamp) -> MessageRecord {
 
 fn snapshot(call: CallRow, events: Vec<EventRow>, messages: Vec<MessageRecord>) -> BaseSnapshot {
     BaseSnapshot {
-        offset: None,
         now: START,
-        calls: vec![call],
-        twins: BTreeMap::new(),
         events: BTreeMap::from([(call_id(), events)]),
-        messages,
-        cut_short: Vec::new(),
-        booked_references: BTreeSet::new(),
-        booked_sids: BTreeSet::new(),
-        known: BTreeSet::new(),
-        linked: BTreeSet::new(),
-        directory: Arc::new(directory()),
-        lexicon: Arc::default(),
-        older_than: OLDER_THAN,
-        notes: Vec::new(),
+        ..hand_made::snapshot(vec![call], messages)
     }
 }
 

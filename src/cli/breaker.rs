@@ -122,7 +122,7 @@ async fn close(asked: &str, by: Option<&str>, app: &App, out: &mut Output) -> Re
     } else {
         out.mode_line();
         let text = if closed {
-            "is closed: notices that wait go at once, other texts within a minute"
+            "is closed: each notice that waits goes at once, other texts within a minute"
         } else {
             "is closed already: nothing was done"
         };

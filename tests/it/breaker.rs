@@ -42,7 +42,7 @@ fn a_sender_that_is_refused_is_left_alone_until_a_person_closes_its_breaker() {
 
     stage.clear_faults();
     let closed = stage.shop.expect(0, &["breaker", "close", &sender, "--by", "Pat"]);
-    assert!(closed.stdout.contains("go at once"), "{closed:?}");
+    assert!(closed.stdout.contains("goes at once"), "{closed:?}");
     stage.delivered("c1", 2);
     stage.delivered("c2", 1);
     assert_eq!(stage.ledger().creates(), 3, "one text each");
